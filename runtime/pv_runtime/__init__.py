@@ -1,0 +1,1 @@
+"""Model formats, quantisation and the checks bound to them."""
