@@ -1,0 +1,26 @@
+"""What a rule has to say about a contract."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from pv.errors import Location
+
+__all__ = ["Finding", "Severity"]
+
+Severity = Literal["error", "warning"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One finding, at one place, with its remedy."""
+
+    where: Location
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.severity}[{self.code}]: {self.message}\n    {self.remedy}"
