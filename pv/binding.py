@@ -1,0 +1,183 @@
+"""From ``check: module:function`` to a declared check, without importing anything.
+
+The module's file is found by walking the project's declared sources and parsed; the decorator's
+metrics and counter-examples must therefore be literals. The worker compares the imported check
+with what is read here, and refuses a difference.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pv.check import CheckError, Metric
+from pv.closure import find_module
+from pv.config import Config
+from pv.errors import BindingError, Location
+
+__all__ = ["Binding", "Parameter", "bind"]
+
+_REFERENCE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """A keyword-only parameter of a check: a role or an argument."""
+
+    name: str
+    required: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Binding:
+    """A check as its source declares it."""
+
+    reference: str
+    where: Location
+    metrics: Mapping[str, Metric]
+    parameters: tuple[Parameter, ...]
+    counter_examples: Mapping[str, str]
+    """Name of the counter-example → the role that it damages."""
+
+
+def bind(reference: str, config: Config) -> Binding:
+    """Find and read the check that `reference` (``module:function``) names.
+
+    Raises
+    ------
+    BindingError
+        It is not of that form, the module or function is not there, it is no check, or its
+        declaration is not literal.
+    """
+    if not _REFERENCE.match(reference):
+        raise BindingError(
+            f"{reference!r} does not name a check", remedy="write `check: package.module:function`"
+        )
+    module, function = reference.split(":")
+    path = find_module(module, config.sources)
+    if path is None:
+        raise BindingError(
+            f"module {module} is in none of the project's sources",
+            remedy="name its folder in pv.toml under [project] sources, or correct `check:`",
+        )
+    shown = config.relative(path)
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 1) or 1
+        raise BindingError(
+            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
+        ) from error
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            declaration = _decorator(node)
+            where = Location(shown, node.lineno, node.col_offset + 1)
+            if declaration is None:
+                raise BindingError(
+                    f"{function} is a function but not a check", where=where, remedy="decorate it with @check(metrics=[...])"
+                )
+            return Binding(
+                reference=reference,
+                where=where,
+                metrics=_metrics(declaration, shown),
+                parameters=_parameters(node, shown),
+                counter_examples=_counter_examples(tree, function, shown),
+            )
+    raise BindingError(
+        f"{shown} defines no function {function}",
+        where=Location(shown, 1, 1),
+        remedy="correct `check:`, or write the function at the module's top level",
+    )
+
+
+def _decorator(node: ast.FunctionDef) -> ast.Call | None:
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and _last_name(decorator.func) == "check":
+            return decorator
+    return None
+
+
+def _metrics(declaration: ast.Call, path: str) -> dict[str, Metric]:
+    listed = next((keyword.value for keyword in declaration.keywords if keyword.arg == "metrics"), None)
+    if not isinstance(listed, ast.List | ast.Tuple):
+        raise BindingError(
+            "the metrics of a check must be written out as a list in its decorator",
+            where=_at(declaration, path),
+            remedy="write @check(metrics=[Metric(...), ...]); they are read without importing",
+        )
+    metrics: dict[str, Metric] = {}
+    for item in listed.elts:
+        if not (isinstance(item, ast.Call) and _last_name(item.func) == "Metric"):
+            raise BindingError("not a Metric(...)", where=_at(item, path), remedy="list Metric(...) calls only")
+        try:
+            metric = Metric(
+                *(ast.literal_eval(argument) for argument in item.args),
+                **{keyword.arg or "": ast.literal_eval(keyword.value) for keyword in item.keywords},
+            )
+        except (ValueError, TypeError, CheckError) as error:
+            raise BindingError(
+                f"cannot be read as a metric: {error}",
+                where=_at(item, path),
+                remedy="its arguments must be literals",
+            ) from error
+        if metric.name in metrics:
+            raise BindingError(f"metric {metric.name} is declared twice", where=_at(item, path), remedy="drop one")
+        metrics[metric.name] = metric
+    return metrics
+
+
+def _parameters(node: ast.FunctionDef, path: str) -> tuple[Parameter, ...]:
+    if len(node.args.args) + len(node.args.posonlyargs) != 1 or node.args.vararg or node.args.kwarg:
+        raise BindingError(
+            f"{node.name} must take the run and keyword-only parameters, nothing else",
+            where=_at(node, path),
+            remedy="write `def f(run: Run, *, role: Type, argument: Type) -> None`",
+        )
+    return tuple(
+        Parameter(argument.arg, default is None)
+        for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    )
+
+
+def _counter_examples(tree: ast.Module, function: str, path: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            if not (
+                isinstance(decorator, ast.Call)
+                and isinstance(decorator.func, ast.Attribute)
+                and decorator.func.attr == "counter_example"
+                and _last_name(decorator.func.value) == function
+            ):
+                continue
+            values: list[Any] = [
+                value.value if isinstance(value, ast.Constant) else None
+                for value in (*decorator.args, *(k.value for k in decorator.keywords if k.arg == "of"))
+            ]
+            if len(values) != 2 or not all(isinstance(value, str) for value in values):
+                raise BindingError(
+                    "a counter-example is declared with two literal words",
+                    where=_at(decorator, path),
+                    remedy=f'write @{function}.counter_example("name", of="role")',
+                )
+            if values[0] in found:
+                raise BindingError(
+                    f"counter-example {values[0]!r} is declared twice", where=_at(decorator, path), remedy="rename one"
+                )
+            found[values[0]] = values[1]
+    return found
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _at(node: ast.expr | ast.stmt, path: str) -> Location:
+    return Location(path, node.lineno, node.col_offset + 1)

@@ -1,0 +1,166 @@
+"""The source closure of a check: which project files its measurements depend on, and their digest.
+
+The closure is found statically: nothing is imported. Comments, docstrings and blank lines are cut
+out before hashing, so that rewording them leaves evidence fresh. The digest does not depend on
+the Python version, because what is hashed is the file's own bytes less those ranges.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pv.errors import BindingError, Location
+
+__all__ = ["Closure", "find_closure", "find_module", "normalise"]
+
+ENGINE = "pv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Closure:
+    """Project modules by name, the outside modules they import, and one digest over the former."""
+
+    modules: tuple[tuple[str, Path], ...]
+    outside: tuple[str, ...]
+    sha256: str
+
+
+def find_module(name: str, sources: Sequence[Path]) -> Path | None:
+    """Return the file of module `name` in the first of `sources` that has it; None for outside modules."""
+    parts = name.split(".")
+    for source in sources:
+        base = source.joinpath(*parts)
+        for candidate in (base / "__init__.py", base.with_suffix(".py")):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
+    """Follow the imports of the modules `roots` through the project's own files.
+
+    Imports inside functions count; those of the engine (``pv``) do not: its semantics have a version.
+
+    Raises
+    ------
+    BindingError
+        A root is not in the project's sources, or a file cannot be parsed.
+    """
+    found: dict[str, Path] = {}
+    outside: set[str] = set()
+    wanted = set(roots)
+    waiting = sorted(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name.split(".")[0] == ENGINE:
+            continue
+        path = find_module(name, sources)
+        if path is None:
+            if name in wanted:
+                raise BindingError(
+                    f"module {name} is in none of the project's sources",
+                    remedy="name its folder in pv.toml under [project] sources, or correct `check:`",
+                )
+            outside.add(name)
+            continue
+        found[name] = path
+        waiting += _packages(name)
+        waiting += _imports(_parse(path), name, path.name == "__init__.py", sources)
+    modules = tuple(sorted(found.items()))
+    digest = hashlib.sha256()
+    for name, path in modules:
+        digest.update(f"{name}\0{hashlib.sha256(_normalised(path, path.stat().st_mtime_ns)).hexdigest()}\n".encode())
+    project = {name.split(".")[0] for name in found}
+    return Closure(modules, tuple(sorted(o for o in outside if o.split(".")[0] not in project)), digest.hexdigest())
+
+
+def normalise(source: bytes) -> bytes:
+    """Cut comments, docstrings and blank lines out of Python `source`; lines of strings stay as they are.
+
+    Raises
+    ------
+    SyntaxError
+        It is not Python.
+    """
+    tree = ast.parse(source)
+    lines = [bytearray(line) for line in source.splitlines()]
+    inside_string: set[int] = set()
+    cuts: list[tuple[int, int, int, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None:
+            inside_string.update(range(node.lineno, node.end_lineno))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                end = first.value.end_lineno or first.value.lineno
+                cuts.append((first.value.lineno, first.value.col_offset, end, first.value.end_col_offset or 0))
+                inside_string.difference_update(range(first.value.lineno, end))
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            start = len(token.line[:column].encode())
+            cuts.append((row, start, row, start + len(token.string.encode())))
+    for first_row, first_column, last_row, last_column in sorted(cuts, reverse=True):
+        for row in range(first_row, last_row + 1):
+            start = first_column if row == first_row else 0
+            stop = last_column if row == last_row else len(lines[row - 1])
+            del lines[row - 1][start:stop]
+    kept = [
+        bytes(line) if row in inside_string else bytes(line).rstrip()
+        for row, line in enumerate(lines, start=1)
+        if row in inside_string or line.strip()
+    ]
+    return b"\n".join(kept)
+
+
+@lru_cache(maxsize=1024)
+def _normalised(path: Path, _modified: int) -> bytes:
+    return normalise(path.read_bytes())
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 1) or 1
+        raise BindingError(
+            f"cannot be parsed as Python: {error}", where=Location(str(path), line, 1), remedy="mend the file"
+        ) from error
+
+
+def _packages(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _imports(tree: ast.Module, name: str, package: bool, sources: Sequence[Path]) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = name.split(".")
+                keep = len(parts) - node.level + (1 if package else 0)
+                base = ".".join([*parts[: max(keep, 0)], *([base] if base else [])])
+            if base:
+                names.append(base)
+            # `from package import module` names a module only where there is such a file.
+            names += [
+                full
+                for alias in node.names
+                if find_module(full := f"{base}.{alias.name}".lstrip("."), sources) is not None
+            ]
+    return [n for n in names if n != "__future__"]
