@@ -1,0 +1,96 @@
+"""What passes between the engine and an isolated process: a job, and how it ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pv.check import Metric, Value
+
+__all__ = ["Broken", "Build", "Job", "Limits", "Measured", "Output", "Role"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one job may use: anonymous memory in bytes, wall time in seconds."""
+
+    memory_bytes: int
+    timeout_seconds: float
+    processes: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Role:
+    """A subject to open: `loader` (``module:function``) is called with `path`."""
+
+    loader: str
+    path: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Run one check once, with at most one role damaged."""
+
+    reference: str
+    metrics: tuple[Metric, ...]
+    arguments: Mapping[str, Any]
+    roles: Mapping[str, Role]
+    limits: Limits
+    seed: int
+    device: str
+    level: str
+    plant: str | None = None
+    project: str = ""
+    """Root of the project: files read below it must be sources, subjects or scratch."""
+    sources: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    """The static closure: the project modules that may be imported."""
+    preload: tuple[str, ...] = ()
+    """Outside modules that the zygote imports once, before it forks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """Call a builder: `reference` (``module:function``) with source, output and arguments."""
+
+    reference: str
+    source: str
+    output: str
+    arguments: Mapping[str, Any]
+    limits: Limits
+    seed: int
+    sources: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What a job printed: the first and last part, and how much in all (bytes)."""
+
+    head: str = ""
+    tail: str = ""
+    total: int = 0
+    sha256: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """The job ran to its end: metric → (value, label) in the order recorded."""
+
+    samples: Mapping[str, tuple[tuple[Value, str | None], ...]]
+    output: Output
+    seconds: float
+    peak_memory_bytes: int
+    planted: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Broken:
+    """The job did not run to its end; `kind` says how, `why` is one sentence for a person."""
+
+    kind: Literal["raised", "timeout", "memory", "processes", "crashed", "no-result", "refused"]
+    why: str
+    output: Output
+    seconds: float
+    traceback: str = ""

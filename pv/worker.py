@@ -1,0 +1,267 @@
+"""One check, one process: what runs in the child after the fork.
+
+The child opens the roles, calls the check, and writes JSON lines to the result pipe: ``record``,
+``progress``, and one last ``end`` or ``error``. Without ``end`` nothing was measured, however the
+process ended: an ``os._exit(0)`` in a check is not a result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import random
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pv.check import Check, CheckError, CounterExample, Metric, Value
+
+__all__ = ["run_build", "run_check"]
+
+T = TypeVar("T")
+_FLUSH_BYTES = 1 << 16
+_PROGRESS_SECONDS = 0.1
+
+
+class Channel:
+    """JSON lines into the result pipe, from the process that opened it and no other."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._owner = os.getpid()
+        self._buffer = bytearray()
+
+    def send(self, message: Mapping[str, Any], *, now: bool = False) -> None:
+        """Queue one message; a forked copy of the check that comes back here ends instead."""
+        if os.getpid() != self._owner:
+            os._exit(70)
+        self._buffer += json.dumps(message).encode() + b"\n"
+        if now or len(self._buffer) > _FLUSH_BYTES:
+            view = memoryview(bytes(self._buffer))
+            self._buffer.clear()
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+
+class Recorder:
+    """The `Run` that a check is given."""
+
+    def __init__(self, job: Mapping[str, Any], channel: Channel, metrics: Mapping[str, Metric]) -> None:
+        self.seed: int = job["seed"]
+        self.device: str = job["device"]
+        self.level: str = job["level"]
+        self.planted = False
+        self._scratch: str = job["scratch"]
+        self._channel = channel
+        self._metrics = metrics
+        self._undamaged: dict[str, Any] = {}
+        self._plant: CounterExample | None = None
+        self._fill: Callable[[Any], Any] | None = None
+        self._told = 0.0
+
+    def plant(self, counter_example: CounterExample, fill: Callable[[Any], Any]) -> None:
+        """Arrange for `counter_example` to damage its role when that role passes."""
+        self._plant = counter_example
+        self._fill = fill
+
+    def record(self, name: str, value: Value, *, label: str | None = None) -> None:
+        metric = self._metrics.get(name)
+        if metric is None:
+            raise CheckError(f"metric {name!r} is recorded but not declared in @check(metrics=[...])")
+        plain = _plain(value)
+        if (metric.kind == "text") != isinstance(plain, str):
+            raise CheckError(f"metric {name!r} is declared {metric.kind}, recorded {type(value).__name__}")
+        self._channel.send({"record": [name, plain, None if label is None else str(label)]})
+
+    def role(self, name: str, value: T) -> T:
+        if name in self._undamaged:
+            raise CheckError(f"role {name!r} passes twice")
+        self._undamaged[name] = value
+        if self._plant is not None and self._plant.of == name and self._fill is not None:
+            self.planted = True
+            damaged: T = self._fill(value)
+            return damaged
+        return value
+
+    def undamaged(self, name: str) -> Any:
+        try:
+            return self._undamaged[name]
+        except KeyError:
+            raise CheckError(f"role {name!r} has not passed yet") from None
+
+    def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        if total is None:
+            total = len(items) if hasattr(items, "__len__") else None
+        for done, item in enumerate(items):
+            if time.monotonic() - self._told > _PROGRESS_SECONDS:
+                self._told = time.monotonic()
+                self._channel.send({"progress": [done, total]}, now=True)
+            yield item
+
+    def scratch(self) -> str:
+        return self._scratch
+
+
+def run_check(job: Mapping[str, Any], descriptor: int) -> None:
+    """Run the check of `job` and report on `descriptor`; never raises."""
+    channel = Channel(descriptor)
+    started = time.monotonic()
+    try:
+        _seed(job["seed"])
+        sys.path[:0] = job["sources"]
+        read = _watch_reads(job)
+        check = _load_check(job)
+        recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
+        roles = {
+            role: _resolve(spec["loader"])(Path(spec["path"])) for role, spec in sorted(job["roles"].items())
+        }
+        arguments = dict(job["arguments"])
+        if job["plant"] is not None:
+            recorder.plant(*_plant(check, job["plant"], {**roles, **arguments}))
+        passed = {role: recorder.role(role, value) for role, value in roles.items()}
+        check.function(recorder, **passed, **arguments)
+        _refuse_hidden_inputs(job, read)
+    except BaseException as error:
+        channel.send({"error": _describe(error)}, now=True)
+    else:
+        channel.send({"end": {"planted": recorder.planted, **_usage(started)}}, now=True)
+
+
+def run_build(job: Mapping[str, Any], descriptor: int) -> None:
+    """Run the builder of `job` and report on `descriptor`; never raises."""
+    channel = Channel(descriptor)
+    started = time.monotonic()
+    try:
+        _seed(job["seed"])
+        sys.path[:0] = job["sources"]
+        _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
+        if not Path(job["output"]).exists():
+            raise CheckError(f"builder {job['reference']} returned without writing its output")
+    except BaseException as error:
+        channel.send({"error": _describe(error)}, now=True)
+    else:
+        channel.send({"end": {"planted": False, **_usage(started)}}, now=True)
+
+
+def _load_check(job: Mapping[str, Any]) -> Check[...]:
+    check = _resolve(job["reference"])
+    if not isinstance(check, Check):
+        raise CheckError(f"{job['reference']} is not a check once imported")
+    declared = [[m.name, m.unit, m.low, m.high, m.slack, m.kind] for m in check.metrics]
+    if sorted(declared, key=str) != sorted(job["metrics"], key=str):
+        raise CheckError(f"{job['reference']}: the imported metrics differ from those its source declares")
+    return check
+
+
+def _plant(
+    check: Check[...], name: str, values: Mapping[str, Any]
+) -> tuple[CounterExample, Callable[[Any], Any]]:
+    counter_example = check.counter_examples.get(name)
+    if counter_example is None:
+        raise CheckError(f"counter-example {name!r} is not planted on the check")
+    code = counter_example.damage.__code__
+    wanted = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    defaults = counter_example.damage.__kwdefaults__ or {}
+    unknown = [key for key in wanted if key not in values and key not in defaults]
+    if unknown:
+        raise CheckError(f"counter-example {name!r} asks for {unknown}, which the check does not have")
+    keywords = {key: values[key] for key in wanted if key in values}
+
+    def fill(value: Any) -> Any:
+        return counter_example.damage(value, **keywords)
+
+    return counter_example, fill
+
+
+def _resolve(reference: str) -> Any:
+    module, name = reference.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _plain(value: Any) -> Value:
+    """Bring numpy and torch scalars to plain Python; refuse what is no scalar."""
+    if not isinstance(value, bool | int | float | str) and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise CheckError(f"a measurement is a number or a word, not {type(value).__name__}")
+
+
+def _seed(seed: int) -> None:
+    """Seed every generator that is loaded; a check draws its own from ``run.seed``."""
+    random.seed(seed)
+    for module, function in (("numpy.random", "seed"), ("torch", "manual_seed")):
+        if module in sys.modules:
+            getattr(sys.modules[module], function)(seed)
+
+
+def _usage(started: float) -> dict[str, float]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": time.monotonic() - started, "peak_memory_bytes": peak}
+
+
+def _describe(error: BaseException) -> dict[str, str]:
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message cannot be printed)"
+    kind = "memory" if isinstance(error, MemoryError) else "raised"
+    return {
+        "kind": kind,
+        "why": f"{type(error).__name__}: {text}"[:2000],
+        "traceback": "".join(traceback.format_exception(error))[-8000:],
+    }
+
+
+def _watch_reads(job: Mapping[str, Any]) -> set[str]:
+    """Collect the project files that the check opens for reading."""
+    root = job["project"] + os.sep
+    read: set[str] = set()
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not arguments or not isinstance(arguments[0], str | bytes | os.PathLike):
+            return
+        flags = arguments[2] if len(arguments) > 2 and isinstance(arguments[2], int) else 0
+        if flags & os.O_ACCMODE == os.O_WRONLY:
+            return
+        path = os.path.realpath(os.fsdecode(os.fspath(arguments[0])))
+        if path.startswith(root):
+            read.add(path)
+
+    if job["project"]:
+        sys.addaudithook(hook)
+    return read
+
+
+def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
+    """Evidence names its inputs by digest: refuse a run that read others.
+
+    Raises
+    ------
+    CheckError
+        A project module was imported that static analysis cannot see, or a project file was read
+        that is neither source nor subject.
+    """
+    modules = set(job["modules"])
+    sources = [os.path.realpath(source) + os.sep for source in job["sources"]]
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path is None or name in modules or name.split(".")[0] in {"pv", "__main__"}:
+            continue
+        real = os.path.realpath(path)
+        if "site-packages" not in real and "/.venv/" not in real and any(real.startswith(s) for s in sources):
+            raise CheckError(
+                f"module {name} was imported in a way that cannot be seen without running; import it by its name"
+            )
+    allowed = [os.path.realpath(role["path"]) for role in job["roles"].values()] + [job["scratch"]]
+    for path in sorted(read):
+        if path.endswith((".py", ".pyc")) or "/.venv/" in path or "site-packages" in path:
+            continue
+        if not any(path == place or path.startswith(place + os.sep) for place in allowed):
+            shown = os.path.relpath(path, job["project"])
+            raise CheckError(f"the check read {shown}, which evidence would not name; make it a subject")

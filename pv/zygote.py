@@ -1,0 +1,153 @@
+"""The zygote: imports the heavy outside libraries once, computes nothing, forks one child a job.
+
+It adopts whatever its children leave behind (``PR_SET_CHILD_SUBREAPER``) and kills it when a job
+ends, so that a check that forks or starts daemons leaves no orphan. It dies with the engine: when
+the control socket closes, or when its parent does.
+
+Control messages are JSON lines. Engine → zygote: a job (with the result and the output pipe as
+ancillary descriptors) or ``{"kill": true}``. Zygote → engine: ``{"started": pid, …}``,
+``{"ended": status}``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pv.worker import run_build, run_check
+
+__all__ = ["main"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_MESSAGE_BYTES = 1 << 22
+
+
+def main(descriptor: int) -> NoReturn:
+    """Serve jobs from the control socket `descriptor` until it closes."""
+    control = socket.socket(fileno=descriptor)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    while True:
+        message, descriptors, _flags, _address = socket.recv_fds(control, _MESSAGE_BYTES, 2)
+        if not message:
+            os._exit(0)
+        while not message.endswith(b"\n"):
+            more = control.recv(_MESSAGE_BYTES)
+            if not more:
+                os._exit(0)
+            message += more
+        job = json.loads(message)
+        if "kill" in job:
+            continue  # it crossed the end of the job that it was meant for
+        _serve(job, control, *descriptors)
+
+
+def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int) -> None:
+    for name in job["preload"]:
+        try:
+            importlib.import_module(name)
+        except Exception:  # noqa: S112  the child imports it again and reports the error as its own
+            continue
+    base = _status_bytes("VmData")
+    child = os.fork()
+    if child == 0:
+        control.close()
+        _child(job, result, output, base)
+    os.close(result)
+    os.close(output)
+    control.sendall(json.dumps({"started": child, "base": _status_bytes("RssAnon")}).encode() + b"\n")
+    ended = os.pidfd_open(child)
+    killed = False
+    while True:
+        ready, _, _ = select.select([ended, control], [], [])
+        if ended in ready:
+            break
+        if not control.recv(_MESSAGE_BYTES):
+            _kill_descendants(child)
+            os._exit(0)
+        if not killed:
+            killed = True
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(ended)
+    _kill_descendants(None)
+    control.sendall(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+
+
+def _child(job: dict[str, Any], result: int, output: int, base: int) -> NoReturn:
+    try:
+        os.setsid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if not job["device"].startswith("cuda"):
+            # Counts private writable memory, not mapped models; a CUDA context maps far more than it uses.
+            bound = base + job["memory_bytes"]
+            resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+        (run_build if job["kind"] == "build" else run_check)(job, result)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
+def _kill_descendants(also: int | None) -> None:
+    """Kill and reap every child, and what falls to us when it dies, until there is none."""
+    if also is not None:
+        _kill(also)
+    while True:
+        children = [pid for pid in _children() if pid != os.getpid()]
+        for pid in children:
+            _kill(pid)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _status_bytes(field: str) -> int:
+    """Read a field of ``/proc/self/status`` that is given in kB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,167 @@
+"""Checks that behave badly in one way each; run by tests/pv/test_runner.py in processes of their own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from pv.check import Metric, Run, check
+
+
+@check(metrics=[Metric("value"), Metric("pieces", kind="count"), Metric("word", kind="text")])
+def behaves(run: Run, *, how_many: int) -> None:
+    for index in run.progress(range(how_many)):
+        run.record("value", index / 2, label=f"item {index}")
+    run.record("pieces", how_many)
+    run.record("word", "done")
+    sys.stdout.write("measured\n")
+
+
+@check(metrics=[Metric("value")])
+def damaged(run: Run, *, text: bytes) -> None:
+    assert run.undamaged("text") == b"good"
+    run.record("value", float(len(text)))
+
+
+@damaged.counter_example("longer", of="text")
+def longer(text: bytes, *, suffix: str = "!") -> bytes:
+    return text + suffix.encode()
+
+
+@damaged.counter_example("never_reached", of="nowhere")
+def never_reached(text: bytes) -> bytes:
+    return text
+
+
+def open_text(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@check(metrics=[Metric("value")])
+def raises(run: Run) -> None:
+    run.record("value", 1.0)
+    raise RuntimeError("the tensor is\nupside down")
+
+
+@check(metrics=[Metric("value")])
+def hangs(run: Run) -> None:
+    time.sleep(60)
+
+
+@check(metrics=[Metric("value")])
+def allocates(run: Run) -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(1 << 24))
+
+
+@check(metrics=[Metric("value")])
+def allocates_in_children(run: Run) -> None:
+    for _ in range(8):
+        if os.fork() == 0:
+            block = bytearray(b"x" * (24 << 20))
+            time.sleep(60)
+            os._exit(len(block) and 0)
+    time.sleep(60)
+
+
+@check(metrics=[Metric("value")])
+def leaves(run: Run) -> None:
+    run.record("value", 1.0)
+    os._exit(0)
+
+
+@check(metrics=[Metric("value")])
+def exits(run: Run) -> None:
+    sys.exit(0)
+
+
+@check(metrics=[Metric("value")])
+def aborts(run: Run) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(60)
+
+
+@check(metrics=[Metric("value")])
+def kills_its_parent(run: Run) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+@check(metrics=[Metric("value")])
+def prints_a_gigabyte(run: Run) -> None:
+    block = b"x" * (1 << 20)
+    for _ in range(1024):
+        os.write(1, block)
+    os.write(1, b"\nthe last line\n")
+    run.record("value", 1.0)
+
+
+@check(metrics=[Metric("value")])
+def forks_a_daemon(run: Run) -> None:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            Path(run.scratch(), "..", "daemon").write_text(str(os.getpid()))
+            time.sleep(60)
+        os._exit(0)
+    time.sleep(0.3)
+    run.record("value", 1.0)
+
+
+@check(metrics=[Metric("value")])
+def comes_back_twice(run: Run) -> None:
+    os.fork()
+    run.record("value", 1.0)
+
+
+@check(metrics=[Metric("value")])
+def forks_without_end(run: Run) -> None:
+    while True:
+        if os.fork() == 0:
+            time.sleep(60)
+
+
+@check(metrics=[Metric("value")])
+def records_undeclared(run: Run) -> None:
+    run.record("other", 1.0)
+
+
+@check(metrics=[Metric("value")])
+def records_wrong_kind(run: Run) -> None:
+    run.record("value", "one")
+
+
+@check(metrics=[Metric("value")])
+def records_without_end(run: Run) -> None:
+    while True:
+        run.record("value", 1.0, label="x" * 10_000)
+
+
+@check(metrics=[Metric("value")])
+def imports_in_hiding(run: Run) -> None:
+    run.record("value", float(importlib.import_module("hidden" + "_module").VALUE))
+
+
+@check(metrics=[Metric("value")])
+def reads_in_hiding(run: Run) -> None:
+    run.record("value", float(len(Path(__file__).with_name("threshold.txt").read_text())))
+
+
+@check(metrics=[Metric("value")])
+def seeded(run: Run) -> None:
+    import random
+
+    run.record("value", random.random())
+
+
+def build_twice(source: str, output: str, *, times: int) -> None:
+    Path(output).write_bytes(Path(source).read_bytes() * times)
+
+
+def build_nothing(source: str, output: str) -> None:
+    pass
