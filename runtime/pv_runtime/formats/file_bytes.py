@@ -1,0 +1,110 @@
+"""The bytes of a file, mapped; and the same file with another head or length, without a copy."""
+
+from __future__ import annotations
+
+import dataclasses
+import mmap
+import os
+import stat
+from typing import BinaryIO
+
+import numpy as np
+
+from pv_runtime.errors import LoadError
+from pv_runtime.quant.scheme import Bytes
+
+__all__ = ["FileBytes", "open_bytes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FileBytes:
+    """Read-only bytes: `head`, then the file from byte `skip` on, cut to `size`.
+
+    With the defaults that `open_bytes` gives it is the file itself. A counter-example of a header
+    replaces the head, so that no second copy of a large file is written.
+    """
+
+    path: str
+    mapped: Bytes = dataclasses.field(repr=False)
+    file: BinaryIO = dataclasses.field(repr=False)
+    size: int
+    head: bytes = b""
+    skip: int = 0
+
+    def read(self, start: int, length: int) -> Bytes:
+        """Return uint8 ``[length]`` from byte `start`: a view into the mapping where one can be had.
+
+        Raises
+        ------
+        LoadError
+            The range leaves the file, or the file has shrunk since it was opened (touching a page
+            that is gone would kill the process).
+        """
+        if start < 0 or length < 0 or start + length > self.size:
+            raise LoadError(f"bytes {start}..{start + length} lie outside the file's {self.size}", self.path)
+        if os.fstat(self.file.fileno()).st_size < len(self.mapped):
+            raise LoadError("the file was truncated while it was open", self.path, "open it again")
+        first = start - len(self.head) + self.skip
+        if start >= len(self.head):
+            return self.mapped[first : first + length]
+        head = np.frombuffer(self.head[start : start + length], dtype=np.uint8)
+        if len(head) == length:
+            return head
+        joined = np.concatenate([head, self.mapped[self.skip : self.skip + length - len(head)]])
+        joined.flags.writeable = False
+        return joined
+
+    def with_head(self, head: bytes, *, instead_of: int) -> FileBytes:
+        """Return these bytes with `head` instead of the first `instead_of` ones."""
+        rest = self.read(0, self.size)[instead_of:] if self.head else None
+        if rest is not None:
+            return dataclasses.replace(self, mapped=rest, size=len(head) + len(rest), head=head, skip=0)
+        return dataclasses.replace(self, size=len(head) + self.size - instead_of, head=head, skip=instead_of)
+
+    def cut(self, size: int) -> FileBytes:
+        """Return the first `size` of these bytes."""
+        return dataclasses.replace(self, size=min(size, self.size))
+
+
+def open_bytes(path: str | os.PathLike[str]) -> FileBytes:
+    """Map a regular file, or the one checkpoint in a folder, read-only.
+
+    Raises
+    ------
+    LoadError
+        There is no such file, it cannot be read, or it is no regular file.
+    """
+    name = _weights_in(os.fspath(path))
+    try:
+        # Non-blocking, so that a FIFO is refused below and not waited for.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise LoadError(f"cannot be opened: {reason}", name) from error
+    file = os.fdopen(descriptor, "rb")
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        file.close()
+        raise LoadError("is no regular file", name, "name a file or a folder that holds one")
+    if status.st_size == 0:
+        return FileBytes(name, np.zeros(0, np.uint8), file, 0)
+    mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), file, status.st_size)
+
+
+def _weights_in(path: str) -> str:
+    """Return `path`, or the one checkpoint that the folder `path` holds."""
+    if not os.path.isdir(path):  # noqa: PTH112 - paths arrive as text and leave as text
+        return path
+    names = sorted(os.listdir(path))  # noqa: PTH208
+    if "model.safetensors.index.json" in names:
+        raise LoadError(
+            "holds a sharded checkpoint (model.safetensors.index.json), which is not read yet",
+            path,
+            "merge the shards into one model.safetensors",
+        )
+    found = [name for name in names if name == "model.safetensors" or name.endswith(".gguf")]
+    if len(found) != 1:
+        held = ", ".join(found) if found else "neither model.safetensors nor a .gguf file"
+        raise LoadError(f"is a folder that holds {held}", path, "name the file")
+    return os.path.join(path, found[0])  # noqa: PTH118

@@ -1,0 +1,144 @@
+"""The header of a GGUF file: keys and values, and where the tensors lie.
+
+Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+Arrays are skipped here and decoded on demand: a vocabulary of 150 000 strings would take seconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from pv_runtime.errors import LoadError
+from pv_runtime.formats.file_bytes import FileBytes
+from pv_runtime.formats.ggml_types import SCALARS
+
+__all__ = ["STRING", "Cursor", "LazyArray", "read_value"]
+
+STRING, ARRAY = 8, 9
+_U64 = struct.Struct("<Q")
+
+
+class Cursor:
+    """A position in a file's bytes that never leaves them."""
+
+    def __init__(self, source: FileBytes) -> None:
+        self.path = source.path
+        self.view = memoryview(source.read(0, source.size))
+        self.position = 0
+
+    def take(self, length: int, what: str) -> memoryview:
+        """Return the next `length` bytes; raises `LoadError` where fewer are left."""
+        end = self.position + length
+        if end > len(self.view):
+            raise LoadError(
+                f"{what} at byte {self.position} needs {length} bytes, {len(self.view) - self.position} are left",
+                self.path,
+                "the file is cut short or its header is corrupt",
+            )
+        taken = self.view[self.position : end]
+        self.position = end
+        return taken
+
+    def number(self, code: str, what: str) -> int:
+        """Read one little-endian integer of `struct` code `code`."""
+        layout = struct.Struct("<" + code)
+        return int(layout.unpack(self.take(layout.size, what))[0])
+
+    def text(self, what: str) -> str:
+        """Read a length and that many bytes of UTF-8."""
+        raw = self.take(self.number("Q", f"the length of {what}"), what)
+        try:
+            return str(raw, "utf-8")
+        except UnicodeDecodeError as error:
+            raise LoadError(f"{what} is not UTF-8: {error}", self.path) from error
+
+
+class LazyArray(Sequence[object]):
+    """An array value whose elements are decoded when they are first asked for."""
+
+    def __init__(self, cursor: Cursor, kind: int, count: int, start: int, key: str) -> None:
+        self._cursor, self._kind, self._count, self._start, self._key = cursor, kind, count, start, key
+        self._items: tuple[object, ...] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> object: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[object]: ...
+    def __getitem__(self, index: int | slice) -> object:
+        return self._decoded()[index]
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._decoded())
+
+    def __repr__(self) -> str:
+        return f"<array of {self._count}>"
+
+    def _decoded(self) -> tuple[object, ...]:
+        if self._items is None:
+            cursor = self._cursor
+            cursor.position = self._start
+            if self._kind == STRING:
+                self._items = tuple(cursor.text(f"an element of {self._key}") for _ in range(self._count))
+            else:
+                layout = struct.Struct(f"<{self._count}{SCALARS[self._kind][1]}")
+                values = layout.unpack(cursor.take(layout.size, self._key))
+                self._items = tuple(map(bool, values)) if SCALARS[self._kind][0] == "BOOL" else values
+        return self._items
+
+
+def read_value(cursor: Cursor, key: str) -> tuple[int, object]:
+    """Read a type number and a value of that type.
+
+    Raises
+    ------
+    LoadError
+        The type is unknown, an array is nested, or the value does not fit the file.
+    """
+    kind = cursor.number("I", f"the type of {key}")
+    if kind == STRING:
+        return kind, cursor.text(key)
+    if kind == ARRAY:
+        return kind, _array(cursor, key)
+    return kind, _scalar(cursor, kind, key)
+
+
+def _scalar(cursor: Cursor, kind: int, key: str) -> object:
+    if kind not in SCALARS:
+        raise LoadError(f"{key} has the value type {kind}, which GGUF does not define", cursor.path)
+    name, code = SCALARS[kind]
+    layout = struct.Struct("<" + code)
+    (value,) = layout.unpack(cursor.take(layout.size, key))
+    if name == "BOOL":
+        if value > 1:
+            raise LoadError(f"{key} is a bool of value {value}", cursor.path)
+        return bool(value)
+    return value
+
+
+def _array(cursor: Cursor, key: str) -> LazyArray:
+    """Step over an array, checking that it fits, and remember where it lies."""
+    kind = cursor.number("I", f"the element type of {key}")
+    count = cursor.number("Q", f"the length of {key}")
+    start = cursor.position
+    if kind == STRING:
+        view, position, end = cursor.view, cursor.position, len(cursor.view)
+        if count * 8 > end - position:  # before looping: a count of 2**64 - 1 would never end
+            raise LoadError(f"{key} announces {count} strings, more than the file can hold", cursor.path)
+        unpack = _U64.unpack_from
+        for _ in range(count):
+            if position + 8 > end:
+                raise LoadError(f"{key} leaves the file at byte {position}", cursor.path)
+            position += 8 + unpack(view, position)[0]
+        if position > end:
+            raise LoadError(f"{key} leaves the file at byte {position}", cursor.path)
+        cursor.position = position
+    elif kind in SCALARS:
+        cursor.take(count * struct.calcsize("<" + SCALARS[kind][1]), key)
+    else:
+        raise LoadError(f"{key} is an array of type {kind}; nested and unknown types are refused", cursor.path)
+    return LazyArray(cursor, kind, count, start, key)
