@@ -1,0 +1,226 @@
+"""A contract as the engine sees it: typed, frozen, each part knowing where it stands in its file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pv.document import Document, load
+from pv.errors import ContractError, Location
+from pv.finding import Finding
+from pv.needs import Needs
+
+__all__ = [
+    "LEVELS",
+    "SPELLINGS",
+    "Contract",
+    "Equation",
+    "Falsifier",
+    "Harness",
+    "Level",
+    "NotAContractError",
+    "Obligation",
+    "QaGate",
+    "ShapeError",
+    "load_contract",
+]
+
+Level = Literal["algorithm", "functional", "live"]
+LEVELS: tuple[Level, ...] = ("algorithm", "functional", "live")
+"""Lowest first."""
+
+
+class ShapeError(ContractError):
+    """A document does not have the shape of a contract; `findings` are all the problems, in order."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first = findings[0]
+        super().__init__(first.message, where=first.where, remedy=first.remedy, code=first.code)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return "\n".join(str(finding) for finding in self.findings)
+
+
+class NotAContractError(ContractError):
+    """The document is another kind of artefact, which `artefact` names; that is no fault of it."""
+
+    def __init__(self, artefact: str, where: Location) -> None:
+        super().__init__(f"this is a {artefact}, not a contract", where=where, remedy="Name a contract.")
+        self.artefact = artefact
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Clause:
+    """A part of a contract: the mapping as written, and where it stands."""
+
+    raw: Mapping[str, Any]
+    path: tuple[str | int, ...] = dataclasses.field(compare=False)
+    document: Document = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def where(self) -> Location:
+        """Where the clause begins."""
+        return self.document.where(*self.path)
+
+    def key_where(self, name: str) -> Location:
+        """Where the key `name` stands, under whichever spelling; else where the clause does."""
+        spelling = self._spelling(name)
+        return self.document.where_key(*self.path, spelling) if spelling in self.raw else self.where
+
+    def value_where(self, name: str, *rest: str | int) -> Location:
+        """Where the value of `name`, or a part of that value, stands; else where the clause does."""
+        return self.document.where(*self.path, self._spelling(name), *rest)
+
+    def _spelling(self, name: str) -> str:
+        return next((key for key in SPELLINGS.get(name, ()) if key in self.raw), name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Equation(Clause):
+    """One of ``equations``; `name` is its key, its id in a list, or ``equation_N``."""
+
+    name: str
+    formula: str
+    domain: str | None
+    codomain: str | None
+    invariants: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Obligation(Clause):
+    """One of ``proof_obligations``."""
+
+    id: str | None
+    type: str
+    property: str
+    formal: str | None
+    tolerance: float | None
+    applies_to: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Harness(Clause):
+    """One of ``kani_harnesses``."""
+
+    id: str
+    obligation: str
+    bound: int | None
+    strategy: str | None
+    harness: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QaGate(Clause):
+    """``qa_gate``."""
+
+    id: str
+    name: str
+    checks: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Falsifier(Clause):
+    """One of ``falsification_tests``.
+
+    At most one of `check`, `pytest` and `command` is set; with none, the falsifier is unbound.
+    `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
+    """
+
+    id: str
+    rule: str
+    prediction: str
+    if_fails: str
+    test: str | None
+    covers: tuple[str, ...]
+    aliases: tuple[str, ...]
+    check: str | None
+    pytest: str | None
+    command: tuple[str, ...] | None
+    arguments: Mapping[str, Any]
+    subjects: Mapping[str, Mapping[str, str]]
+    expect: Mapping[str, tuple[str, ...]]
+    metrics: tuple[Mapping[str, Any], ...]
+    counter_examples: tuple[str, ...] | None
+    needs: Mapping[str, Needs]
+    ship_blocking: bool
+    discharge_status: str | None
+    outcome: Literal["holds", "refuted"]
+    satisfying_example: Mapping[str, Any] | None
+    excluded: str | None
+    runs: Any
+
+    def expectations(self, level: str) -> tuple[str, ...]:
+        """Return the lines that must all hold at `level`; empty where the contract has none."""
+        return self.expect.get(level, self.expect.get("*", ()))
+
+    def needs_at(self, level: str) -> Needs:
+        """Return what a run at `level` needs."""
+        return self.needs.get(level, self.needs.get("*", Needs()))
+
+    def expectation_where(self, level: str, index: int) -> Location:
+        """Where line `index` of the expectations at `level` stands."""
+        within = () if isinstance(self.raw.get("expect"), list) else (level,)
+        return self.value_where("expect", *within, index)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contract:
+    """A contract of the right shape, which is not yet to say a valid one (see :mod:`pv.rules`).
+
+    `path` is as given; `stem` is the file's name without its ending, by which contracts refer to
+    each other. `kind` is the effective one: ``registry: true`` makes a kernel a registry.
+    """
+
+    path: str
+    stem: str
+    version: str
+    kind: str
+    kind_declared: bool
+    registry: bool
+    references: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    metadata: Mapping[str, Any]
+    equations: tuple[Equation, ...]
+    obligations: tuple[Obligation, ...]
+    falsifiers: tuple[Falsifier, ...]
+    kani: tuple[Harness, ...]
+    qa_gate: QaGate | None
+    document: Document = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether the rules for kernels apply."""
+        return self.kind == "kernel"
+
+
+SPELLINGS: Mapping[str, tuple[str, str]] = {
+    "rule": ("rule", "description"),
+    "prediction": ("prediction", "expected"),
+    "if_fails": ("if_fails", "fails_if"),
+    "property": ("property", "statement"),
+    "formal": ("formal", "verification"),
+}
+"""Canonical key → the spellings under which contracts have it."""
+
+
+def load_contract(path: str | Path) -> Contract:
+    """Read and type the contract `path`; nothing that it names is run or imported.
+
+    Raises
+    ------
+    SelectionError
+        There is no such file.
+    DocumentError
+        It is not a YAML document that we accept.
+    ShapeError
+        It does not have the shape of a contract; the error carries every problem.
+    NotAContractError
+        It is another artefact that we know: a binding registry or a publish manifest.
+    """
+    # Imported late: pydantic is most of the start-up time.
+    from pv.shape import build
+
+    return build(load(Path(path)))

@@ -1,0 +1,68 @@
+"""What a run needs, and the quantities in which a contract says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+__all__ = ["Needs", "gpu_requirement", "memory_bytes", "seconds"]
+
+_BYTES = {"B": 1} | {f"{prefix}iB": 1 << 10 * power for power, prefix in enumerate("KMGT", 1)}
+_BYTES |= {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)}
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re.ASCII)
+_GPU = re.compile(r"any|(?:>=|==) ?[0-9]{1,2}\.[0-9]", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """Limits of a run: memory in bytes, time in seconds, and the GPU as compute capability.
+
+    `gpu` is ``"any"``, ``">=8.9"`` or ``"==9.0"``; None where none is needed.
+    """
+
+    memory_bytes: int | None = None
+    timeout_seconds: float | None = None
+    gpu: str | None = None
+
+
+def gpu_requirement(text: str) -> str:
+    """Return `text`, a GPU requirement.
+
+    Raises
+    ------
+    ValueError
+        It has none of the three forms.
+    """
+    if not _GPU.fullmatch(text):
+        raise ValueError(f'{text!r} is no GPU requirement: write "any", ">=8.9" or "==9.0"')
+    return text
+
+
+def memory_bytes(text: str) -> int:
+    """Return the bytes that `text` names, such as ``8 GiB``.
+
+    Raises
+    ------
+    ValueError
+        It is not a positive number with a unit of ours.
+    """
+    return int(_quantity(text, {name: float(size) for name, size in _BYTES.items()}))
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that `text` names, such as ``10 min``.
+
+    Raises
+    ------
+    ValueError
+        It is not a positive number with a unit of ours.
+    """
+    return _quantity(text, _SECONDS)
+
+
+def _quantity(text: str, units: dict[str, float]) -> float:
+    match = _QUANTITY.fullmatch(text)
+    if match and match[2] in units and float(match[1]) > 0:
+        return float(match[1]) * units[match[2]]
+    raise ValueError(f"{text!r} is no positive number with one of the units {', '.join(units)}")

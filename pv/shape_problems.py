@@ -1,0 +1,130 @@
+"""Pydantic's errors, in our words and at their place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from pv.contract import SPELLINGS
+from pv.document import Document
+from pv.errors import Location
+from pv.finding import Finding
+from pv.schema import equation_name
+
+__all__ = ["contradictions", "problem", "translate"]
+
+_EXPECTED = {
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+}
+_FOUND = {
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "nothing",
+}
+
+
+def problem(where: Location, message: str, remedy: str) -> Finding:
+    """Return a finding on the shape."""
+    return Finding(where, "SCHEMA-000", "error", message, remedy)
+
+
+def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
+    """Yield one finding for each of pydantic's errors."""
+    for detail in error.errors(include_url=False):
+        path, tail = _resolve(detail["loc"], document.value)
+        name = _dotted(path)
+        kind = detail["type"]
+        value = detail["input"]
+        if kind == "missing":
+            within = f"{name}: " if name else ""
+            key = tail[0] if tail else "a key"
+            yield problem(document.where(*path), f"{within}{key} is missing", f"Add `{key}:` here.")
+        elif "[key]" in tail:
+            expected = (
+                detail.get("ctx", {}).get("expected", "text").replace(", '*'", "").replace(" or '*'", "")
+            )
+            what = f"{name}: this key is not one of {expected}"
+            yield problem(document.where_key(*path), what, "Use one of them.")
+        elif kind == "extra_forbidden":
+            yield problem(
+                document.where_key(*path), f"{name} is not known here", "Remove it, or correct its name."
+            )
+        elif kind in _EXPECTED:
+            number = kind == "string_type" and isinstance(value, (int, float))
+            remedy = "Put it in quotes, so that it stays text as written." if number else "Correct it."
+            what = f"{name}: expected {_EXPECTED[kind]}, found {_FOUND.get(type(value), 'something else')}"
+            yield problem(document.where(*path), what, remedy)
+        elif kind == "literal_error":
+            what = f"{name}: {value!r} is not one of {detail['ctx']['expected']}"
+            yield problem(document.where(*path), what, "Use one of them.")
+        elif kind == "too_short":
+            yield problem(
+                document.where(*path), f"{name} is empty", "Write at least one item, or remove the key."
+            )
+        elif kind == "greater_than_equal":
+            yield problem(document.where(*path), f"{name}: {value} is negative", "Correct it.")
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            yield problem(document.where(*path), f"{name}: {message[:1].lower()}{message[1:]}", "Correct it.")
+
+
+def contradictions(document: Document) -> Iterator[Finding]:
+    """Yield what two keys of one item say against each other; anything misshapen is passed over."""
+    for section in ("falsification_tests", "proof_obligations"):
+        items = document.value.get(section)
+        for index, item in enumerate(items if isinstance(items, list) else []):
+            for key, what, remedy in _contradictions(item) if isinstance(item, dict) else []:
+                where = document.where_key(section, index, key)
+                yield problem(where, f"{section}[{index}] {what}", remedy)
+
+
+def _contradictions(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    same = [*SPELLINGS.values()]
+    if isinstance(item.get("command"), str):
+        same.append(("test", "command"))
+    for canonical, alias in same:
+        if canonical in item and alias in item:
+            yield alias, f"has both {canonical} and {alias}, which mean the same", f"Remove {alias}."
+    bindings = [key for key in ("check", "pytest") if item.get(key) is not None]
+    bindings += ["command"] if isinstance(item.get("command"), list) else []
+    if len(bindings) > 1:
+        yield bindings[1], f"is bound more than once: {', '.join(bindings)}", "Keep one of them."
+    if item.get("outcome") == "refuted" and item.get("satisfying_example") is None:
+        what = "is refuted but has no satisfying_example, so nothing shows that its rule could hold"
+        yield "outcome", what, "Add `satisfying_example:` with the arguments for which the rule holds."
+
+
+def _resolve(loc: tuple[str | int, ...], value: Any) -> tuple[tuple[str | int, ...], list[str | int]]:
+    """Split pydantic's location into the part that is in the document, and what is left."""
+    path: list[str | int] = []
+    tail: list[str | int] = []
+    for step in loc:
+        at: Any = step
+        if path == ["equations"] and isinstance(value, list):
+            at = next((index for index, item in enumerate(value) if equation_name(item, index) == step), step)
+        within = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        if at in within:
+            value = value[at]
+            path.append(at)
+        elif step != "*":
+            tail.append(step)
+    return tuple(path), tail
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
