@@ -1,0 +1,88 @@
+"""What this machine is: recorded in evidence, asked before a level that needs a GPU is judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Gpu", "describe", "gpu_satisfies", "gpus", "versions"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU as its driver reports it; capability as ``"9.0"``, memory in MiB."""
+
+    name: str
+    capability: str
+    driver: str
+    memory_mib: int
+
+    @property
+    def tag(self) -> str:
+        """The device part of a record's name, such as ``cuda-sm90``."""
+        return f"cuda-sm{self.capability.replace('.', '')}"
+
+
+@cache
+def gpus() -> tuple[Gpu, ...]:
+    """Ask ``nvidia-smi``; none where it is not there or does not answer."""
+    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found = []
+    for line in answer.splitlines():
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) == 4 and re.fullmatch(r"\d+\.\d+", fields[1]) and fields[3].isdigit():
+            found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3])))
+    return tuple(found)
+
+
+def gpu_satisfies(need: str, capability: str) -> bool:
+    """Tell whether a GPU of `capability` meets `need` (``"any"``, ``">=8.9"``, ``"==9.0"``)."""
+    if need == "any":
+        return True
+    wanted = tuple(int(part) for part in need[2:].strip().split("."))
+    have = tuple(int(part) for part in capability.split("."))
+    return have == wanted if need.startswith("==") else have >= wanted
+
+
+def describe() -> dict[str, Any]:
+    """Describe the host without naming it: no host name, no user, no path."""
+    return {
+        "class": f"{platform.system()}-{platform.machine()}".lower(),
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
+        "kernel": platform.release().split("-")[0],
+        "python": platform.python_version(),
+        "gpus": [dataclasses.asdict(gpu) for gpu in gpus()],
+    }
+
+
+def versions(modules: Iterable[str]) -> dict[str, str]:
+    """Return the installed versions of the distributions behind top-level `modules`."""
+    owners = importlib.metadata.packages_distributions()
+    found = {}
+    for module in sorted({name.split(".")[0] for name in modules}):
+        for distribution in owners.get(module, ()):
+            found[distribution] = importlib.metadata.version(distribution)
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return platform.processor() or "unknown"
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else (platform.processor() or "unknown")
