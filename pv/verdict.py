@@ -1,4 +1,7 @@
-"""The verdict: what the rule in a contract says of the measurements. Pure, so that anyone can recompute it."""
+"""The verdict: what the rule in a contract says of the measurements.
+
+It is pure, so that anyone can recompute it from the evidence.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, Literal
 from pv.check import Metric
 from pv.errors import ExpressionError
 from pv.expression import ComparisonTrace, Measurements, evaluate, explain, parse
+from pv.expression.evaluator import Evaluator
 
 __all__ = ["Closest", "LineVerdict", "Verdict", "judge"]
 
@@ -119,10 +123,11 @@ def judge(rule: Sequence[str], measurements: Measurements, metrics: Mapping[str,
 
 def _judge_line(text: str, measurements: Measurements, metrics: Mapping[str, Metric]) -> LineVerdict:
     expression = parse(text)
-    judgement = evaluate(expression, measurements, metrics)
+    evaluator = Evaluator(measurements)
+    judgement = evaluate(expression, measurements, metrics, evaluator)
     if judgement.faults:
         return LineVerdict(str(expression), truth=False, reason="; ".join(judgement.faults), comparisons=())
-    traces = explain(expression, measurements, metrics)
+    traces = explain(expression, measurements, metrics, evaluator)
     reason = None if judgement.truth else _why_false(str(expression), traces)
     return LineVerdict(str(expression), judgement.truth, reason, traces)
 

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from pv.expression.evaluate import Judgement, evaluate
-from pv.expression.margin import Case, ComparisonTrace, explain
+from pv.expression.margin import explain
 from pv.expression.parse import parse
 from pv.expression.syntax import Expression
+from pv.expression.trace import Case, ComparisonTrace
 from pv.expression.values import (
     Measurements,
     Series,

@@ -37,7 +37,7 @@ Real: TypeAlias = int | float | Fraction
 MAXIMUM_BITS = 4_096
 """Longer integers are not measurements; Python would refuse to print them."""
 _DENOMINATOR_BITS = 65_536
-_DECIMAL = decimal.Context(prec=36, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX, traps=[])
+_DECIMAL = decimal.Context(prec=24, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX, traps=[])
 
 
 class InvalidOperandError(Exception):
@@ -71,7 +71,7 @@ def arithmetic(operator: str, left: Real, right: Real) -> Real:
 
 def absolute(value: Real) -> Real:
     """Return the absolute value."""
-    return abs(value)
+    return -value if value < 0 else value
 
 
 def logarithm(value: Real) -> float:
@@ -144,7 +144,7 @@ def shown(value: Real) -> int | float | str:
             nearest = float(value)
         except OverflowError:
             return shown(round(value))
-        return nearest if nearest else math.copysign(5e-324, value.numerator)
+        return nearest or math.copysign(5e-324, value.numerator)
     whole = int(value)
     if whole.bit_length() > MAXIMUM_BITS:
         return f"{'-' if whole < 0 else ''}about 2**{whole.bit_length()}"
@@ -173,11 +173,11 @@ def _decimal(node: Node) -> tuple[Fraction, bool]:
         case Number(value):
             return Fraction(repr(value)), isinstance(value, int)
         case Negative(operand):
-            value, integral = _decimal(operand)
-            return -value, integral
+            inner, integral = _decimal(operand)
+            return -inner, integral
         case Call("abs", argument):
-            value, integral = _decimal(argument)
-            return abs(value), integral
+            inner, integral = _decimal(argument)
+            return abs(inner), integral
         case Call("log", argument):
             return Fraction(repr(logarithm(_decimal(argument)[0]))), False
         case Arithmetic(operator, left, right):

@@ -10,11 +10,11 @@ import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 from pv.check import Metric
-from pv.expression.evaluate import Evaluator, Samples, Scalar, compare
-from pv.expression.exact import Real, arithmetic, exact, shown
+from pv.expression.evaluator import Evaluator, Samples, Scalar, compare
+from pv.expression.exact import Real, absolute, arithmetic, exact, shown
 from pv.expression.syntax import (
     Aggregate,
     Collection,
@@ -28,90 +28,32 @@ from pv.expression.syntax import (
     names,
     render,
 )
+from pv.expression.trace import Case, ComparisonTrace, Shown
 from pv.expression.values import Measurements
 
-__all__ = ["WORST", "Case", "ComparisonTrace", "Shown", "explain"]
+__all__ = ["WORST", "explain"]
 
 WORST = 3
 """How many samples are named."""
-Shown: TypeAlias = int | float | str
 _UPWARD = frozenset({">", ">="})
 _DOWNWARD = frozenset({"<", "<="})
 _MIRROR = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 
 
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One sample that speaks against the comparison: its label and number (from 0), and its value."""
-
-    label: str | None
-    index: int
-    value: Shown
-
-    def __str__(self) -> str:
-        return f"{f'sample {self.index}' if self.label is None else self.label}: {self.value}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the case as JSON values."""
-        return {"label": self.label, "index": self.index, "value": self.value}
-
-
-@dataclasses.dataclass(frozen=True)
-class ComparisonTrace:
-    """How one comparison came out.
-
-    Parameters
-    ----------
-    text
-        The comparison in canonical form.
-    left, right
-        What was compared; for ``all`` the sample with the smallest margin, for ``any`` with the largest.
-    margin
-        Signed distance to the threshold, positive on the side that passes, rounded to nearest; for ``==``
-        minus the distance.
-    relative
-        `margin` over the size of the threshold, where one side is a number written in the rule and not 0.
-    unit
-        Unit of `left`, `right` and `margin`, where a metric gives it.
-    worst
-        The samples that weigh most against the comparison, worst first.
-    would_pass
-        The tightest threshold, in place of the one written, with which these measurements pass.
-    """
-
-    text: str
-    truth: bool
-    left: Shown | None = None
-    operator: str | None = None
-    right: Shown | None = None
-    margin: int | float | None = None
-    relative: float | None = None
-    unit: str | None = None
-    worst: tuple[Case, ...] = ()
-    would_pass: int | float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the trace as JSON values; what is not known is left out."""
-        document: dict[str, Any] = {"text": self.text, "truth": self.truth}
-        for key in ("left", "operator", "right", "margin", "relative", "unit", "would_pass"):
-            if (value := getattr(self, key)) is not None:
-                document[key] = value
-        if self.worst:
-            document["worst"] = [case.to_json() for case in self.worst]
-        return document
-
-
 def explain(
-    expression: Expression, measurements: Measurements, metrics: Mapping[str, Metric]
+    expression: Expression,
+    measurements: Measurements,
+    metrics: Mapping[str, Metric],
+    evaluator: Evaluator | None = None,
 ) -> tuple[ComparisonTrace, ...]:
-    """Trace each comparison that `expression` joins by ``and``; under ``or`` and ``not``, values without margins.
+    """Trace each comparison that `expression` joins by ``and``; below ``or`` and ``not`` without margins.
 
     Raises
     ------
     InvalidOperandError
         An operand is invalid; :func:`~pv.expression.evaluate.evaluate` says so first.
     """
-    return tuple(_Explainer(Evaluator(measurements), metrics).explain(expression.root))
+    return tuple(_Explainer(evaluator or Evaluator(measurements), metrics).explain(expression.root))
 
 
 def _nearest(value: Real) -> int | float | None:
@@ -130,8 +72,10 @@ def _tightest(symbol: str, observed: Real) -> int | float | None:
         return None
     if symbol == "==":
         return nearest if nearest == observed else None
-    if isinstance(nearest, int):
-        return nearest + {">": -1, "<": 1}.get(symbol, 0)
+    if isinstance(observed, int) or isinstance(nearest, int):
+        if isinstance(observed, int) or abs(nearest) > 2**53:
+            return int(nearest) + {">": -1, "<": 1}.get(symbol, 0)
+        nearest = float(nearest)  # a mean that happens to be whole is no count
     direction = -math.inf if symbol in _UPWARD else math.inf
     while not compare(symbol, observed, nearest):
         nearest = math.nextafter(nearest, direction)
@@ -174,7 +118,7 @@ class _Explainer:
                 yield from self._nested(child)
 
     def _unit(self, *sides: Node) -> str | None:
-        """Return the unit where a side is an aggregate of one metric and the other has the same or is a number."""
+        """Return the unit where each side is an aggregate of a metric of that unit, or a number."""
         units = set()
         for side in sides:
             if not names(side):
@@ -212,7 +156,7 @@ class _Explainer:
         if symbol == "!=":
             return {}
         gap = exact(left[1]) - exact(right[1])
-        margin = gap if symbol in _UPWARD else (-gap if symbol in _DOWNWARD else -abs(gap))
+        margin = gap if symbol in _UPWARD else (-gap if symbol in _DOWNWARD else -absolute(gap))
         result: dict[str, Any] = {"margin": _nearest(margin)}
         if not names(right[0]):
             observed, threshold = left[1], right[1]
@@ -222,7 +166,7 @@ class _Explainer:
             return result
         result["would_pass"] = _tightest(symbol, observed)
         if threshold:
-            relative = _nearest(Fraction(arithmetic("/", margin, absolute_of(threshold))))
+            relative = _nearest(Fraction(arithmetic("/", margin, absolute(threshold))))
             result["relative"] = None if relative is None or abs(relative) > 1e308 else float(relative)
         return result
 
@@ -297,11 +241,6 @@ class _Explainer:
         )
 
 
-def absolute_of(value: Real) -> Real:
-    """Return the size of a threshold."""
-    return abs(value)
-
-
 def _column(operand: Samples | Scalar | None, size: int) -> Sequence[Scalar]:
     if isinstance(operand, Samples):
         return operand.values
@@ -318,7 +257,7 @@ def _margin(symbol: str, left: Scalar, right: Scalar) -> Real:
         gap = exact(left) - exact(right)
     if symbol in _UPWARD:
         return gap
-    return -gap if symbol in _DOWNWARD else -abs(gap)
+    return -gap if symbol in _DOWNWARD else -absolute(gap)
 
 
 def _extremes(values: Sequence[Real], *, smallest: bool) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -61,7 +61,7 @@ Measurements: TypeAlias = Mapping[str, Series]
 
 
 def plain(value: Any) -> Value:
-    """Return `value` as a plain ``bool``, ``int``, ``float`` or ``str``; numpy and torch scalars are unwrapped.
+    """Return `value` as a plain ``bool``, ``int``, ``float`` or ``str``, out of numpy or torch scalars.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _value_from_json(value: Any) -> Value:
 
 
 def measurements_to_json(measurements: Measurements) -> dict[str, Any]:
-    """Return ``{metric: {"values": […], "labels": […]}}``, metrics sorted; labels only where there are any."""
+    """Return ``{metric: {"values": […], "labels": […]}}``, sorted by metric; labels where there are any."""
     return {
         name: {"values": [_value_to_json(value) for value in series.values]}
         | ({"labels": list(series.labels)} if series.labels else {})
@@ -171,21 +171,18 @@ def measurements_from_json(document: Any) -> dict[str, Series]:
         The document has another shape.
     """
     try:
-        result = {}
-        for name, entry in document.items():
-            values, labels = entry["values"], entry.get("labels", [])
-            if not _is_list(values) or not _is_list(labels) or set(entry) - {"values", "labels"}:
-                raise TypeError(name)
-            if not all(label is None or isinstance(label, str) for label in labels):
-                raise TypeError(name)
-            result[str(name)] = Series(tuple(_value_from_json(value) for value in values), tuple(labels))
+        return {str(name): _series_from_json(entry) for name, entry in document.items()}
     except (AttributeError, KeyError, TypeError, ValueError, CheckError) as error:
         raise EvidenceError(
             f"the recorded measurements are malformed ({type(error).__name__}: {error})",
             remedy="record the evidence again",
         ) from None
-    return result
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+def _series_from_json(entry: Any) -> Series:
+    values, labels = entry["values"], entry.get("labels", [])
+    if not isinstance(values, list) or not isinstance(labels, list) or set(entry) - {"values", "labels"}:
+        raise TypeError("a series is a list of values and a list of labels")
+    if not all(label is None or isinstance(label, str) for label in labels):
+        raise TypeError("a label is a text or null")
+    return Series(tuple(_value_from_json(value) for value in values), tuple(labels))
