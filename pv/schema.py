@@ -1,68 +1,79 @@
 """The shape of a contract's YAML, at the edge: what the Rust ``pv`` accepts, and what we add.
 
 Unknown keys are kept. Types are strict: text is never made from a number (``1.10`` would become 1.1).
-Built late and few, since start-up counts.
+
+Written for pydantic's core, without its classes: those take 130 ms to import and build, and a hook that
+checks one file runs for 80 ms in all.
 """
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import SchemaValidator
+from pydantic_core import core_schema as core
 
-from pv.contract import SPELLINGS
+from pv.contract import LEVELS, SPELLINGS
 from pv.needs import gpu_requirement, memory_bytes, seconds
+from pv.schema_values import command, entry_point, identifier
 
-__all__ = ["ContractModel", "FalsifierModel", "NeedsModel", "equation_name"]
+__all__ = ["CONTRACT", "equation_name", "validator"]
 
-Level = Literal["algorithm", "functional", "live"]
-LevelOrAll = Literal["algorithm", "functional", "live", "*"]
-Kind = Literal[
-    "kernel", "registry", "model-family", "model-family-variant", "tokenizer", "training-loop",
-    "pretraining-corpus", "training-precondition-gate", "corpus-assembly", "pattern", "schema",
-    "beat-benchmark", "kaizen",
-]  # fmt: skip
-ObligationType = Literal[
-    "invariant", "equivalence", "bound", "monotonicity", "idempotency", "linearity", "symmetry",
-    "associativity", "conservation", "ordering", "completeness", "soundness", "involution", "determinism",
-    "roundtrip", "state_machine", "classification", "independence", "termination", "safety", "liveness",
-    "precondition", "postcondition", "frame", "loop_invariant", "loop_variant", "old_state", "subcontract",
-]  # fmt: skip
+KINDS = """
+kernel registry model-family model-family-variant tokenizer training-loop pretraining-corpus
+training-precondition-gate corpus-assembly pattern schema beat-benchmark kaizen
+""".split()  # noqa: SIM905  (one word a line would fill the page)
+OBLIGATION_TYPES = """
+invariant equivalence bound monotonicity idempotency linearity symmetry associativity conservation ordering
+completeness soundness involution determinism roundtrip state_machine classification independence termination
+safety liveness precondition postcondition frame loop_invariant loop_variant old_state subcontract
+""".split()  # noqa: SIM905
 
+Schema = core.CoreSchema
 
-def _alias(name: str, default: Any = "") -> Any:
-    return Field(default=default, validation_alias=AliasChoices(*SPELLINGS[name]))
-
-
-def _identifier(text: str) -> str:
-    # Identifiers name folders of evidence and stand in addresses (contract#ID).
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", text, re.ASCII):
-        raise ValueError("expected an identifier of letters, digits and . _ : - (at most 128)")
-    return text
+TEXT: Schema = core.str_schema()
+OPTIONAL_TEXT: Schema = core.nullable_schema(TEXT)
+TEXTS: Schema = core.list_schema(TEXT)
+NOT_NEGATIVE: Schema = core.nullable_schema(core.float_schema(ge=0))
+COUNT: Schema = core.int_schema(ge=0)
+OPTIONAL_COUNT: Schema = core.nullable_schema(COUNT)
+TRUTH: Schema = core.bool_schema()
 
 
-def _entry_point(text: str) -> str:
-    module, _, function = text.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), function)):
-        raise ValueError("expected package.module:function")
-    return text
+@functools.cache
+def validator() -> SchemaValidator:
+    """Return the validator of a whole contract; it gives a dict with every default filled in."""
+    return SchemaValidator(CONTRACT, core.CoreConfig(strict=True))
 
 
-def _command(value: Any) -> Any:
-    is_argv = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
-    if not (is_argv or value is None or isinstance(value, str)):
-        raise ValueError("expected a list of arguments (a check), or text (a note on the test)")
-    return value
+def equation_name(item: Any, index: int) -> str:
+    """Return the name of the equation at `index` of a list: its ``id``, or else ``equation_N``."""
+    name = item.get("id") if isinstance(item, dict) else None
+    return name if isinstance(name, str) and name else f"equation_{index}"
 
 
-def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        parse(text)
-        return text
+def _one_of(*words: str) -> Schema:
+    return core.literal_schema(list(words))
 
-    return check
+
+def _with(default: Any, schema: Schema) -> Schema:
+    return core.with_default_schema(schema, default=default)
+
+
+def _then(schema: Schema, parse: Callable[[Any], Any]) -> Schema:
+    return core.no_info_after_validator_function(parse, schema)
+
+
+def _mapping(fields: dict[str, Schema], *, closed: bool = False) -> Schema:
+    """Return a mapping of `fields`; one with a default may be left out, and others go by their spellings."""
+    typed = {}
+    for name, schema in fields.items():
+        spellings: list[list[str | int]] = [[spelling] for spelling in SPELLINGS.get(name, (name,))]
+        required = schema["type"] != "default"
+        typed[name] = core.typed_dict_field(schema, required=required, validation_alias=spellings)
+    return core.typed_dict_schema(typed, extra_behavior="forbid" if closed else "allow")
 
 
 def _by_level(value: Any) -> Any:
@@ -70,14 +81,7 @@ def _by_level(value: Any) -> Any:
 
 
 def _needs_by_level(value: Any) -> Any:
-    levels = {"algorithm", "functional", "live"}
-    return value if isinstance(value, dict) and value and levels.issuperset(value) else {"*": value}
-
-
-def equation_name(item: Any, index: int) -> str:
-    """Return the name of the equation at `index` of a list: its ``id``, or else ``equation_N``."""
-    name = item.get("id") if isinstance(item, dict) else None
-    return name if isinstance(name, str) and name else f"equation_{index}"
+    return value if isinstance(value, dict) and value and set(LEVELS).issuperset(value) else {"*": value}
 
 
 def _named(value: Any) -> Any:
@@ -89,192 +93,182 @@ def _named(value: Any) -> Any:
     return named
 
 
-Identifier = Annotated[str, AfterValidator(_identifier)]
-Count = Annotated[int, Field(ge=0)]
+LEVEL = _one_of(*LEVELS)
+LEVEL_OR_ALL = _one_of(*LEVELS, "*")
+IDENTIFIER = _then(TEXT, identifier)
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True, protected_namespaces=())
-
-
-class MetadataModel(_Model):
-    """``metadata``."""
-
-    version: str
-    description: str
-    created: str | None = None
-    author: str | None = None
-    references: list[str] = []
-    depends_on: list[str] = []
-    registry: bool = False
-    kind: Kind | None = None
-    enforcement_level: Literal["basic", "standard", "strict", "proven"] | None = None
-    locked_level: str | None = None
-    competitor: str | None = None
-    demand_score: int | None = None
-    intake_status: Literal["missing", "partial", "supported", "unclear"] | None = None
-
-
-class EquationModel(_Model):
-    """One of ``equations``."""
-
-    formula: str = ""
-    domain: str | None = None
-    codomain: str | None = None
-    invariants: list[str] = []
-    preconditions: list[str] = []
-    postconditions: list[str] = []
-    lean_theorem: str | None = None
-    float_tolerance: Annotated[float, Field(ge=0)] | None = None
-
-
-class LeanModel(_Model):
-    """``lean`` of a proof obligation."""
-
-    theorem: str
-    module: str | None = None
-    status: Literal["proved", "sorry", "wip", "not-applicable"] = "sorry"
-    depends_on: list[str] = []
-    mathlib_imports: list[str] = []
-    notes: str | None = None
-
-
-class ObligationModel(_Model):
-    """One of ``proof_obligations``."""
-
-    id: str | None = None
-    type: ObligationType = "invariant"
-    property: str = _alias("property")
-    formal: str | None = _alias("formal", None)
-    tolerance: Annotated[float, Field(ge=0)] | None = None
-    applies_to: str | None = None
-    requires: str | None = None
-    applies_to_phase: str | None = None
-    parent_contract: str | None = None
-    na_reason: str | None = None
-    na_owner: str | None = None
-    lean: LeanModel | None = None
-
-
-class NeedsModel(_Model):
-    """What a run needs; nothing else may stand here."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    memory: Annotated[str, AfterValidator(_checked(memory_bytes))] | None = None
-    timeout: Annotated[str, AfterValidator(_checked(seconds))] | None = None
-    gpu: Annotated[str, AfterValidator(_checked(gpu_requirement))] | None = None
-
-
-class SatisfyingExampleModel(_Model):
-    """What to change so that a refuted claim holds; nothing else may stand here."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    with_: dict[str, Any] = Field(default={}, alias="with")
-    subjects: dict[str, str] = {}
-
-
-class FalsifierModel(_Model):
-    """One of ``falsification_tests``."""
-
-    id: Identifier
-    rule: str = _alias("rule")
-    prediction: str = _alias("prediction")
-    if_fails: str = _alias("if_fails")
-    test: str | None = None
-    test_harness: str | None = None
-    name: str | None = None
-    # What we add.
-    command: Annotated[Any, AfterValidator(_command)] = None
-    check: Annotated[str, AfterValidator(_entry_point)] | None = None
-    pytest: str | None = None
-    with_: dict[str, Any] = Field(default={}, alias="with")
-    subjects: dict[Level, dict[str, str]] = {}
-    expect: Annotated[
-        dict[LevelOrAll, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_by_level)
-    ] = {}  # fmt: skip
-    metrics: list[dict[str, Any]] = []
-    counter_examples: list[str] | None = None
-    needs: Annotated[dict[LevelOrAll, NeedsModel], BeforeValidator(_needs_by_level)] = {}
-    covers: list[str] = []
-    aliases: list[Identifier] = []
-    ship_blocking: bool = False
-    discharge_status: str | None = None
-    outcome: Literal["holds", "refuted"] = "holds"
-    satisfying_example: SatisfyingExampleModel | None = None
-    excluded: Annotated[str, Field(min_length=1)] | None = None
-    runs: Any = None
-
-
-class HarnessModel(_Model):
-    """One of ``kani_harnesses``."""
-
-    id: str
-    obligation: str
-    property: str | None = None
-    bound: Count | None = None
-    strategy: Literal["exhaustive", "stub_float", "compositional", "bounded_int"] | None = None
-    solver: str | None = None
-    harness: str | None = None
-    actually_verified: bool = False
-
-
-class QaGateModel(_Model):
-    """``qa_gate``."""
-
-    id: str = ""
-    name: str = ""
-    description: str | None = None
-    checks: list[str] = []
-    pass_criteria: str | None = None
-    falsification: str | None = None
-
-
-class PhaseModel(_Model):
-    """One of ``kernel_structure.phases``."""
-
-    name: str
-    description: str
-    invariant: str | None = None
-
-
-class KernelStructureModel(_Model):
-    """``kernel_structure``."""
-
-    phases: list[PhaseModel] = []
-
-
-class EnforcementModel(_Model):
-    """One of ``enforcement``."""
-
-    description: str
-    check: str | None = None
-    severity: str | None = None
-    reference: str | None = None
-
-
-class VerificationSummaryModel(_Model):
-    """``verification_summary``: counts that the Rust ``pv`` lets people type."""
-
-    total_obligations: Count
-    l2_property_tested: Count | None = None
-    l3_kani_proved: Count | None = None
-    l4_lean_proved: Count | None = None
-    l4_sorry_count: Count | None = None
-    l4_not_applicable: Count | None = None
-
-
-class ContractModel(_Model):
-    """A whole contract."""
-
-    metadata: MetadataModel
-    equations: Annotated[dict[str, EquationModel], BeforeValidator(_named)] = {}
-    proof_obligations: list[ObligationModel] = []
-    falsification_tests: list[FalsifierModel] = []
-    kani_harnesses: list[HarnessModel] = []
-    qa_gate: QaGateModel | None = None
-    kernel_structure: KernelStructureModel | None = None
-    simd_dispatch: dict[str, dict[str, str]] | None = None
-    enforcement: dict[str, EnforcementModel] | None = None
-    verification_summary: VerificationSummaryModel | None = None
+METADATA = _mapping(
+    {
+        "version": TEXT,
+        "description": TEXT,
+        "created": _with(None, OPTIONAL_TEXT),
+        "author": _with(None, OPTIONAL_TEXT),
+        "references": _with([], TEXTS),
+        "depends_on": _with([], TEXTS),
+        "registry": _with(False, TRUTH),
+        "kind": _with(None, core.nullable_schema(_one_of(*KINDS))),
+        "enforcement_level": _with(
+            None, core.nullable_schema(_one_of("basic", "standard", "strict", "proven"))
+        ),
+        "locked_level": _with(None, OPTIONAL_TEXT),
+        "competitor": _with(None, OPTIONAL_TEXT),
+        "demand_score": _with(None, core.nullable_schema(core.int_schema())),
+        "intake_status": _with(
+            None, core.nullable_schema(_one_of("missing", "partial", "supported", "unclear"))
+        ),
+    }
+)
+EQUATION = _mapping(
+    {
+        "formula": _with("", TEXT),
+        "domain": _with(None, OPTIONAL_TEXT),
+        "codomain": _with(None, OPTIONAL_TEXT),
+        "invariants": _with([], TEXTS),
+        "preconditions": _with([], TEXTS),
+        "postconditions": _with([], TEXTS),
+        "lean_theorem": _with(None, OPTIONAL_TEXT),
+        "float_tolerance": _with(None, NOT_NEGATIVE),
+    }
+)
+LEAN = _mapping(
+    {
+        "theorem": TEXT,
+        "module": _with(None, OPTIONAL_TEXT),
+        "status": _with("sorry", _one_of("proved", "sorry", "wip", "not-applicable")),
+        "depends_on": _with([], TEXTS),
+        "mathlib_imports": _with([], TEXTS),
+        "notes": _with(None, OPTIONAL_TEXT),
+    }
+)
+OBLIGATION = _mapping(
+    {
+        "id": _with(None, OPTIONAL_TEXT),
+        "type": _with("invariant", _one_of(*OBLIGATION_TYPES)),
+        "property": _with("", TEXT),
+        "formal": _with(None, OPTIONAL_TEXT),
+        "tolerance": _with(None, NOT_NEGATIVE),
+        "applies_to": _with(None, OPTIONAL_TEXT),
+        "requires": _with(None, OPTIONAL_TEXT),
+        "applies_to_phase": _with(None, OPTIONAL_TEXT),
+        "parent_contract": _with(None, OPTIONAL_TEXT),
+        "na_reason": _with(None, OPTIONAL_TEXT),
+        "na_owner": _with(None, OPTIONAL_TEXT),
+        "lean": _with(None, core.nullable_schema(LEAN)),
+    }
+)
+NEEDS = _mapping(
+    {
+        "memory": _with(None, core.nullable_schema(_then(TEXT, memory_bytes))),
+        "timeout": _with(None, core.nullable_schema(_then(TEXT, seconds))),
+        "gpu": _with(None, core.nullable_schema(_then(TEXT, gpu_requirement))),
+    },
+    closed=True,
+)
+SATISFYING_EXAMPLE = _mapping(
+    {
+        "with": _with({}, core.dict_schema(TEXT)),
+        "subjects": _with({}, core.dict_schema(TEXT, TEXT)),
+    },
+    closed=True,
+)
+FALSIFIER = _mapping(
+    {
+        "id": IDENTIFIER,
+        "rule": _with("", TEXT),
+        "prediction": _with("", TEXT),
+        "if_fails": _with("", TEXT),
+        "test": _with(None, OPTIONAL_TEXT),
+        "test_harness": _with(None, OPTIONAL_TEXT),
+        "name": _with(None, OPTIONAL_TEXT),
+        # What we add.
+        "command": _with(None, core.no_info_plain_validator_function(command)),
+        "check": _with(None, core.nullable_schema(_then(TEXT, entry_point))),
+        "pytest": _with(None, OPTIONAL_TEXT),
+        "with": _with({}, core.dict_schema(TEXT)),
+        "subjects": _with({}, core.dict_schema(LEVEL, core.dict_schema(TEXT, TEXT))),
+        "expect": _with(
+            {},
+            core.no_info_before_validator_function(
+                _by_level, core.dict_schema(LEVEL_OR_ALL, core.list_schema(TEXT, min_length=1))
+            ),
+        ),
+        "metrics": _with([], core.list_schema(core.dict_schema(TEXT))),
+        "counter_examples": _with(None, core.nullable_schema(TEXTS)),
+        "needs": _with(
+            {},
+            core.no_info_before_validator_function(_needs_by_level, core.dict_schema(LEVEL_OR_ALL, NEEDS)),
+        ),
+        "covers": _with([], TEXTS),
+        "aliases": _with([], core.list_schema(IDENTIFIER)),
+        "ship_blocking": _with(False, TRUTH),
+        "discharge_status": _with(None, OPTIONAL_TEXT),
+        "outcome": _with("holds", _one_of("holds", "refuted")),
+        "satisfying_example": _with(None, core.nullable_schema(SATISFYING_EXAMPLE)),
+        "excluded": _with(None, core.nullable_schema(core.str_schema(min_length=1))),
+        "runs": _with(None, core.any_schema()),
+    }
+)
+HARNESS = _mapping(
+    {
+        "id": TEXT,
+        "obligation": TEXT,
+        "property": _with(None, OPTIONAL_TEXT),
+        "bound": _with(None, OPTIONAL_COUNT),
+        "strategy": _with(
+            None,
+            core.nullable_schema(_one_of("exhaustive", "stub_float", "compositional", "bounded_int")),
+        ),
+        "solver": _with(None, OPTIONAL_TEXT),
+        "harness": _with(None, OPTIONAL_TEXT),
+        "actually_verified": _with(False, TRUTH),
+    }
+)
+QA_GATE = _mapping(
+    {
+        "id": _with("", TEXT),
+        "name": _with("", TEXT),
+        "description": _with(None, OPTIONAL_TEXT),
+        "checks": _with([], TEXTS),
+        "pass_criteria": _with(None, OPTIONAL_TEXT),
+        "falsification": _with(None, OPTIONAL_TEXT),
+    }
+)
+PHASE = _mapping({"name": TEXT, "description": TEXT, "invariant": _with(None, OPTIONAL_TEXT)})
+ENFORCEMENT = _mapping(
+    {
+        "description": TEXT,
+        "check": _with(None, OPTIONAL_TEXT),
+        "severity": _with(None, OPTIONAL_TEXT),
+        "reference": _with(None, OPTIONAL_TEXT),
+    }
+)
+VERIFICATION_SUMMARY = _mapping(
+    {
+        "total_obligations": COUNT,
+        "l2_property_tested": _with(None, OPTIONAL_COUNT),
+        "l3_kani_proved": _with(None, OPTIONAL_COUNT),
+        "l4_lean_proved": _with(None, OPTIONAL_COUNT),
+        "l4_sorry_count": _with(None, OPTIONAL_COUNT),
+        "l4_not_applicable": _with(None, OPTIONAL_COUNT),
+    }
+)
+CONTRACT = _mapping(
+    {
+        "metadata": METADATA,
+        "equations": _with(
+            {}, core.no_info_before_validator_function(_named, core.dict_schema(TEXT, EQUATION))
+        ),
+        "proof_obligations": _with([], core.list_schema(OBLIGATION)),
+        "falsification_tests": _with([], core.list_schema(FALSIFIER)),
+        "kani_harnesses": _with([], core.list_schema(HARNESS)),
+        "qa_gate": _with(None, core.nullable_schema(QA_GATE)),
+        "kernel_structure": _with(
+            None, core.nullable_schema(_mapping({"phases": _with([], core.list_schema(PHASE))}))
+        ),
+        "simd_dispatch": _with(
+            None, core.nullable_schema(core.dict_schema(TEXT, core.dict_schema(TEXT, TEXT)))
+        ),
+        "enforcement": _with(None, core.nullable_schema(core.dict_schema(TEXT, ENFORCEMENT))),
+        "verification_summary": _with(None, core.nullable_schema(VERIFICATION_SUMMARY)),
+    }
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from pv.contract import (
     Contract,
@@ -18,8 +18,8 @@ from pv.contract import (
     ShapeError,
 )
 from pv.document import Document
-from pv.needs import Needs, memory_bytes, seconds
-from pv.schema import ContractModel, FalsifierModel, NeedsModel, equation_name
+from pv.needs import Needs
+from pv.schema import equation_name, validator
 from pv.shape_problems import contradictions, problem, translate
 
 __all__ = ["build"]
@@ -43,7 +43,7 @@ def build(document: Document) -> Contract:
         _other_artefact(document)
     findings = list(contradictions(document))
     try:
-        model = ContractModel.model_validate(value)
+        model = validator().validate_python(value)
     except ValidationError as error:
         findings += translate(error, document)
     if findings:
@@ -63,10 +63,10 @@ def _other_artefact(document: Document) -> None:
     raise ShapeError((problem(where, "metadata is missing: this is not a contract", remedy),))
 
 
-def _contract(model: ContractModel, document: Document) -> Contract:
+def _contract(model: dict[str, Any], document: Document) -> Contract:
     value = document.value
-    metadata = model.metadata
-    kind = metadata.kind or "kernel"
+    metadata = model["metadata"]
+    kind = metadata["kind"] or "kernel"
     equations = value.get("equations") or {}
     names = (
         {equation_name(item, index): index for index, item in enumerate(equations)}
@@ -76,58 +76,58 @@ def _contract(model: ContractModel, document: Document) -> Contract:
     return Contract(
         path=document.path,
         stem=PurePath(document.path).stem,
-        version=metadata.version,
-        kind="registry" if metadata.registry and kind == "kernel" else kind,
-        kind_declared=metadata.kind is not None,
-        registry=metadata.registry,
-        references=tuple(metadata.references),
-        depends_on=tuple(metadata.depends_on),
+        version=metadata["version"],
+        kind="registry" if metadata["registry"] and kind == "kernel" else kind,
+        kind_declared=metadata["kind"] is not None,
+        registry=metadata["registry"],
+        references=tuple(metadata["references"]),
+        depends_on=tuple(metadata["depends_on"]),
         metadata=value["metadata"],
         equations=tuple(
             Equation(
                 **_place(document, ("equations", names[name])),
                 name=name,
-                formula=item.formula,
-                domain=item.domain,
-                codomain=item.codomain,
-                invariants=tuple(item.invariants),
+                formula=item["formula"],
+                domain=item["domain"],
+                codomain=item["codomain"],
+                invariants=tuple(item["invariants"]),
             )
-            for name, item in model.equations.items()
+            for name, item in model["equations"].items()
         ),
         obligations=tuple(
             Obligation(
                 **_place(document, ("proof_obligations", index)),
-                id=item.id,
-                type=item.type,
-                property=item.property,
-                formal=item.formal,
-                tolerance=item.tolerance,
-                applies_to=item.applies_to,
+                id=item["id"],
+                type=item["type"],
+                property=item["property"],
+                formal=item["formal"],
+                tolerance=item["tolerance"],
+                applies_to=item["applies_to"],
             )
-            for index, item in enumerate(model.proof_obligations)
+            for index, item in enumerate(model["proof_obligations"])
         ),
         falsifiers=tuple(
             _falsifier(item, document, ("falsification_tests", index))
-            for index, item in enumerate(model.falsification_tests)
+            for index, item in enumerate(model["falsification_tests"])
         ),
         kani=tuple(
             Harness(
                 **_place(document, ("kani_harnesses", index)),
-                id=item.id,
-                obligation=item.obligation,
-                bound=item.bound,
-                strategy=item.strategy,
-                harness=item.harness,
+                id=item["id"],
+                obligation=item["obligation"],
+                bound=item["bound"],
+                strategy=item["strategy"],
+                harness=item["harness"],
             )
-            for index, item in enumerate(model.kani_harnesses)
+            for index, item in enumerate(model["kani_harnesses"])
         ),
         qa_gate=None
-        if model.qa_gate is None
+        if model["qa_gate"] is None
         else QaGate(
             **_place(document, ("qa_gate",)),
-            id=model.qa_gate.id,
-            name=model.qa_gate.name,
-            checks=tuple(model.qa_gate.checks),
+            id=model["qa_gate"]["id"],
+            name=model["qa_gate"]["name"],
+            checks=tuple(model["qa_gate"]["checks"]),
         ),
         document=document,
     )
@@ -140,38 +140,33 @@ def _place(document: Document, path: Path) -> dict[str, Any]:
     return {"raw": raw, "path": path, "document": document}
 
 
-def _falsifier(item: FalsifierModel, document: Document, path: Path) -> Falsifier:
+def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifier:
     place = _place(document, path)
     return Falsifier(
         **place,
-        id=item.id,
-        rule=item.rule,
-        prediction=item.prediction,
-        if_fails=item.if_fails,
-        test=item.command if isinstance(item.command, str) else item.test,
-        covers=tuple(item.covers),
-        aliases=tuple(item.aliases),
-        check=item.check,
-        pytest=item.pytest,
-        command=tuple(item.command) if isinstance(item.command, list) else None,
-        arguments=item.with_,
-        subjects={level: dict(roles) for level, roles in item.subjects.items()},
-        expect={level: tuple(lines) for level, lines in item.expect.items()},
-        metrics=tuple(item.metrics),
-        counter_examples=None if item.counter_examples is None else tuple(item.counter_examples),
-        needs={level: _needs(needs) for level, needs in item.needs.items()},
-        ship_blocking=item.ship_blocking,
-        discharge_status=item.discharge_status,
-        outcome=item.outcome,
+        id=item["id"],
+        rule=item["rule"],
+        prediction=item["prediction"],
+        if_fails=item["if_fails"],
+        test=item["command"] if isinstance(item["command"], str) else item["test"],
+        covers=tuple(item["covers"]),
+        aliases=tuple(item["aliases"]),
+        check=item["check"],
+        pytest=item["pytest"],
+        command=tuple(item["command"]) if isinstance(item["command"], list) else None,
+        arguments=dict(item["with"]),
+        subjects={level: dict(roles) for level, roles in item["subjects"].items()},
+        expect={level: tuple(lines) for level, lines in item["expect"].items()},
+        metrics=tuple(item["metrics"]),
+        counter_examples=None if item["counter_examples"] is None else tuple(item["counter_examples"]),
+        needs={
+            level: Needs(needs["memory"], needs["timeout"], needs["gpu"])
+            for level, needs in item["needs"].items()
+        },
+        ship_blocking=item["ship_blocking"],
+        discharge_status=item["discharge_status"],
+        outcome=item["outcome"],
         satisfying_example=place["raw"].get("satisfying_example"),
-        excluded=item.excluded,
-        runs=item.runs,
-    )
-
-
-def _needs(item: NeedsModel) -> Needs:
-    return Needs(
-        memory_bytes=None if item.memory is None else memory_bytes(item.memory),
-        timeout_seconds=None if item.timeout is None else seconds(item.timeout),
-        gpu=item.gpu,
+        excluded=item["excluded"],
+        runs=item["runs"],
     )

@@ -1,0 +1,51 @@
+"""The semantic rules, by code, and what they all say of a contract."""
+
+from __future__ import annotations
+
+from pv.contract import Contract
+from pv.finding import Finding
+from pv.rules.equations import equations
+from pv.rules.expectation import expectation
+from pv.rules.falsifier_id import falsifier_id
+from pv.rules.formal import formal
+from pv.rules.formula import formula
+from pv.rules.harness_bound import harness_bound
+from pv.rules.harness_id import harness_id
+from pv.rules.harness_obligation import harness_obligation
+from pv.rules.if_fails import if_fails
+from pv.rules.obligation_property import obligation_property
+from pv.rules.prediction import prediction
+from pv.rules.provability import provability
+from pv.rules.qa_gate import qa_gate
+from pv.rules.references import references
+from pv.rules.rule import Rule
+from pv.rules.version import version
+
+__all__ = ["RULES", "Rule", "judge"]
+
+RULES: dict[str, Rule] = {
+    rule.code: rule
+    for rule in (
+        references,
+        version,
+        equations,
+        formula,
+        obligation_property,
+        formal,
+        falsifier_id,
+        prediction,
+        if_fails,
+        harness_id,
+        harness_obligation,
+        harness_bound,
+        qa_gate,
+        provability,
+        expectation,
+    )
+}
+
+
+def judge(contract: Contract) -> list[Finding]:
+    """Return what every rule says of `contract`, sorted by place, then code."""
+    findings = [finding for rule in RULES.values() for finding in rule.check(contract)]
+    return sorted(findings, key=lambda finding: (finding.where, finding.code))

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pv.contract import Contract
+from pv.errors import Location
+from pv.rules.rule import rule
+
+
+@rule(
+    "SCHEMA-006",
+    "warning",
+    summary="two proof obligations have the same formal text",
+    remedy="Remove one, or correct what was copied.",
+)
+def formal(contract: Contract) -> Iterator[tuple[Location, str]]:
+    """Find a statement written twice: it counts one piece of work as two."""
+    first: dict[str, int] = {}
+    for obligation in contract.obligations:
+        text = (obligation.formal or "").strip()
+        where = obligation.value_where("formal")
+        if text and first.setdefault(text, where.line) != where.line:
+            yield where, f"the formal text was written before, on line {first[text]}"

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pv.contract import Contract
+from pv.errors import Location
+from pv.rules.rule import rule
+
+
+@rule(
+    "SCHEMA-010",
+    "error",
+    summary="two Kani harnesses have one id",
+    remedy="Give each harness an id of its own within the contract.",
+)
+def harness_id(contract: Contract) -> Iterator[tuple[Location, str]]:
+    """Find ids that do not address one harness."""
+    first: dict[str, int] = {}
+    for harness in contract.kani:
+        where = harness.value_where("id")
+        if harness.id in first:
+            yield where, f"the harness id {harness.id} was used before, on line {first[harness.id]}"
+        else:
+            first[harness.id] = where.line
