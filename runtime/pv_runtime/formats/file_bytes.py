@@ -6,7 +6,6 @@ import dataclasses
 import mmap
 import os
 import stat
-from typing import BinaryIO
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class FileBytes:
 
     path: str
     mapped: Bytes = dataclasses.field(repr=False)
-    file: BinaryIO = dataclasses.field(repr=False)
+    mapping: mmap.mmap | None = dataclasses.field(repr=False)
     size: int
     head: bytes = b""
     skip: int = 0
@@ -42,7 +41,7 @@ class FileBytes:
         """
         if start < 0 or length < 0 or start + length > self.size:
             raise LoadError(f"bytes {start}..{start + length} lie outside the file's {self.size}", self.path)
-        if os.fstat(self.file.fileno()).st_size < len(self.mapped):
+        if self.mapping is not None and self.mapping.size() < len(self.mapping):
             raise LoadError("the file was truncated while it was open", self.path, "open it again")
         first = start - len(self.head) + self.skip
         if start >= len(self.head):
@@ -55,11 +54,14 @@ class FileBytes:
         return joined
 
     def with_head(self, head: bytes, *, instead_of: int) -> FileBytes:
-        """Return these bytes with `head` instead of the first `instead_of` ones."""
-        rest = self.read(0, self.size)[instead_of:] if self.head else None
-        if rest is not None:
-            return dataclasses.replace(self, mapped=rest, size=len(head) + len(rest), head=head, skip=0)
-        return dataclasses.replace(self, size=len(head) + self.size - instead_of, head=head, skip=instead_of)
+        """Return these bytes with `head` instead of the first `instead_of` (of at most `size`) ones."""
+        beyond = max(0, instead_of - len(self.head))
+        return dataclasses.replace(
+            self,
+            head=head + self.head[instead_of:],
+            skip=self.skip + beyond,
+            size=len(head) + self.size - instead_of,
+        )
 
     def cut(self, size: int) -> FileBytes:
         """Return the first `size` of these bytes."""
@@ -81,15 +83,16 @@ def open_bytes(path: str | os.PathLike[str]) -> FileBytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise LoadError(f"cannot be opened: {reason}", name) from error
-    file = os.fdopen(descriptor, "rb")
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        file.close()
-        raise LoadError("is no regular file", name, "name a file or a folder that holds one")
-    if status.st_size == 0:
-        return FileBytes(name, np.zeros(0, np.uint8), file, 0)
-    mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), file, status.st_size)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise LoadError("is no regular file", name, "name a file or a folder that holds one")
+        if status.st_size == 0:
+            return FileBytes(name, np.zeros(0, np.uint8), None, 0)
+        mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
+    finally:
+        os.close(descriptor)
+    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping))
 
 
 def _weights_in(path: str) -> str:

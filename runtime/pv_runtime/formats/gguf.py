@@ -47,7 +47,9 @@ def read_gguf(source: FileBytes) -> TableCheckpoint:
     key_count = cursor.number("Q", "the key count")
     left = source.size - cursor.position
     if key_count * _LEAST_KEY + tensor_count * _LEAST_TENSOR > left:  # before looping over either
-        raise LoadError(f"{key_count} keys and {tensor_count} tensors cannot fit in {left} bytes", source.path)
+        raise LoadError(
+            f"{key_count} keys and {tensor_count} tensors cannot fit in {left} bytes", source.path
+        )
     metadata: dict[str, object] = {}
     alignment = 32
     for _ in range(key_count):
@@ -88,7 +90,9 @@ def _entry(cursor: Cursor) -> tuple[TensorInfo, int]:
     dtype, block, size = GGML_TYPES[number]
     if block > 1 and (not dims or dims[0] % block):
         row = dims[0] if dims else 1
-        raise LoadError(f"tensor {name}: a row of {row} is no multiple of {dtype}'s block of {block}", cursor.path)
+        raise LoadError(
+            f"tensor {name}: a row of {row} is no multiple of {dtype}'s block of {block}", cursor.path
+        )
     nbytes = math.prod(dims) // block * size
     return TensorInfo(hf_name(name), dtype, tuple(reversed(dims)), nbytes), offset
 

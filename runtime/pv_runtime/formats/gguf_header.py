@@ -25,15 +25,16 @@ class Cursor:
 
     def __init__(self, source: FileBytes) -> None:
         self.path = source.path
-        self.view = memoryview(source.read(0, source.size))
+        self.view = source.read(0, source.size).data
         self.position = 0
 
     def take(self, length: int, what: str) -> memoryview:
         """Return the next `length` bytes; raises `LoadError` where fewer are left."""
         end = self.position + length
         if end > len(self.view):
+            left = len(self.view) - self.position
             raise LoadError(
-                f"{what} at byte {self.position} needs {length} bytes, {len(self.view) - self.position} are left",
+                f"{what} at byte {self.position} needs {length} bytes, {left} are left",
                 self.path,
                 "the file is cut short or its header is corrupt",
             )
@@ -140,5 +141,7 @@ def _array(cursor: Cursor, key: str) -> LazyArray:
     elif kind in SCALARS:
         cursor.take(count * struct.calcsize("<" + SCALARS[kind][1]), key)
     else:
-        raise LoadError(f"{key} is an array of type {kind}; nested and unknown types are refused", cursor.path)
+        raise LoadError(
+            f"{key} is an array of type {kind}; nested and unknown types are refused", cursor.path
+        )
     return LazyArray(cursor, kind, count, start, key)

@@ -35,13 +35,15 @@ class Overlay:
     Parameters
     ----------
     base
-        What lies beneath. Path, format and metadata are its.
+        What lies beneath. Path and format are its.
     replace
         Tensors instead of those of the same name.
     drop
         Names that are no longer there.
     add
         Tensors that were not there.
+    metadata
+        Metadata instead of the base's.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Overlay:
         replace: Mapping[str, LazyTensor] | None = None,
         drop: Iterable[str] = (),
         add: Mapping[str, LazyTensor] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> None:
         dropped = set(drop)
         there = base.names()
@@ -64,6 +67,7 @@ class Overlay:
         if present := set(add or {}) & set(there):
             raise LoadError(f"tensors to add are there already: {sorted(present)}", base.path)
         self.base = base
+        self._metadata = metadata
         self._own = {**(replace or {}), **(add or {})}
         self._names: tuple[str, ...] = (*(name for name in there if name not in dropped), *(add or {}))
 
@@ -79,8 +83,8 @@ class Overlay:
 
     @property
     def metadata(self) -> Mapping[str, object]:
-        """The base's metadata."""
-        return self.base.metadata
+        """The base's metadata, or what stands in for it."""
+        return self.base.metadata if self._metadata is None else self._metadata
 
     def names(self) -> tuple[str, ...]:
         """Return the base's order, then what was added."""

@@ -52,7 +52,9 @@ def read_safetensors(source: FileBytes) -> TableCheckpoint:
     for info, begin, end in entries:
         if begin != position:
             kind = "overlaps the tensor before it" if begin < position else "leaves a hole before it"
-            raise LoadError(f"tensor {info.name} at byte {begin} {kind}, which ends at {position}", source.path)
+            raise LoadError(
+                f"tensor {info.name} at byte {begin} {kind}, which ends at {position}", source.path
+            )
         table[info.name] = (info, start + begin)
         position = end
     if start + position != source.size:

@@ -65,14 +65,15 @@ def _search(x: Floats, levels: int, first: float, steps: int) -> tuple[Floats, F
     zero, one, top = np.float32(0), np.float32(1), np.float32(levels)
     weight = np.sqrt(tree_sum(x * x) / np.float32(32)) + np.abs(x)
     sum_w, sum_x = tree_sum(weight), tree_sum(weight * x)
-    highest, minimum = x.max(axis=0), np.minimum(x.min(axis=0), zero)
+    highest, minimum = x.max(axis=0), np.minimum(x.min(axis=0), zero).astype(np.float32)
     flat = ~(highest - minimum > _FLAT)
-    scale = np.where(flat, zero, (highest - minimum) / top)
+    scale: Floats = np.where(flat, zero, (highest - minimum) / top)
 
     def codes_for(numerator: np.float32) -> Floats:
         spread = highest - minimum
         inverse = numerator / np.where(spread > _FLAT, spread, one)
-        return np.clip(np.rint(inverse * (x - minimum)), zero, top)
+        codes: Floats = np.clip(np.rint(inverse * (x - minimum)), zero, top)
+        return codes
 
     def error_of(codes: Floats, factor: Floats, offset: Floats) -> Floats:
         difference = factor * codes + offset - x
@@ -86,11 +87,12 @@ def _search(x: Floats, levels: int, first: float, steps: int) -> tuple[Floats, F
         determinant = sum_w * sum_q2 - sum_q * sum_q
         solvable = (determinant > zero) & ~flat
         divisor = np.where(solvable, determinant, one)
-        fitted = (sum_w * sum_qx - sum_x * sum_q) / divisor
-        offset = (sum_q2 * sum_x - sum_q * sum_qx) / divisor
+        fitted: Floats = np.divide(sum_w * sum_qx - sum_x * sum_q, divisor)
+        offset: Floats = np.divide(sum_q2 * sum_x - sum_q * sum_qx, divisor)
         positive = offset > zero
-        through_zero = sum_qx / np.where(sum_q2 > zero, sum_q2, one)
-        fitted, offset = np.where(positive, through_zero, fitted), np.where(positive, zero, offset)
+        through_zero: Floats = np.divide(sum_qx, np.where(sum_q2 > zero, sum_q2, one))
+        fitted = np.where(positive, through_zero, fitted)
+        offset = np.minimum(offset, zero)
         error = error_of(codes, fitted, offset)
         better = solvable & (error < best)
         best = np.where(better, error, best)

@@ -33,5 +33,5 @@ def _quantise(blocks: Floats) -> Bytes:
     return np.concatenate([packed, nibbles], axis=1)
 
 
-Q4_K = Scheme("Q4_K", 256, 144, range(16, 144), range(0, 2), _quantise, _dequantise)
+Q4_K = Scheme("Q4_K", 256, 144, range(16, 144), range(2), _quantise, _dequantise)
 """Source: ggml ``block_q4_K`` and its reference quantiser without an importance matrix."""

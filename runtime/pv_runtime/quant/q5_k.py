@@ -22,7 +22,8 @@ def _dequantise(blocks: Bytes) -> Floats:
     pairs = blocks[:, 48:].reshape(-1, 4, 1, 32)
     low = np.concatenate([pairs & 15, pairs >> 4], axis=2).reshape(-1, 8, 32)
     codes = low | (high << 4)
-    return (scale * codes.astype(np.float32) - minimum).reshape(-1, 256)
+    values: Floats = scale * codes.astype(np.float32) - minimum
+    return values.reshape(-1, 256)
 
 
 def _quantise(blocks: Floats) -> Bytes:
@@ -35,5 +36,5 @@ def _quantise(blocks: Floats) -> Bytes:
     return np.concatenate([packed, high, nibbles], axis=1)
 
 
-Q5_K = Scheme("Q5_K", 256, 176, range(16, 176), range(0, 2), _quantise, _dequantise)
+Q5_K = Scheme("Q5_K", 256, 176, range(16, 176), range(2), _quantise, _dequantise)
 """Source: ggml ``block_q5_K`` and its reference quantiser without an importance matrix."""

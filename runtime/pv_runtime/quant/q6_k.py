@@ -69,7 +69,7 @@ def _search(x: Floats) -> Floats:
     divisor = np.where(usable, extreme, np.float32(1))
     # Weights relative to the extreme: the same optimum, and nothing under- or overflows.
     weight = (x / divisor) * (x / divisor)
-    scale = np.zeros_like(extreme)
+    scale: Floats = np.zeros_like(extreme)
     best = np.zeros_like(extreme)
     for step in (0, *range(-9, 0), *range(1, 10)):
         codes = np.clip(np.rint(np.float32(-(32 + 0.1 * step)) / divisor * x), -32, 31)
@@ -83,5 +83,5 @@ def _search(x: Floats) -> Floats:
     return scale
 
 
-Q6_K = Scheme("Q6_K", 256, 210, range(0, 192), range(208, 210), _quantise, _dequantise)
+Q6_K = Scheme("Q6_K", 256, 210, range(192), range(208, 210), _quantise, _dequantise)
 """Source: ggml ``block_q6_K`` and its reference quantiser without an importance matrix."""

@@ -15,7 +15,7 @@ def _dequantise(blocks: Bytes) -> Floats:
 
 
 def _quantise(blocks: Floats) -> Bytes:
-    """d = max|x| / 127; q = round(x · (1/d)), halves away from zero.
+    """Scale d = max|x| / 127; q = round(x · (1/d)), halves away from zero.
 
     Codes use the float32 `d`; the stored scale is rounded to fp16 after them, as in ggml.
     """
@@ -31,5 +31,5 @@ def _quantise(blocks: Floats) -> Bytes:
     return np.concatenate([half.view(np.uint8), rounded.astype(np.int8).view(np.uint8)], axis=1)
 
 
-Q8_0 = Scheme("Q8_0", 32, 34, range(2, 34), range(0, 2), _quantise, _dequantise)
+Q8_0 = Scheme("Q8_0", 32, 34, range(2, 34), range(2), _quantise, _dequantise)
 """Source: ggml ``block_q8_0``."""

@@ -114,7 +114,8 @@ def tree_sum(terms: Floats) -> Floats:
     while len(terms) > 1:
         half = len(terms) // 2
         terms = terms[:half] + terms[half:]
-    return terms[0]
+    total: Floats = terms[0]
+    return total
 
 
 def finite_half(scale: Floats, name: str) -> NDArray[np.float16]:

@@ -1,0 +1,135 @@
+"""Builders of derived artefacts: a quantised GGUF from a model, and its fp16 twin from that.
+
+A builder is a function of `source`, `output` and keyword arguments; it writes the file `output`,
+with the same bytes each time.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pv_runtime.errors import LoadError
+from pv_runtime.formats import Checkpoint, LazyTensor, open_checkpoint
+from pv_runtime.formats.gguf_writer import write_gguf
+from pv_runtime.formats.overlay import from_values
+from pv_runtime.formats.quantised import quantised_tensor, rows_fit
+from pv_runtime.formats.safetensors import write_safetensors
+from pv_runtime.names import hf_name
+from pv_runtime.provenance import DERIVED_FROM, GGUF_DERIVED_FROM, file_sha256
+from pv_runtime.quant import Scheme, scheme_named
+from pv_runtime.quant.scheme import Floats
+
+__all__ = ["quantised_gguf", "twin"]
+
+_FILE_TYPES = {"Q8_0": 7, "Q4_K": 14, "Q5_K": 16, "Q6_K": 18}
+"""``general.file_type`` of llama.cpp: the format that most weights have."""
+
+_KEYS = {
+    "block_count": "num_hidden_layers",
+    "context_length": "max_position_embeddings",
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "rope.freq_base": "rope_theta",
+}
+"""GGUF's keys of an architecture, and config.json's."""
+
+_REALS = {"rms_norm_eps", "rope_theta"}
+
+
+def quantised_gguf(source: str, output: str, *, scheme: str) -> None:
+    """Write the model at `source` (a folder, or its model.safetensors) as a GGUF file.
+
+    Every matrix is in `scheme`, every other tensor F32; ``pv.derived_from.sha256`` names the source.
+
+    Raises
+    ------
+    LoadError
+        The source cannot be read, its config.json lacks a key, or a row is no multiple of the block.
+    QuantisationError
+        There is no such scheme, or values that it cannot represent.
+    """
+    model, form = open_checkpoint(source), scheme_named(scheme)
+    matrices = set(model.matrices())
+    if misfits := [name for name in model.matrices() if not rows_fit(model.info(name), form)]:
+        raise LoadError(
+            f"{len(misfits)} matrices have rows that are no multiple of {form.name}'s block of "
+            f"{form.block_elements}, first {misfits[0]} {model.info(misfits[0]).shape}",
+            model.path,
+            "choose a scheme with a smaller block, such as q8_0",
+        )
+    tensors = [
+        quantised_tensor(model, name, form) if name in matrices else _widened(model, name)
+        for name in sorted(model.names())
+    ]
+    write_gguf(output, [(tensor.info, tensor.raw) for tensor in tensors], _gguf_metadata(model, form))
+
+
+def _widened(model: Checkpoint, name: str) -> LazyTensor:
+    return from_values(name, model.info(name).shape, functools.partial(model.tensor, name), "F32")
+
+
+def _gguf_metadata(model: Checkpoint, scheme: Scheme) -> dict[str, object]:
+    config = model.metadata.get("config")
+    if not isinstance(config, Mapping):
+        raise LoadError("has no config.json beside it, which says the architecture", model.path)
+    architecture = str(_required(config, "model_type", model.path))
+    metadata: dict[str, object] = {
+        "general.architecture": architecture,
+        "general.alignment": 32,
+        "general.file_type": _FILE_TYPES[scheme.name],
+        "general.quantization_version": 2,
+        GGUF_DERIVED_FROM: file_sha256(model.path),
+    }
+    for key, named in _KEYS.items():
+        value = _required(config, named, model.path)
+        metadata[f"{architecture}.{key}"] = float(value) if named in _REALS else int(value)
+    return metadata
+
+
+def _required(config: Mapping[Any, Any], key: str, path: str) -> Any:
+    """Look a key up, beneath ``rope_parameters`` too, where newer transformers keep `rope_theta`."""
+    nested = config.get("rope_parameters")
+    for place in (config, nested if isinstance(nested, Mapping) else {}):
+        if place.get(key) is not None:
+            return place[key]
+    raise LoadError(f"the config.json beside it lacks {key}", path)
+
+
+def twin(source: str, output: str) -> None:
+    """Write the fp16 safetensors twin of the GGUF file `source`.
+
+    The decoder is the `gguf` package, not ours, so that a comparison of our decoding with the twin
+    has two sides. The metadata name the source's digest and the decoder with its version.
+
+    Raises
+    ------
+    LoadError
+        A value of the source does not fit fp16.
+    """
+    import gguf
+
+    def values(tensor: gguf.ReaderTensor) -> Floats:
+        decoded: Floats = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        with np.errstate(over="ignore"):
+            if not np.isfinite(decoded.astype(np.float16)).all():
+                raise LoadError(f"tensor {tensor.name} has values that are no fp16", source)
+        return decoded
+
+    tensors = []
+    for tensor in sorted(gguf.GGUFReader(source).tensors, key=lambda each: hf_name(each.name)):
+        shape = tuple(int(size) for size in reversed(tensor.shape))
+        tensors.append(from_values(hf_name(tensor.name), shape, functools.partial(values, tensor), "F16"))
+    metadata = {
+        DERIVED_FROM: file_sha256(source),
+        "decoder": f"gguf {importlib.metadata.version('gguf')}",
+        "format": "pt",  # what transformers asks of a file that it loads
+    }
+    write_safetensors(output, [(tensor.info, tensor.raw) for tensor in tensors], metadata)

@@ -1,0 +1,1 @@
+"""Checks of model files: they measure, and contracts judge."""
