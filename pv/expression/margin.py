@@ -16,6 +16,7 @@ from pv.check import Metric
 from pv.expression.evaluator import Evaluator, Samples, Scalar, compare
 from pv.expression.exact import Real, absolute, arithmetic, exact, shown
 from pv.expression.syntax import (
+    MIRRORED,
     Aggregate,
     Collection,
     Comparison,
@@ -37,7 +38,6 @@ WORST = 3
 """How many samples are named."""
 _UPWARD = frozenset({">", ">="})
 _DOWNWARD = frozenset({"<", "<="})
-_MIRROR = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 
 
 def explain(
@@ -161,7 +161,7 @@ class _Explainer:
         if not names(right[0]):
             observed, threshold = left[1], right[1]
         elif not names(left[0]):
-            observed, threshold, symbol = right[1], left[1], _MIRROR[symbol]
+            observed, threshold, symbol = right[1], left[1], MIRRORED[symbol]
         else:
             return result
         result["would_pass"] = _tightest(symbol, observed)
@@ -175,7 +175,7 @@ class _Explainer:
     ) -> tuple[Case, ...]:
         """Name the samples of the one aggregate that is compared with a number."""
         if not names(left):
-            left, right, first, second, symbol = right, left, second, first, _MIRROR[symbol]
+            left, right, first, second, symbol = right, left, second, first, MIRRORED[symbol]
         if not isinstance(left, Aggregate) or left.function == "count" or names(right):
             return ()
         samples = self._evaluator.samples(left.argument)

@@ -14,6 +14,7 @@ __all__ = [
     "AGGREGATES",
     "BOOLEAN_AGGREGATES",
     "FUNCTIONS",
+    "MIRRORED",
     "Aggregate",
     "Arithmetic",
     "Call",
@@ -35,6 +36,8 @@ __all__ = [
 
 AGGREGATES = frozenset({"min", "max", "mean", "median", "p95", "sum", "count", "first", "last", "any", "all"})
 BOOLEAN_AGGREGATES = frozenset({"any", "all"})
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+"""The operator that says the same with its sides exchanged."""
 FUNCTIONS = frozenset({"abs", "log"})
 
 
