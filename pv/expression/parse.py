@@ -46,7 +46,8 @@ def parse(text: str) -> Expression:
             warnings.simplefilter("error")  # what Python merely warns of (1or x) is not in the language
             tree = ast.parse(line, mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError, Warning) as error:
-        offset = getattr(error, "offset", None) or 1
+        offset = getattr(error, "offset", None)
+        offset = 1 if offset is None else offset or len(line) + 1  # 0: Python missed something at the end
         detail = getattr(error, "msg", None) or str(error) or type(error).__name__
         raise error_at(
             f"not an expression: {detail}",
