@@ -77,7 +77,9 @@ def bind(reference: str, config: Config) -> Binding:
             where = Location(shown, node.lineno, node.col_offset + 1)
             if declaration is None:
                 raise BindingError(
-                    f"{function} is a function but not a check", where=where, remedy="decorate it with @check(metrics=[...])"
+                    f"{function} is a function but not a check",
+                    where=where,
+                    remedy="decorate it with @check(metrics=[...])",
                 )
             return Binding(
                 reference=reference,
@@ -111,7 +113,9 @@ def _metrics(declaration: ast.Call, path: str) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for item in listed.elts:
         if not (isinstance(item, ast.Call) and _last_name(item.func) == "Metric"):
-            raise BindingError("not a Metric(...)", where=_at(item, path), remedy="list Metric(...) calls only")
+            raise BindingError(
+                "not a Metric(...)", where=_at(item, path), remedy="list Metric(...) calls only"
+            )
         try:
             metric = Metric(
                 *(ast.literal_eval(argument) for argument in item.args),
@@ -124,7 +128,9 @@ def _metrics(declaration: ast.Call, path: str) -> dict[str, Metric]:
                 remedy="its arguments must be literals",
             ) from error
         if metric.name in metrics:
-            raise BindingError(f"metric {metric.name} is declared twice", where=_at(item, path), remedy="drop one")
+            raise BindingError(
+                f"metric {metric.name} is declared twice", where=_at(item, path), remedy="drop one"
+            )
         metrics[metric.name] = metric
     return metrics
 
@@ -167,7 +173,9 @@ def _counter_examples(tree: ast.Module, function: str, path: str) -> dict[str, s
                 )
             if values[0] in found:
                 raise BindingError(
-                    f"counter-example {values[0]!r} is declared twice", where=_at(decorator, path), remedy="rename one"
+                    f"counter-example {values[0]!r} is declared twice",
+                    where=_at(decorator, path),
+                    remedy="rename one",
                 )
             found[values[0]] = values[1]
     return found

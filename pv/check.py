@@ -161,5 +161,3 @@ def check(*, metrics: Iterable[Metric]) -> Callable[[Callable[P, None]], Check[P
         return Check(function, declared)
 
     return wrap
-
-

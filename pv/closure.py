@@ -72,13 +72,15 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
             continue
         found[name] = path
         waiting += _packages(name)
-        waiting += _imports(_parse(path), name, path.name == "__init__.py", sources)
+        waiting += _resolve(_scan(path).imports, name, path.name == "__init__.py", sources)
     modules = tuple(sorted(found.items()))
     digest = hashlib.sha256()
     for name, path in modules:
-        digest.update(f"{name}\0{hashlib.sha256(_normalised(path, path.stat().st_mtime_ns)).hexdigest()}\n".encode())
+        digest.update(f"{name}\0{_scan(path).sha256}\n".encode())
     project = {name.split(".")[0] for name in found}
-    return Closure(modules, tuple(sorted(o for o in outside if o.split(".")[0] not in project)), digest.hexdigest())
+    return Closure(
+        modules, tuple(sorted(o for o in outside if o.split(".")[0] not in project)), digest.hexdigest()
+    )
 
 
 def normalise(source: bytes) -> bytes:
@@ -104,7 +106,9 @@ def normalise(source: bytes) -> bytes:
                 and isinstance(first.value.value, str)
             ):
                 end = first.value.end_lineno or first.value.lineno
-                cuts.append((first.value.lineno, first.value.col_offset, end, first.value.end_col_offset or 0))
+                cuts.append(
+                    (first.value.lineno, first.value.col_offset, end, first.value.end_col_offset or 0)
+                )
                 inside_string.difference_update(range(first.value.lineno, end))
     for token in tokenize.tokenize(io.BytesIO(source).readline):
         if token.type == tokenize.COMMENT:
@@ -124,19 +128,37 @@ def normalise(source: bytes) -> bytes:
     return b"\n".join(kept)
 
 
-@lru_cache(maxsize=1024)
-def _normalised(path: Path, _modified: int) -> bytes:
-    return normalise(path.read_bytes())
+@dataclasses.dataclass(frozen=True)
+class _Scan:
+    """One file: its imports as (level, module, imported name or None), and the digest of what counts."""
+
+    imports: tuple[tuple[int, str, str | None], ...]
+    sha256: str
 
 
-def _parse(path: Path) -> ast.Module:
+def _scan(path: Path) -> _Scan:
+    status = path.stat()
+    return _scan_bytes(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _scan_bytes(path: Path, _modified: int, _size: int) -> _Scan:
+    source = path.read_bytes()
     try:
-        return ast.parse(path.read_bytes())
+        tree = ast.parse(source)
+        digest = hashlib.sha256(normalise(source)).hexdigest()
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1) or 1
         raise BindingError(
             f"cannot be parsed as Python: {error}", where=Location(str(path), line, 1), remedy="mend the file"
         ) from error
+    imports: list[tuple[int, str, str | None]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports += [(node.level, node.module or "", alias.name) for alias in node.names]
+    return _Scan(tuple(imports), digest)
 
 
 def _packages(name: str) -> list[str]:
@@ -144,23 +166,19 @@ def _packages(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _imports(tree: ast.Module, name: str, package: bool, sources: Sequence[Path]) -> list[str]:
+def _resolve(
+    imports: Iterable[tuple[int, str, str | None]], name: str, package: bool, sources: Sequence[Path]
+) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = name.split(".")
-                keep = len(parts) - node.level + (1 if package else 0)
-                base = ".".join([*parts[: max(keep, 0)], *([base] if base else [])])
-            if base:
-                names.append(base)
-            # `from package import module` names a module only where there is such a file.
-            names += [
-                full
-                for alias in node.names
-                if find_module(full := f"{base}.{alias.name}".lstrip("."), sources) is not None
-            ]
-    return [n for n in names if n != "__future__"]
+    for level, module, imported in imports:
+        base = module
+        if level:
+            parts = name.split(".")
+            keep = len(parts) - level + (1 if package else 0)
+            base = ".".join([*parts[: max(keep, 0)], *([module] if module else [])])
+        if base and base != "__future__":
+            names.append(base)
+        # `from package import module` names a module only where there is such a file.
+        if imported and find_module(full := f"{base}.{imported}".lstrip("."), sources) is not None:
+            names.append(full)
+    return names

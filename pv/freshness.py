@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from pv.canonical import digest_of
@@ -82,7 +81,7 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
             raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
         waiting += spec.derived_from if spec.builder else ()
-    return _closure(frozenset(reference.split(":")[0] for reference in references), config.sources)
+    return find_closure({reference.split(":")[0] for reference in references}, config.sources)
 
 
 def current_inputs(falsifier: Falsifier, level: str, config: Config) -> Inputs:
@@ -106,12 +105,9 @@ def changes(recorded: Mapping[str, Any], now: Inputs) -> tuple[str, ...]:
     for role in sorted({*before_roles, *now.artefacts}):
         before, after = before_roles.get(role, "none"), now.artefacts.get(role, "none")
         if after == NO_PIN:
-            found.append(f"the subject of role {role} is not pinned in pv.toml (sha256 {before[:12]} was measured)")
+            found.append(
+                f"the subject of role {role} is not pinned in pv.toml (sha256 {before[:12]} was measured)"
+            )
         elif before != after:
             found.append(f"the subject of role {role} changed from {before[:12]} to {after[:12]}")
     return tuple(found)
-
-
-@lru_cache(maxsize=256)
-def _closure(modules: frozenset[str], sources: tuple[Any, ...]) -> Closure:
-    return find_closure(modules, sources)

@@ -34,7 +34,11 @@ class Gpu:
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """Ask ``nvidia-smi``; none where it is not there or does not answer."""
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version,memory.total", "--format=csv,noheader,nounits"]
+    query = [
+        "nvidia-smi",
+        "--query-gpu=name,compute_cap,driver_version,memory.total",
+        "--format=csv,noheader,nounits",
+    ]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):

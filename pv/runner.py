@@ -237,7 +237,10 @@ class _Watch:
         data = os.read(descriptor, 1 << 20)
         self._result_bytes += len(data)
         if self._result_bytes > _RESULT_BYTES:
-            self.verdict = self.verdict or ("memory", f"it recorded more than {_RESULT_BYTES >> 20} MiB of measurements")
+            self.verdict = self.verdict or (
+                "memory",
+                f"it recorded more than {_RESULT_BYTES >> 20} MiB of measurements",
+            )
             return bool(data)
         self._result += data
         *lines, rest = self._result.split(b"\n")
@@ -303,7 +306,10 @@ class _Watch:
         used = anonymous_memory(family)
         self._peak = max(self._peak, used)
         if used > self._limits.memory_bytes + self._base * len(family):
-            self.verdict = ("memory", f"it used {used >> 20} MiB of its {self._limits.memory_bytes >> 20} MiB of memory")
+            self.verdict = (
+                "memory",
+                f"it used {used >> 20} MiB of its {self._limits.memory_bytes >> 20} MiB of memory",
+            )
         elif len(family) > self._limits.processes:
             self.verdict = ("processes", f"it started more than {self._limits.processes} processes")
 

@@ -139,7 +139,9 @@ class Subjects:
         if isinstance(source, Unbuilt):
             # Built one by one, innermost first: the caller builds this one and asks again.
             return source
-        key = build_key(spec.name, self._config, {source.name: source.build_key or source.sha256}, strict=True)
+        key = build_key(
+            spec.name, self._config, {source.name: source.build_key or source.sha256}, strict=True
+        )
         target = self._config.root / ".pv" / "built" / key[:16] / spec.path
         if target.exists():
             return self._keep(spec, target, pinned=spec.sha256, key=key)
@@ -150,7 +152,8 @@ class Subjects:
             sha256, files = digest_path(path, spec.files)
         except OSError as error:
             raise SubjectError(
-                f"subject {spec.name}: {error.strerror}: {self._config.relative(path)}", remedy="mend the file"
+                f"subject {spec.name}: {error.strerror}: {self._config.relative(path)}",
+                remedy="mend the file",
             ) from error
         if pinned is not None and sha256 != pinned:
             raise SubjectError(
@@ -162,7 +165,9 @@ class Subjects:
         return artefact
 
 
-def build_key(name: str, config: Config, digests: Mapping[str, str] | None = None, *, strict: bool = False) -> str:
+def build_key(
+    name: str, config: Config, digests: Mapping[str, str] | None = None, *, strict: bool = False
+) -> str:
     """Digest of what decides a built subject's bytes: its source, its builder's closure, its arguments.
 
     Without `digests` the source's pin stands for its bytes, so that the key is a function of the tree.
@@ -177,7 +182,10 @@ def build_key(name: str, config: Config, digests: Mapping[str, str] | None = Non
         if digests and name in digests:
             return digests[name]
         if spec.sha256 is None and strict:
-            raise ConfigError(f"subject {name} has no sha256 in pv.toml", remedy="pin it: what is built from it must be known")
+            raise ConfigError(
+                f"subject {name} has no sha256 in pv.toml",
+                remedy="pin it: what is built from it must be known",
+            )
         return spec.sha256 or "unpinned"
     source = spec.derived_from[0]
     source_key = digests[source] if digests and source in digests else build_key(source, config)
@@ -248,7 +256,9 @@ def _hub_path(spec: SubjectSpec) -> tuple[Path, str]:
         )
     repo, revision, file = match["repo"], match["revision"], match["file"]
     if ".." in file.split("/"):
-        raise ConfigError(f"subject {spec.name}: the file leaves its repository", remedy="name a file inside it")
+        raise ConfigError(
+            f"subject {spec.name}: the file leaves its repository", remedy="name a file inside it"
+        )
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     path = hub / f"models--{repo.replace('/', '--')}" / "snapshots" / revision / file

@@ -1,0 +1,1 @@
+"""One module a sub-command: `configure(parser)` and `run(arguments)`."""

@@ -1,0 +1,72 @@
+"""The ``pv`` command: parses and dispatches, nothing else. Commands are imported when they are named."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from pv import __version__
+from pv.errors import PvError
+from pv.exits import Exit
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "init": "start a project: pv.toml, a first contract, a first check and its counter-example",
+    "validate": "check contracts; runs no code of contracts or checks",
+    "discharge": "run the checks bound to falsifiers, judge them, record evidence",
+    "status": "show the status that evidence supports, for every falsifier",
+    "evidence": "show and verify records",
+    "doctor": "say what can be judged on this host, what cannot, and why",
+}
+
+
+class Command(Protocol):
+    """A module of :mod:`pv.commands`."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> Exit:
+        """Do it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``pv`` with `argv` (those of the process by default); return the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = _parse(argv)
+        arguments.argv = ("pv", *argv)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except PvError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit)
+    except KeyboardInterrupt:
+        print("interrupted: nothing more was recorded", file=sys.stderr)
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away; keep the interpreter from complaining again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.ERROR)
+    return int(code)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="pv", description="Contract verification: what was measured, on what, and could it have failed?"
+    )
+    parser.add_argument("--version", action="version", version=f"pv {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    named = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == named:
+            module = cast("Command", importlib.import_module(f"pv.commands.{name}"))
+            module.configure(command)
+            command.set_defaults(run=module.run)
+    return parser.parse_args(argv)

@@ -1,0 +1,143 @@
+"""``pv discharge``: run, judge, record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from pv.config import Config, load_config
+from pv.discharge import discharge
+from pv.errors import ConfigError, SelectionError
+from pv.exits import Exit, worst
+from pv.outcome import EXITS, Discharge, Options
+from pv.progress import Progress
+from pv.reports.discharge import as_json, print_one, print_table
+from pv.runner import Runner
+from pv.selection import Selected, select
+from pv.subjects import Subjects
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pv discharge``."""
+    parser.add_argument("what", nargs="+", metavar="ID|PATH", help="falsifier ids, contract#ID, contracts or folders")
+    parser.add_argument(
+        "--level",
+        choices=("auto", "algorithm", "functional", "live"),
+        default="auto",
+        help="auto: the highest that can be judged here",
+    )
+    parser.add_argument(
+        "--subject", action="append", default=[], metavar="NAME=PATH", help="judge other bytes in place of a subject"
+    )
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where checks compute")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every generator (default 0)")
+    parser.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
+    parser.add_argument("--force", action="store_true", help="run again what has fresh evidence")
+    parser.add_argument(
+        "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
+    )
+    parser.add_argument("--allow-declined", action="store_true", help="exit 0 despite declined or unbound, if something passed")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="same as --format json")
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """Discharge what was named, one by one."""
+    config = load_config()
+    _check_device(arguments.device)
+    selected = select(arguments.what, config)
+    subjects = Subjects(config, _overrides(arguments.subject))
+    options = Options(
+        level=arguments.level,
+        device=arguments.device,
+        seed=arguments.seed,
+        record=not arguments.no_record,
+        force=arguments.force,
+        argv=_portable(arguments.argv, config),
+    )
+    text = arguments.format == "text"
+    ended: list[tuple[Selected, Discharge]] = []
+    with Runner(config.root / ".pv") as runner, Progress(sys.stderr) as progress:
+        for item in selected:
+            if item.falsifier.excluded:
+                continue
+            before = _verdicts_at(arguments.against, item, config) if arguments.against else {}
+            with progress.of(item.falsifier.id) as tell:
+                end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
+            if arguments.against:
+                end = _compared(end, before, arguments.against, config)
+            ended.append((item, end))
+            if text and (item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}):
+                print_one(end)
+    if not ended:
+        raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
+    results = [end for _, end in ended]
+    if not text:
+        print(json.dumps([as_json(end) for end in results], indent=1, ensure_ascii=False))
+    elif len(results) > 1:
+        print_table(results)
+    return _exit(results, allow_declined=arguments.allow_declined)
+
+
+def _exit(results: list[Discharge], *, allow_declined: bool) -> Exit:
+    ends = [EXITS[end.outcome] for end in results]
+    combined = worst(ends)
+    if combined == Exit.DECLINED and allow_declined and Exit.ACCEPTED in ends:
+        count = ends.count(Exit.DECLINED)
+        print(f"{count} declined or unbound, allowed by --allow-declined", file=sys.stderr)
+        return Exit.ACCEPTED
+    return combined
+
+
+def _overrides(words: list[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for word in words:
+        name, sign, path = word.partition("=")
+        if not sign or not name or not path:
+            raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
+        found[name] = Path(path).resolve()
+    return found
+
+
+def _check_device(device: str) -> None:
+    known = device in {"auto", "cpu", "cuda"} or (device.startswith("cuda:") and device[5:].isdigit())
+    if not known:
+        raise ConfigError(f"--device {device!r} is none of auto, cpu, cuda, cuda:N", remedy="correct it")
+
+
+def _portable(argv: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    """Spell paths in argv relative to the root, so that no absolute path is recorded."""
+
+    def one(word: str) -> str:
+        name, sign, path = word.rpartition("=")
+        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
+
+    return tuple(one(word) for word in argv)
+
+
+def _verdicts_at(revision: str, item: Selected, config: Config) -> dict[str, str]:
+    from pv.revision import committed_folder
+
+    folder = config.relative(config.evidence / item.contract.stem / item.falsifier.id)
+    found = {}
+    for path, data in committed_folder(config.root, revision, folder).items():
+        try:
+            found[path] = str(json.loads(data)["predicate"]["verdict"]["outcome"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _compared(end: Discharge, before: dict[str, str], revision: str, config: Config) -> Discharge:
+    import dataclasses
+
+    for path in end.records:
+        outcome = json.loads((config.root / path).read_bytes())["predicate"]["verdict"]["outcome"]
+        if before.get(path, outcome) != outcome:
+            message = f"{outcome} here, {before[path]} in {path} at {revision}: the verdict is not reproduced"
+            return dataclasses.replace(end, outcome="Fail", message=message)
+    return end

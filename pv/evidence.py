@@ -1,0 +1,208 @@
+"""Evidence: one JSON record of one run, an in-toto Statement v1, sealed section by section.
+
+``evidence/<contract>/<ID>/<level>-<subject>-<device>.json``. The seal lets a reader name the
+section that was edited; it is no signature. The verdict that is stored is never trusted: see
+:mod:`pv.verify`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pv.canonical import canonical, digest_of
+from pv.errors import EvidenceError
+
+__all__ = [
+    "PREDICATE_TYPE",
+    "SCHEMA_VERSION",
+    "Record",
+    "parse_record",
+    "read_record",
+    "record_path",
+    "records_of",
+    "seal",
+    "sections",
+    "statement",
+    "write_record",
+]
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:pv:discharge:v1"
+SCHEMA_VERSION = 1
+_SIDECAR_BYTES = 1 << 18
+_SIDECAR_SUFFIX = ".series.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A record as read: its file and its statement, not yet verified."""
+
+    path: Path
+    statement: Mapping[str, Any]
+
+    @property
+    def predicate(self) -> Mapping[str, Any]:
+        """The part that is ours."""
+        predicate: Mapping[str, Any] = self.statement["predicate"]
+        return predicate
+
+
+def record_path(
+    evidence: Path, contract: str, identifier: str, level: str, subject: str, device: str
+) -> Path:
+    """Return where the record of one run lies."""
+    return evidence / contract / identifier / f"{level}-{subject}-{device}.json"
+
+
+def statement(predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """Wrap `predicate` into a sealed in-toto statement; its subjects repeat the predicate's inputs."""
+    whole: dict[str, Any] = {
+        "_type": STATEMENT_TYPE,
+        "subject": subjects_of(predicate),
+        "predicateType": PREDICATE_TYPE,
+        "predicate": dict(predicate),
+    }
+    whole["predicate"]["seal"] = seal(whole)
+    return whole
+
+
+def subjects_of(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what the statement is about: the clause, the check's closure, each artefact by its digest."""
+    falsifier = predicate["falsifier"]
+    named = [
+        (f"clause:{falsifier['contract']}#{falsifier['id']}", predicate["inputs"]["clause"]),
+        (f"check:{predicate['check']['reference']}", predicate["inputs"]["check"]),
+        *((f"artefact:{role}={s['name']}", s["sha256"]) for role, s in sorted(predicate["subjects"].items())),
+    ]
+    return [{"name": name, "digest": {"sha256": digest}} for name, digest in named]
+
+
+def sections(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the parts that are sealed one by one: every key of the predicate, and the statement around it."""
+    parts = {key: value for key, value in whole["predicate"].items() if key != "seal"}
+    parts["statement"] = {key: value for key, value in whole.items() if key != "predicate"}
+    return parts
+
+
+def seal(whole: Mapping[str, Any]) -> dict[str, str]:
+    """Return section → sha256 of its canonical spelling."""
+    return {name: digest_of(part) for name, part in sorted(sections(whole).items())}
+
+
+def write_record(path: Path, predicate: Mapping[str, Any]) -> None:
+    """Write one record atomically: readers see the old one or the new one, never half.
+
+    Long series go into a sidecar beside it, written first, named with its digest in the record.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sidecar = path.with_suffix(_SIDECAR_SUFFIX)
+    long = {key: predicate[key] for key in ("measurements", "counter_examples") if key in predicate}
+    kept = dict(predicate)
+    if len(canonical(long)) > _SIDECAR_BYTES:
+        _write(sidecar, canonical(long) + b"\n")
+        for key, value in long.items():
+            kept[key] = {"sidecar": sidecar.name, "sha256": digest_of(value)}
+    text = json.dumps(statement(kept), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    _write(path, text.encode() + b"\n")
+    if kept == predicate:
+        sidecar.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> Record:
+    """Read one record; long series are brought in from the sidecar, whose digest is checked.
+
+    Raises
+    ------
+    EvidenceError
+        It cannot be read, is not strict JSON, has not the shape of a record, or its sidecar differs.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(
+            f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
+        ) from error
+    sidecar = path.with_suffix(_SIDECAR_SUFFIX)
+    return parse_record(path, data, sidecar.read_bytes() if sidecar.is_file() else None)
+
+
+def parse_record(path: Path, data: bytes, sidecar: bytes | None) -> Record:
+    """Parse the bytes of a record and of its sidecar.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`read_record`.
+    """
+    whole = _parse(path.name, data)
+    if (
+        not isinstance(whole, dict)
+        or not isinstance(whole.get("predicate"), dict)
+        or not isinstance(whole["predicate"].get("seal"), dict)
+    ):
+        raise _unusable(path.name, "section statement is not that of a record")
+    predicate = whole["predicate"]
+    for key, stored in [*predicate.items()]:
+        if isinstance(stored, dict) and set(stored) == {"sidecar", "sha256"}:
+            series = _parse(str(stored["sidecar"]), sidecar or b"null")
+            if not isinstance(series, dict) or digest_of(series.get(key)) != stored["sha256"]:
+                raise _unusable(path.name, f"section {key} differs from its sidecar {stored['sidecar']}")
+            if predicate["seal"].get(key) != digest_of(stored):
+                raise _unusable(path.name, f"section {key} was altered after it was sealed")
+            predicate[key] = series[key]
+            predicate["seal"][key] = digest_of(series[key])
+    return Record(path, whole)
+
+
+def records_of(evidence: Path, contract: str, identifier: str) -> list[Path]:
+    """List the record files of one falsifier, sorted by name."""
+    folder = evidence / contract / identifier
+    return sorted(p for p in folder.glob("*.json") if not p.name.endswith(_SIDECAR_SUFFIX))
+
+
+def _unusable(name: str, why: str) -> EvidenceError:
+    return EvidenceError(f"{name}: {why}", remedy="restore it from git, or discharge again")
+
+
+def _parse(name: str, data: bytes) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        return dict(pairs)
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise _unusable(name, f"not strict JSON: {error}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to the disk, rename over it, and flush the folder."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,67 @@
+"""What a discharge is asked for, and how it ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pv.exits import Exit
+from pv.planning import Declined
+
+__all__ = ["EXITS", "Discharge", "Options", "Outcome", "Plant"]
+
+Outcome = Literal["Pass", "Fail", "Refuted", "Vacuous", "Declined", "Unbound", "Error"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    level: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    record: bool = True
+    force: bool = False
+    argv: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plant:
+    """A counter-example, and whether the rule noticed it."""
+
+    name: str
+    of: str
+    caught: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Discharge:
+    """How one falsifier ended. `verdict` and `measurements` are the plain values that evidence holds."""
+
+    address: str
+    rule: str
+    outcome: Outcome
+    level: str | None = None
+    subject: str | None = None
+    device: str | None = None
+    message: str = ""
+    verdict: Mapping[str, Any] | None = None
+    plants: tuple[Plant, ...] = ()
+    declined: tuple[Declined, ...] = ()
+    records: tuple[str, ...] = ()
+    fresh: bool = False
+    seconds: float = 0.0
+    detail: str = ""
+
+
+EXITS: Mapping[Outcome, Exit] = {
+    "Pass": Exit.ACCEPTED,
+    "Refuted": Exit.ACCEPTED,
+    "Fail": Exit.REJECTED,
+    "Vacuous": Exit.REJECTED,
+    "Declined": Exit.DECLINED,
+    "Unbound": Exit.DECLINED,
+    "Error": Exit.ERROR,
+}
+"""How each outcome ends a command."""

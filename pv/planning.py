@@ -1,0 +1,109 @@
+"""The plan: at which level a falsifier can be judged on this host, and what the others lack."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from pv.contract import LEVELS, Falsifier
+from pv.freshness import base_level, roles_at
+from pv.host import Gpu, gpu_satisfies
+from pv.subjects import Artefact, Missing, Subjects, Unbuilt
+
+__all__ = ["DEFAULT_MEMORY_BYTES", "DEFAULT_TIMEOUT_SECONDS", "Declined", "Ready", "levels_of", "prepare"]
+
+DEFAULT_MEMORY_BYTES = 4 << 30
+DEFAULT_TIMEOUT_SECONDS = 600.0
+
+Builder = Callable[[Unbuilt], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Declined:
+    """A level that cannot be judged here: what is missing, and what to type where it is not."""
+
+    level: str
+    why: str
+    command: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """A level that can be judged here: its artefacts by role, and the device."""
+
+    level: str
+    artefacts: Mapping[str, Artefact]
+    device: str
+    gpu: Gpu | None
+
+    @property
+    def device_tag(self) -> str:
+        """The device part of a record's name: ``cpu`` or ``cuda-smNN``."""
+        return self.gpu.tag if self.gpu else "cpu"
+
+
+def levels_of(falsifier: Falsifier) -> tuple[str, ...]:
+    """Return the levels at which the claim can be judged at all, lowest first.
+
+    A claim about no artefact has only the live level. The algorithm level is the survey and the
+    counter-examples, so every claim has it.
+    """
+    judged = [level for level in LEVELS if level in falsifier.subjects and level != "algorithm"]
+    return ("algorithm", *(judged if falsifier.subjects else ["live"]))
+
+
+def prepare(
+    falsifier: Falsifier,
+    level: str,
+    subjects: Subjects,
+    gpus: Sequence[Gpu],
+    device: str,
+    build: Builder,
+    *,
+    satisfying: bool = False,
+) -> Ready | Declined:
+    """Find, and where needed build, what `level` is judged on; decline where this host lacks it.
+
+    Raises
+    ------
+    ConfigError, SubjectError
+        A subject is unknown, or is not the one that is pinned.
+    """
+    address = falsifier.id
+    at = base_level(falsifier) if level == "algorithm" else level
+    need = falsifier.needs_at(at).gpu
+    if need is not None:
+        fit = next((gpu for gpu in gpus if gpu_satisfies(need, gpu.capability)), None)
+        if fit is None or device == "cpu":
+            have = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in gpus) or "none"
+            chosen = " (and --device cpu was asked for)" if device == "cpu" and fit else ""
+            return Declined(
+                level,
+                f"it needs a GPU of compute capability {need}; this host has {have}{chosen}",
+                f"on such a host: pv discharge {address} --level {level}",
+            )
+    artefacts: dict[str, Artefact] = {}
+    missing: list[Missing] = []
+    for role, name in sorted(roles_at(falsifier, at, satisfying=satisfying).items()):
+        found = subjects.resolve(name)
+        while isinstance(found, Unbuilt):
+            build(found)
+            found = subjects.resolve(name)
+        if isinstance(found, Missing):
+            missing.append(found)
+        else:
+            artefacts[role] = found
+    if missing:
+        fetch = " && ".join(dict.fromkeys(m.remedy for m in missing))
+        return Declined(
+            level,
+            "; ".join(dict.fromkeys(m.why for m in missing)),
+            f"where it is: {fetch} && pv discharge {address} --level {level}"
+            f"  (or point at it: {' '.join(f'--subject {m.name}=PATH' for m in missing)})",
+        )
+    on_gpu = need is not None or (device.startswith("cuda") and bool(gpus))
+    gpu = (
+        next((g for g in gpus if need is None or gpu_satisfies(need, g.capability)), None) if on_gpu else None
+    )
+    chosen_device = (device if device.startswith("cuda") else "cuda:0") if gpu else "cpu"
+    return Ready(level, artefacts, chosen_device, gpu)

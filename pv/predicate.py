@@ -1,0 +1,135 @@
+"""From what was run to what is recorded: the predicate of a statement, section by section."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pv
+from pv.binding import Binding
+from pv.config import Config
+from pv.contract import Contract, Falsifier
+from pv.evidence import SCHEMA_VERSION
+from pv.expression import Measurements, measurements_to_json, series_of
+from pv.freshness import clause_digest, closure_of
+from pv.host import describe, versions
+from pv.jobs import Measured
+from pv.planning import Ready
+from pv.revision import revision
+from pv.semantics import SEMANTICS
+from pv.verdict import Verdict
+from pv.verify import metrics_to_json
+
+__all__ = ["Judged", "build_predicate", "measurements_of", "subject_tag"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One run and what the rule says of it."""
+
+    run: Measured
+    measurements: Measurements
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the measurements and the verdict as evidence holds them."""
+        return {"measurements": measurements_to_json(self.measurements), "verdict": self.verdict.to_json()}
+
+
+def measurements_of(run: Measured) -> Measurements:
+    """Return the series that a run recorded."""
+    return {name: series_of(samples) for name, samples in run.samples.items()}
+
+
+def subject_tag(ready: Ready, config: Config) -> str:
+    """Name what a run was judged on, for the record's file: subjects joined by ``+``, or ``no-subject``.
+
+    Bytes that are not the pinned ones carry the beginning of their digest, so that they never
+    overwrite the evidence of those that are.
+    """
+    names = []
+    for artefact in dict.fromkeys(ready.artefacts[role] for role in sorted(ready.artefacts)):
+        pinned = config.subjects[artefact.name].sha256
+        known = artefact.sha256 == pinned or (pinned is None and artefact.build_key is not None)
+        names.append(artefact.name if known else f"{artefact.name}@{artefact.sha256[:12]}")
+    return "+".join(dict.fromkeys(names)) or "no-subject"
+
+
+def build_predicate(
+    *,
+    config: Config,
+    contract: Contract,
+    falsifier: Falsifier,
+    binding: Binding,
+    ready: Ready,
+    base: str,
+    rule: Sequence[str],
+    judged: Judged,
+    seed: int,
+    arguments: Sequence[str],
+    started_at: str,
+    extra: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put together the predicate of one record; `extra` holds the sections of the algorithm level."""
+    closure = closure_of(falsifier, config)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "engine": {"version": pv.__version__, "semantics": SEMANTICS},
+        "falsifier": {
+            "contract": contract.stem,
+            "path": contract.path,
+            "version": contract.version,
+            "id": falsifier.id,
+            "rule": falsifier.rule,
+            "outcome": falsifier.outcome,
+        },
+        "place": {
+            "level": ready.level,
+            "base_level": base,
+            "subject": subject_tag(ready, config),
+            "device": ready.device_tag,
+            "capability": ready.gpu.capability if ready.gpu else None,
+        },
+        "check": {
+            "reference": binding.reference,
+            "arguments": dict(falsifier.arguments),
+            "modules": [name for name, _ in closure.modules],
+        },
+        "inputs": {
+            "clause": clause_digest(falsifier),
+            "check": closure.sha256,
+            "semantics": SEMANTICS,
+            "artefacts": {role: a.build_key or a.sha256 for role, a in sorted(ready.artefacts.items())},
+        },
+        "subjects": {
+            role: {
+                "name": artefact.name,
+                "sha256": artefact.sha256,
+                "path": config.relative(artefact.path),
+                "build_key": artefact.build_key,
+                "derived_from": _provenance(artefact.derived_from, config),
+            }
+            for role, artefact in sorted(ready.artefacts.items())
+        },
+        "rule": {"lines": list(rule), "metrics": metrics_to_json(binding.metrics)},
+        **judged.to_json(),
+        **extra,
+        "host": describe(),
+        "versions": versions(["pydantic", "yaml", *closure.outside]),
+        "revision": revision(config.root, ignoring=config.relative(config.evidence)),
+        "run": {
+            "argv": list(arguments),
+            "seed": seed,
+            "started_at": started_at,
+            "seconds": round(judged.run.seconds, 3),
+            "peak_memory_bytes": judged.run.peak_memory_bytes,
+            "output": {"bytes": judged.run.output.total, "sha256": judged.run.output.sha256},
+        },
+    }
+
+
+def _provenance(names: Sequence[str], config: Config) -> list[dict[str, str | None]]:
+    return [
+        {"name": name, "sha256": config.subjects[name].sha256} for name in names if name in config.subjects
+    ]

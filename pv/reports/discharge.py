@@ -1,0 +1,112 @@
+"""How a discharge looks: one block a falsifier, one table for several, JSON for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pv.outcome import Discharge
+from pv.printable import printable
+
+__all__ = ["as_json", "margin", "print_one", "print_table"]
+
+_RULE_WIDTH = 78
+
+
+def print_one(end: Discharge) -> None:
+    """Print what was judged, on what, how near it was, what it noticed, and where the record lies."""
+    print("\n".join(printable(line) for line in _lines(end)) + "\n")
+
+
+def _lines(end: Discharge) -> list[str]:
+    level = f" at {end.level} level" if end.level else ""
+    lines = [f"{end.outcome.upper()}  {end.address}{level}", f"  {end.rule}"]
+    if end.subject:
+        lines.append(f"  judged on   {end.subject} ({end.device}, {end.seconds:.2f} s)")
+    for line in (end.verdict or {}).get("lines", []):
+        lines.append(f"  {'holds' if line['truth'] else 'FAILS'}       {line['text']}")
+        lines += [f"              {text}" for text in _explained(line)]
+    if end.plants:
+        caught = [plant.name for plant in end.plants if plant.caught]
+        lines.append(f"  caught      {len(caught)} of {len(end.plants)} counter-examples: {', '.join(caught)}")
+        lines += [
+            f"  NOT CAUGHT  {plant.name} (damages {plant.of})" for plant in end.plants if not plant.caught
+        ]
+    if end.message and not (end.outcome == "Pass"):
+        lines += [f"  {'because' if i == 0 else '       '}     {t}" for i, t in enumerate(end.message.splitlines())]
+    if end.detail:
+        lines += ["  detail", *(f"    {text}" for text in end.detail.splitlines()[-20:])]
+    for declined in end.declined:
+        lines.append(f"  declined    {declined.level} level: {declined.why}")
+        lines.append(f"              {declined.command}")
+    if end.fresh:
+        lines.append("  fresh       nothing that decides it has changed since; --force runs it again")
+    lines += [f"  record      {path}" for path in end.records]
+    return lines
+
+
+def _explained(line: Mapping[str, Any]) -> list[str]:
+    told = []
+    if line["reason"] and not line["comparisons"]:
+        told.append(str(line["reason"]))
+    for trace in line["comparisons"]:
+        parts = []
+        operator = trace.get("operator")
+        if "left" in trace:
+            parts.append(f"{trace['text']}: {trace['left']} against {trace['right']}")
+        if "margin" in trace and operator != "==":
+            parts.append(f"margin {trace['margin']:.3g}")
+        if trace.get("worst") and not (trace["truth"] and operator == "=="):
+            worst = ", ".join(f"{case['label'] or 'sample ' + str(case['index'])} {case['value']}" for case in trace["worst"])
+            parts.append(f"worst {worst}")
+        if not trace["truth"] and "would_pass" in trace:
+            parts.append(f"a threshold of {trace['would_pass']} would have passed")
+        if parts:
+            told.append("; ".join(parts))
+    return told
+
+
+def margin(verdict: Mapping[str, Any] | None) -> str:
+    """Return the nearest comparison of a verdict in a few words; ``exact`` where only equalities decide."""
+    if verdict is None:
+        return ""
+    closest = verdict["closest"]
+    if closest is None:
+        return "exact" if verdict["outcome"] == "Pass" else ""
+    return f"{closest['relative']:+.2%} of {closest['text']}"
+
+
+def print_table(ends: Sequence[Discharge]) -> None:
+    """Print one line a falsifier, and the count of each outcome."""
+    rows = [("falsifier", "outcome", "level reached", "judged on", "margin")]
+    rows += [
+        (end.address, end.outcome, end.level or "-", end.subject or "-", margin(end.verdict) or "-") for end in ends
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
+    counts = Counter(end.outcome for end in ends)
+    print("\n" + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
+
+
+def as_json(end: Discharge) -> dict[str, Any]:
+    """Return the stable form of ``--format json``."""
+    return {
+        "falsifier": end.address,
+        "rule": end.rule,
+        "outcome": end.outcome,
+        "level": end.level,
+        "subject": end.subject,
+        "device": end.device,
+        "message": end.message,
+        "detail": end.detail,
+        "verdict": end.verdict,
+        "counter_examples": [{"name": p.name, "of": p.of, "caught": p.caught} for p in end.plants],
+        "declined": [{"level": d.level, "why": d.why, "command": d.command} for d in end.declined],
+        "records": list(end.records),
+        "fresh": end.fresh,
+        "seconds": end.seconds,
+    }

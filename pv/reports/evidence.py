@@ -1,0 +1,41 @@
+"""How a record looks to people."""
+
+from __future__ import annotations
+
+from pv.evidence import Record
+
+__all__ = ["summary"]
+
+
+def summary(record: Record, path: str) -> list[str]:
+    """Return the lines that answer: what was measured, on what, by which code, and could it have failed?"""
+    whole = record.predicate
+    falsifier, place, run, host = whole["falsifier"], whole["place"], whole["run"], whole["host"]
+    lines = [
+        f"{whole['verdict']['outcome'].upper()}  {falsifier['contract']}#{falsifier['id']} at {place['level']} level",
+        f"  {falsifier['rule']}",
+        f"  record      {path}",
+    ]
+    for role, subject in whole["subjects"].items():
+        lines.append(f"  {role:<11} {subject['name']}  sha256 {subject['sha256']}")
+        lines += [f"              derived from {d['name']} ({d['sha256']})" for d in subject["derived_from"]]
+    lines.append(f"  check       {whole['check']['reference']}  closure {whole['inputs']['check'][:12]}")
+    if whole["check"]["arguments"]:
+        lines.append(f"  with        {whole['check']['arguments']}")
+    for line in whole["verdict"]["lines"]:
+        lines.append(f"  {'holds' if line['truth'] else 'FAILS'}       {line['text']}")
+    for name, series in whole["measurements"].items():
+        values = series["values"]
+        shown = f"{values[0]}" if len(values) == 1 else f"{len(values)} samples"
+        lines.append(f"  measured    {name}: {shown}")
+    if "counter_examples" in whole:
+        plants = whole["counter_examples"]
+        caught = sum(plant["caught"] for plant in plants.values())
+        lines.append(f"  caught      {caught} of {len(plants)}: {', '.join(sorted(plants))}")
+    if "survey" in whole:
+        lines.append(f"  survey      {len(whole['survey'].get('points', []))} points")
+    commit = (whole["revision"]["commit"] or "no git")[:12] + (" (dirty)" if whole["revision"]["dirty"] else "")
+    gpus = ", ".join(gpu["name"] for gpu in host["gpus"]) or "no GPU"
+    lines.append(f"  run         {run['started_at']}, {run['seconds']} s, seed {run['seed']}, commit {commit}")
+    lines.append(f"  host        {host['cpu']}, {gpus}, Python {host['python']}")
+    return lines

@@ -1,0 +1,109 @@
+"""From what is typed to what is meant: ids, addresses and paths → falsifiers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from pv.config import Config
+from pv.contract import Contract, Falsifier, NotAContractError, load_contract
+from pv.errors import SelectionError
+from pv.repository import find_contracts
+
+__all__ = ["Selected", "load_all", "select"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Selected:
+    """One falsifier, and whether it was named itself rather than found in a contract that was."""
+
+    contract: Contract
+    falsifier: Falsifier
+    named: bool
+
+
+def load_all(config: Config) -> list[Contract]:
+    """Load every contract of the project; other artefacts among them are passed over.
+
+    Raises
+    ------
+    SelectionError
+        There is none.
+    ContractError, DocumentError
+        One cannot be read.
+    """
+    folders = [str(config.root / folder) for folder in config.contracts]
+    contracts = _load(find_contracts(folders), config)
+    if not contracts:
+        raise SelectionError(
+            f"no contracts in {', '.join(config.contracts)}", remedy="name their folder in pv.toml ([project] contracts)"
+        )
+    return contracts
+
+
+def select(words: Sequence[str], config: Config) -> list[Selected]:
+    """Resolve each word: a file or folder, ``contract#ID``, or an id or alias that only one contract has.
+
+    Raises
+    ------
+    SelectionError
+        A word means nothing, or more than one thing; the message lists the candidates.
+    """
+    chosen: dict[tuple[str, str], Selected] = {}
+    everything: list[Contract] | None = None
+    for word in words:
+        if "#" not in word and (word.endswith((".yaml", ".yml")) or Path(word).exists()):
+            found = [
+                Selected(contract, falsifier, named=False)
+                for contract in _load(find_contracts([word]), config)
+                for falsifier in contract.falsifiers
+            ]
+            if not found:
+                raise SelectionError(f"{word} has no falsifiers", remedy="name a contract that has some")
+        else:
+            everything = load_all(config) if everything is None else everything
+            found = [_one(word, everything)]
+        for item in found:
+            key = (item.contract.stem, item.falsifier.id)
+            if key not in chosen or item.named:
+                chosen[key] = item
+    if not chosen:
+        raise SelectionError("nothing was selected", remedy="name falsifiers, contracts or folders")
+    return list(chosen.values())
+
+
+def _one(word: str, contracts: Sequence[Contract]) -> Selected:
+    stem, _, identifier = word.rpartition("#")
+    found = [
+        Selected(contract, falsifier, named=True)
+        for contract in contracts
+        if stem in {"", contract.stem}
+        for falsifier in contract.falsifiers
+        if identifier in {falsifier.id, *falsifier.aliases}
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        close = sorted(
+            f"{c.stem}#{f.id}" for c in contracts for f in c.falsifiers if identifier.lower() in f.id.lower()
+        )
+        raise SelectionError(
+            f"no falsifier {word!r} in {len(contracts)} contract(s)",
+            remedy=f"did you mean {', '.join(close[:3])}?" if close and identifier else "`pv status` lists them all",
+        )
+    candidates = ", ".join(f"{item.contract.stem}#{item.falsifier.id}" for item in found)
+    raise SelectionError(f"{word!r} is not unique: {candidates}", remedy="write contract#ID")
+
+
+def _load(paths: Sequence[Path], config: Config) -> list[Contract]:
+    contracts = []
+    for path in paths:
+        try:
+            loaded = load_contract(path)
+        except NotAContractError:
+            if len(paths) == 1:
+                raise
+            continue
+        contracts.append(dataclasses.replace(loaded, path=config.relative(path)))
+    return contracts

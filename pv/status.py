@@ -1,0 +1,175 @@
+"""The derived ladder: a falsifier's status is a function of contracts, sources, evidence and pins.
+
+Nobody types a status. What the contract claims is compared with what is derived here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pv.binding import bind
+from pv.config import Config
+from pv.contract import Contract, Falsifier
+from pv.errors import EvidenceError, PvError
+from pv.evidence import Record, read_record, records_of
+from pv.freshness import changes, closure_of, current_inputs
+from pv.host import gpu_satisfies
+from pv.verify import verify
+
+__all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "vacuous"]
+
+LADDER = (
+    "VACUOUS",
+    "FALSIFIED",
+    "STALE",
+    "UNBOUND",
+    "PARTIAL_ALGORITHM_LEVEL",
+    "FUNCTIONAL",
+    "DISCHARGED",
+)
+"""Worst first. ``REFUTED`` ranks with the best; ``EXCLUDED`` is outside the tally."""
+
+NOT_GATED = "NOT GATED"
+_BEYOND = {"REFUTED": len(LADDER) - 1, "EXCLUDED": len(LADDER)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """A derived status, the reason in one sentence, and the records it rests on."""
+
+    name: str
+    reason: str
+    records: tuple[Record, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def rank(name: str) -> int | None:
+    """Return the place of a status on the ladder, 0 the worst; None for a word that is not on it."""
+    return LADDER.index(name) if name in LADDER else _BEYOND.get(name)
+
+
+def contract_status(statuses: Iterable[tuple[Falsifier, Status]]) -> str:
+    """Return the worst status of the ship-blocking falsifiers; NOT GATED where there is none."""
+    gating = [s.name for f, s in statuses if f.ship_blocking and s.name != "EXCLUDED"]
+    return min(gating, key=lambda name: rank(name) or 0) if gating else NOT_GATED
+
+
+def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
+    """Derive the status of one falsifier from what the tree holds; runs nothing."""
+    if falsifier.excluded:
+        return Status("EXCLUDED", falsifier.excluded)
+    if falsifier.check is None:
+        other = "pytest:" if falsifier.pytest else "command:" if falsifier.command else ""
+        return Status(
+            "UNBOUND", f"{other} is not run yet; only check: is" if other else "no check is bound to it"
+        )
+    try:
+        binding = bind(falsifier.check, config)
+        closure_of(falsifier, config)
+    except PvError as error:
+        return Status("UNBOUND", f"its check cannot be bound: {error.what}")
+    planted = binding.counter_examples if falsifier.counter_examples is None else falsifier.counter_examples
+    if falsifier.outcome == "holds" and not planted:
+        return Status("VACUOUS", "no counter-example shows that it can fail")
+    records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
+    if not records:
+        return Status("UNBOUND", faults[0] if faults else "never run: no evidence")
+    return _judge(falsifier, config, records, faults)
+
+
+def _judge(falsifier: Falsifier, config: Config, records: Sequence[Record], faults: Sequence[str]) -> Status:
+    fresh: list[Record] = []
+    stale: list[tuple[Record, tuple[str, ...]]] = []
+    for record in records:
+        level = record.predicate["place"]["base_level"]
+        found = changes(record.predicate["inputs"], current_inputs(falsifier, level, config))
+        if found:
+            stale.append((record, found))
+        else:
+            fresh.append(record)
+    shown = next((r for r in fresh if r.predicate["place"]["level"] == "algorithm"), None)
+    runs = [r for r in fresh if r.predicate["place"]["level"] != "algorithm" and _device_counts(falsifier, r)]
+    if shown is not None and (why := vacuous(falsifier, shown.predicate)):
+        return Status("VACUOUS", why, (shown,))
+    wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
+    for record in (*runs, *([shown] if shown else [])):
+        if record.predicate["verdict"]["outcome"] != wanted:
+            return Status("FALSIFIED", _summary(record, falsifier), (record,))
+    if faults:
+        return Status("UNBOUND", faults[0])
+    for record, found in stale:
+        place = record.predicate["place"]
+        if not any(r.path == record.path for r in fresh) and not _superseded(place, runs):
+            return Status("STALE", "; ".join(found), (record,))
+    if shown is None:
+        if runs:
+            return Status("STALE", "its counter-examples have no evidence; discharge it again", tuple(runs))
+        return Status("UNBOUND", "no evidence from a device that its level needs")
+    reached = {r.predicate["place"]["level"] for r in runs}
+    if falsifier.outcome == "refuted":
+        if reached:
+            return Status("REFUTED", "fails as stated; its satisfying example passes", (shown, *runs))
+        return Status("PARTIAL_ALGORITHM_LEVEL", "fails as stated at algorithm level only", (shown,))
+    if "live" in reached:
+        return Status("DISCHARGED", "judged live", (shown, *runs))
+    if "functional" in reached:
+        return Status("FUNCTIONAL", "judged on a stand-in", (shown, *runs))
+    return Status("PARTIAL_ALGORITHM_LEVEL", "survey and counter-examples only", (shown,))
+
+
+def _read(paths: Iterable[Path]) -> tuple[list[Record], list[str]]:
+    records: list[Record] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            record = read_record(path)
+            verify(record)
+        except EvidenceError as error:
+            faults.append(error.what)
+        else:
+            records.append(record)
+    return records, faults
+
+
+def vacuous(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
+    """Say why an algorithm-level record shows a falsifier that cannot fail when it must; empty if it can."""
+    defects = [d for d in predicate.get("survey", {}).get("defects", []) if d["kind"] != "undetermined"]
+    if defects:
+        return f"its rule is no test: {defects[0]['message']}"
+    missed = [name for name, plant in predicate.get("counter_examples", {}).items() if not plant["caught"]]
+    if missed:
+        return f"it does not notice its counter-example {missed[0]}"
+    if falsifier.outcome == "refuted":
+        example = predicate.get("satisfying_example")
+        if example is None or example["verdict"]["outcome"] != "Pass":
+            return "its satisfying example does not pass"
+    elif predicate["verdict"]["outcome"] == "Pass" and not predicate.get("counter_examples"):
+        return "no counter-example was run"
+    return ""
+
+
+def _device_counts(falsifier: Falsifier, record: Record) -> bool:
+    place = record.predicate["place"]
+    need = falsifier.needs_at(place["level"]).gpu
+    if need is None:
+        return True
+    capability = place.get("capability")
+    return isinstance(capability, str) and gpu_satisfies(need, capability)
+
+
+def _superseded(place: Mapping[str, Any], runs: Sequence[Record]) -> bool:
+    """A stale record counts for nothing once the same level has a fresh one from another subject or device."""
+    return any(r.predicate["place"]["level"] == place["level"] for r in runs)
+
+
+def _summary(record: Record, falsifier: Falsifier) -> str:
+    place = record.predicate["place"]
+    if falsifier.outcome == "refuted":
+        return f"claimed refuted, yet it holds at {place['level']} level"
+    failing = next((line for line in record.predicate["verdict"]["lines"] if not line["truth"]), None)
+    return f"fails at {place['level']} level" + (f": {failing['text']}" if failing else "")

@@ -1,0 +1,117 @@
+"""Verify a record: nothing was edited since, and the measurements still give the verdict.
+
+The stored verdict is a convenience for readers. Here it is computed again, with those of the
+survey and of every counter-example, and any difference is an error that names the section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pv.canonical import digest_of
+from pv.check import CheckError, Metric
+from pv.errors import EvidenceError, ExpressionError
+from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION, Record, record_path, sections, subjects_of
+from pv.expression import measurements_from_json
+from pv.survey import survey
+from pv.verdict import judge
+
+__all__ = ["metrics_from_json", "metrics_to_json", "verify"]
+
+
+def verify(record: Record) -> None:
+    """Verify `record`, whatever the tree holds now (freshness is another question).
+
+    Raises
+    ------
+    EvidenceError
+        A section was altered, two sections contradict each other, or a verdict does not follow.
+    """
+    try:
+        _verify(record)
+    except (KeyError, TypeError, AttributeError, ValueError, CheckError, ExpressionError) as error:
+        raise _error(
+            record, "statement", f"has not the shape of a record ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _verify(record: Record) -> None:
+    whole, predicate = record.statement, record.predicate
+    parts = sections(whole)
+    sealed: Mapping[str, Any] = predicate["seal"]
+    for name in sorted({*parts, *sealed}):
+        if name not in parts:
+            raise _error(record, name, "is sealed but gone")
+        if sealed.get(name) != digest_of(parts[name]):
+            raise _error(record, name, "was altered after it was sealed")
+    if whole["predicateType"] != PREDICATE_TYPE or predicate["schema_version"] != SCHEMA_VERSION:
+        raise _error(record, "schema_version", "is not one that this version reads")
+    _verify_place(record)
+    if whole["subject"] != subjects_of(predicate):
+        raise _error(record, "subject", "does not repeat the digests of inputs and subjects")
+    for role, subject in predicate["subjects"].items():
+        if predicate["inputs"]["artefacts"].get(role) != (subject["build_key"] or subject["sha256"]):
+            raise _error(record, "inputs", f"and section subjects disagree about role {role}")
+    rule: Sequence[str] = predicate["rule"]["lines"]
+    metrics = metrics_from_json(predicate["rule"]["metrics"])
+    _verify_verdict(record, "verdict", rule, metrics, predicate)
+    if "survey" in predicate and survey(rule, metrics).to_json() != predicate["survey"]:
+        raise _error(record, "survey", "is not what the rule gives")
+    for name, plant in predicate.get("counter_examples", {}).items():
+        _verify_verdict(record, f"counter_examples.{name}", rule, metrics, plant)
+        if plant["caught"] != (plant["verdict"]["outcome"] == "Fail"):
+            raise _error(record, f"counter_examples.{name}", "states another end than its verdict")
+    example = predicate.get("satisfying_example")
+    if example is not None:
+        _verify_verdict(record, "satisfying_example", rule, metrics, example)
+
+
+def _verify_verdict(
+    record: Record, name: str, rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]
+) -> None:
+    again = judge(rule, measurements_from_json(part["measurements"]), metrics).to_json()
+    if again != part["verdict"]:
+        raise _error(record, name, "does not follow from the measurements")
+
+
+def _verify_place(record: Record) -> None:
+    falsifier, place = record.predicate["falsifier"], record.predicate["place"]
+    expected = record_path(
+        record.path.parents[2],
+        falsifier["contract"],
+        falsifier["id"],
+        place["level"],
+        place["subject"],
+        place["device"],
+    )
+    if expected != record.path:
+        raise _error(
+            record, "place", f"says {expected.relative_to(record.path.parents[2])}, but it lies elsewhere"
+        )
+
+
+def metrics_to_json(metrics: Mapping[str, Metric]) -> list[dict[str, Any]]:
+    """Return the declared metrics as plain values, sorted by name."""
+    return [
+        {"name": m.name, "unit": m.unit, "low": m.low, "high": m.high, "slack": m.slack, "kind": m.kind}
+        for _, m in sorted(metrics.items())
+    ]
+
+
+def metrics_from_json(listed: Sequence[Mapping[str, Any]]) -> dict[str, Metric]:
+    """Return the inverse of :func:`metrics_to_json`.
+
+    Raises
+    ------
+    CheckError
+        One could not have been declared.
+    """
+    return {entry["name"]: Metric(**entry) for entry in listed}
+
+
+def _error(record: Record, section: str, what: str) -> EvidenceError:
+    shown = "/".join(record.path.parts[-3:])
+    return EvidenceError(
+        f"{shown}: section {section} {what}", remedy="restore it from git, or discharge again"
+    )
