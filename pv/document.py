@@ -140,7 +140,7 @@ def parse(text: str, path: str) -> Document:
             remedy='Remove it, or write it as an escape in double quotes ("\\x07", "\\u202e").',
             code="YAML-010",
         )
-    builder = Builder(path)
+    builder = Builder(text, path)
     parser = _PARSER(text)
     try:
         while builder.take(parser.get_event()):

@@ -48,7 +48,8 @@ class _Frame:
 class Builder:
     """Turns events into values and places, without recursion."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text
         self.path = path
         self.root: tuple[Any, Place] | None = None
         self.stack: list[_Frame] = []
@@ -74,6 +75,7 @@ class Builder:
     def _refuse(self, code: str, what: str, remedy: str, event: Any) -> DocumentError:
         mark = event.start_mark
         where = Location(self.path, mark.line + 1, mark.column + 1)
+        what, remedy = (text if len(text) <= 300 else f"{text[:300]}..." for text in (what, remedy))
         return DocumentError(what, where=where, remedy=remedy, code=code)
 
     def _document_start(self, event: Any) -> None:
@@ -91,6 +93,10 @@ class Builder:
         frame = self.stack[-1] if self.stack else None
         is_key = frame is not None and frame.key is None and type(frame.value) is dict
         plain = event.style is None or event.style == ""
+        if is_key and mark.index and self.text[mark.index - 1] == "?":
+            # Within brackets libyaml takes ?a for a key "a"; YAML 1.2 says that the key is "?a".
+            remedy = "Quote what begins with ?, or write a space after it."
+            raise self._refuse("YAML-001", "not YAML: a question mark touches the key", remedy, event)
         if is_key and plain and event.value == "<<" and event.tag is None:
             remedy = "Write the keys out: a merge can hide an override."
             raise self._refuse("YAML-009", "a merge key (<<) is not allowed", remedy, event)
@@ -128,7 +134,7 @@ class Builder:
 
     def _tagged(self, event: Any) -> Any:
         tag: str = event.tag.removeprefix(_PREFIX)
-        if tag in {"str", "!"}:
+        if tag == "str":
             return event.value
         value = self._resolve(event)
         if tag == "float" and type(value) is int:

@@ -44,8 +44,8 @@ TRUTH: Schema = core.bool_schema()
 
 @functools.cache
 def validator() -> SchemaValidator:
-    """Return the validator of a whole contract; it gives a dict with every default filled in."""
-    return SchemaValidator(CONTRACT, core.CoreConfig(strict=True))
+    """Return the validator of a whole contract, to be called strictly; it fills in every default."""
+    return SchemaValidator(CONTRACT)
 
 
 def equation_name(item: Any, index: int) -> str:

@@ -43,7 +43,7 @@ def build(document: Document) -> Contract:
         _other_artefact(document)
     findings = list(contradictions(document))
     try:
-        model = validator().validate_python(value)
+        model = validator().validate_python(value, strict=True)
     except ValidationError as error:
         findings += translate(error, document)
     if findings:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import ValidationError
 
-from pv.contract import SPELLINGS
+from pv.contract import LEVELS, SPELLINGS
 from pv.document import Document
 from pv.errors import Location
 from pv.finding import Finding
@@ -38,7 +38,9 @@ _FOUND = {
 
 
 def problem(where: Location, message: str, remedy: str) -> Finding:
-    """Return a finding on the shape."""
+    """Return a finding on the shape, short enough to be read even where a value is not."""
+    if len(message) > 500:
+        message = f"{message[:500]}..."
     return Finding(where, "SCHEMA-000", "error", message, remedy)
 
 
@@ -54,10 +56,7 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
             key = tail[0] if tail else "a key"
             yield problem(document.where(*path), f"{within}{key} is missing", f"Add `{key}:` here.")
         elif "[key]" in tail:
-            expected = (
-                detail.get("ctx", {}).get("expected", "text").replace(", '*'", "").replace(" or '*'", "")
-            )
-            what = f"{name}: this key is not one of {expected}"
+            what = f"{name}: this key is not one of {', '.join(LEVELS)}"
             yield problem(document.where_key(*path), what, "Use one of them.")
         elif kind == "extra_forbidden":
             yield problem(
