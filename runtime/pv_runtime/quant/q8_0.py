@@ -20,8 +20,8 @@ def _quantise(blocks: Floats) -> Bytes:
     Codes use the float32 `d`; the stored scale is rounded to fp16 after them, as in ggml.
     """
     scale = np.abs(blocks).max(axis=1, keepdims=True) / np.float32(127)
-    # A subnormal scale would overflow 1/d; its fp16 is zero, and so is every value it could code.
-    usable = scale > np.float32(1e-30)
+    # Below this 1/d overflows; the scale's fp16 is zero, and so is every value it could code.
+    usable = scale > np.float32(2.0**-127)
     inverse = np.where(usable, np.float32(1) / np.where(usable, scale, np.float32(1)), np.float32(0))
     scaled = blocks * inverse
     magnitude = np.abs(scaled)
