@@ -1,10 +1,10 @@
-"""The two ways in which reading or quantising ends without a result."""
+"""How reading and quantising end without a result."""
 
 from __future__ import annotations
 
 import os
 
-__all__ = ["LoadError", "QuantisationError"]
+__all__ = ["LoadError", "QuantisationError", "printable"]
 
 
 class LoadError(Exception):

@@ -1,0 +1,73 @@
+"""The ``apr`` command: parses, and hands over to one module a sub-command.
+
+Exit codes: 0 accepted, 1 rejected (an invalid file), 2 usage (a wrong command line, a file that is
+not there), 4 an error in the program, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from pv_runtime.commands import inspect
+from pv_runtime.errors import LoadError, QuantisationError
+
+__all__ = ["main"]
+
+ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("pv")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
+    parser.add_argument("--version", action="version", version=f"apr {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    inspect.register(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``apr`` with `arguments` (those of the process by default) and return the exit code."""
+    try:
+        parsed = _parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has said why; 0 after --help and --version
+        return end.code if isinstance(end.code, int) else USAGE
+    return _guarded(lambda: parsed.run(parsed))
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    """Turn every ending into an exit code, and those of bad input into one clear message."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except (LoadError, QuantisationError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REJECTED
+    except FileNotFoundError as error:
+        print(f"error: {error.filename}: there is no such file", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ACCEPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        print("error: this is a fault in apr itself; please report it", file=sys.stderr)
+        return ERROR
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Sub-commands of ``apr``: importing one is cheap, running it imports what it needs."""

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pv_runtime import cli
+
+
+def apr(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pv_runtime.cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from pv_runtime import cli\n"
+        "for words in (['--help'], ['--version'], ['inspect', '--help']): assert cli.main(words) == 0\n"
+        "heavy = {'numpy', 'torch', 'triton', 'gguf', 'safetensors', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"inspect" in done.stdout
+
+
+def test_endings(model_folder: Path, tmp_path: Path) -> None:
+    good = apr("inspect", str(model_folder))
+    assert (good.returncode, good.stderr) == (0, "")
+    (tmp_path / "broken").write_bytes(b"\0" * 100)
+    broken = apr("inspect", str(tmp_path / "broken"))
+    assert (broken.returncode, broken.stdout) == (1, "")
+    assert broken.stderr.startswith(f"error: {tmp_path / 'broken'}: the header's length 0")
+    missing = apr("inspect", str(tmp_path / "missing"))
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == f"error: {tmp_path / 'missing'}: there is no such file\n"
+    assert "Traceback" not in broken.stderr + missing.stderr
+
+
+def test_wrong_command_lines_are_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert cli.main(["inspect"]) == 2
+    assert cli.main(["nonsense"]) == 2
+    assert "usage: apr" in capsys.readouterr().err
+
+
+def test_a_fault_of_our_own_is_an_error(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> dict[str, object]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pv_runtime.commands.inspect.describe", broken)
+    assert cli.main(["inspect", str(model_folder)]) == 4
+    assert "fault in apr itself" in capsys.readouterr().err
