@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
@@ -217,6 +217,7 @@ junk = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_mutated_contract_is_judged_or_refused_but_never_breaks(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -240,6 +241,7 @@ def test_a_mutated_contract_is_judged_or_refused_but_never_breaks(
         assert error.code  # noqa: PT017
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 5))
 def test_damaged_bytes_are_judged_or_refused_but_never_break(
     tmp_path_factory: pytest.TempPathFactory, at: int, patch: bytes, removed: int

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -315,6 +315,7 @@ values = st.recursive(
 documents = st.dictionaries(texts, values, min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(documents)
 def test_a_json_document_means_the_same_to_json_to_ruamel_and_to_us(value: dict[str, Any]) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=1)
@@ -323,6 +324,7 @@ def test_a_json_document_means_the_same_to_json_to_ruamel_and_to_us(value: dict[
     assert same(ours, peer(text))
 
 
+@settings(deadline=None)
 @given(documents, st.booleans())
 def test_what_ruamel_writes_means_the_same_to_us(value: dict[str, Any], flow: bool) -> None:
     stream = io.StringIO()
@@ -364,6 +366,7 @@ PIECES = [
 PIECES += ["|\n ", ">\n ", "#", " #", "&x ", "*x", "!", "%", "@", "-", ".", "~", "\t", "|-\n  ", "x: ", "y: "]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
 def test_where_both_read_a_text_they_read_the_same(text: str) -> None:
     try:
@@ -383,6 +386,7 @@ def test_where_both_read_a_text_they_read_the_same(text: str) -> None:
 NUMERIC = st.text("0123456789+-.eExXoOabfnullNULtrueTRUE~", max_size=8)
 
 
+@settings(deadline=None)
 @given(NUMERIC)
 def test_a_plain_scalar_means_what_it_means_to_ruamel(text: str) -> None:
     document = f"[{text}]"
@@ -401,6 +405,7 @@ def test_a_plain_scalar_means_what_it_means_to_ruamel(text: str) -> None:
     assert beyond or text.lstrip("+-").startswith(".") or lowered.count("-") == 2
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_give_a_document_or_our_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"

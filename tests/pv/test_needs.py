@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.needs import gpu_requirement, memory_bytes, seconds
@@ -37,6 +37,7 @@ def test_what_is_no_quantity(text: str) -> None:
         seconds(text)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9 - 1), st.sampled_from(["B", "KiB", "MiB", "GiB", "TiB"]))
 def test_memory_is_exact_for_whole_numbers(number: int, unit: str) -> None:
     power = ["B", "KiB", "MiB", "GiB", "TiB"].index(unit)

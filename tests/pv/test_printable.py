@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.printable import printable
@@ -19,6 +19,7 @@ def test_what_prints_is_left_alone() -> None:
     assert printable(text) == text
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_result_prints_on_one_line(text: str) -> None:
     once = printable(text)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pv.commands import validate
+from pv.contract import Contract
+from pv.errors import SelectionError
+from pv.exits import Exit
+from pv.finding import Finding
+
+ROOT = Path(__file__).parents[3]
+RULES = ROOT / "tests" / "pv" / "rules" / "resources"
+GOOD = RULES / "SCHEMA-001.good.yaml"
+BAD = RULES / "SCHEMA-001.bad.yaml"
+WARNED = RULES / "SCHEMA-012.bad.yaml"
+CORPUS = ROOT.parent / "shared" / "corpus"
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the outside corpus is not here")
+BINDINGS = "bindings: []\ntarget_crate: x\n"
+
+
+def run(*arguments: str | Path) -> Exit:
+    parser = argparse.ArgumentParser()
+    validate.configure(parser)
+    return validate.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_valid_contract(capsys: Captured) -> None:
+    assert run(GOOD) is Exit.ACCEPTED
+    assert capsys.readouterr() == ("\n0 error(s), 0 warning(s)\nContract is valid.\n", "")
+
+
+def test_an_invalid_contract(capsys: Captured) -> None:
+    assert run(BAD) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert out == (
+        f"{BAD}:5:3: error[SCHEMA-001]: metadata.references must not be empty\n"
+        "    Cite the paper, specification or measurement that the claims come from.\n"
+        "\n1 error(s), 0 warning(s)\n"
+    )
+    assert err == "error: Contract has 1 validation error(s)\n"
+
+
+def test_a_warning_does_not_reject(capsys: Captured) -> None:
+    assert run(WARNED) is Exit.ACCEPTED
+    out, _ = capsys.readouterr()
+    assert out.startswith(f"{WARNED}:19:3: warning[SCHEMA-012]: harness KANI-ID-001 has no bound\n    ")
+    assert out.endswith("\n\n0 error(s), 1 warning(s)\nContract is valid.\n")
+
+
+def test_several(capsys: Captured, tmp_path: Path) -> None:
+    assert run(GOOD, WARNED) is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith("\n0 error(s), 1 warning(s)\n2 contracts are valid.\n")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [", encoding="utf-8")
+    assert run(BAD, broken, GOOD) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert "error[SCHEMA-001]" in out
+    assert f"{broken}:2:1: error[YAML-001]: not YAML: " in out
+    assert out.endswith("\n2 error(s), 0 warning(s)\n")
+    assert err == "error: 2 of 3 contracts are not valid\n"
+
+
+def test_findings_are_sorted_whatever_the_order(capsys: Captured) -> None:
+    files = sorted(RULES.glob("*.bad.yaml"))
+    run(*files)
+    forward = capsys.readouterr().out
+    run(*reversed(files))
+    assert capsys.readouterr().out == forward
+    assert forward.count("error[SCHEMA-007]") == 2
+
+
+def test_json(capsys: Captured) -> None:
+    assert run(BAD, WARNED, "--format", "json") is Exit.REJECTED
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert err == ""
+    assert (report["contracts"], report["errors"], report["warnings"]) == (2, 1, 1)
+    assert report["findings"][0] == {
+        "file": str(BAD),
+        "line": 5,
+        "column": 3,
+        "code": "SCHEMA-001",
+        "severity": "error",
+        "message": "metadata.references must not be empty",
+        "remedy": "Cite the paper, specification or measurement that the claims come from.",
+    }
+    assert run(GOOD, "--format", "json") is Exit.ACCEPTED
+    assert json.loads(capsys.readouterr().out) == {"findings": [], "contracts": 1, "errors": 0, "warnings": 0}
+
+
+def test_other_artefacts_are_named_and_not_counted(capsys: Captured, tmp_path: Path) -> None:
+    (tmp_path / "binding.yaml").write_text(BINDINGS, encoding="utf-8")
+    assert run(tmp_path, GOOD) is Exit.ACCEPTED
+    out, err = capsys.readouterr()
+    assert out.endswith("Contract is valid.\n")
+    assert (
+        err
+        == f"{tmp_path}/binding.yaml: note: this is a binding registry, not a contract; it was not checked\n"
+    )
+
+
+@pytest.mark.parametrize("content", [None, BINDINGS])
+def test_a_folder_without_contracts_is_never_green(
+    capsys: Captured, tmp_path: Path, content: str | None
+) -> None:
+    if content:
+        (tmp_path / "binding.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(SelectionError) as caught:
+        run(tmp_path)
+    assert caught.value.exit is Exit.USAGE
+    assert capsys.readouterr().out == ""
+
+
+def test_a_missing_file_is_a_wrong_command_line(tmp_path: Path) -> None:
+    with pytest.raises(SelectionError, match=r"none\.yaml"):
+        run(GOOD, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[" * 3000, "YAML-003"),
+        ("a: [&a [x,x,x,x,x,x,x,x,x]" + "".join(f", &{c} [{','.join(['*' + p] * 9)}]" for p, c in
+         zip("abcdefgh", "bcdefghi", strict=True)) + "]", "YAML-004"),
+        ("metadata: {version: '1', description: x}\nmetadata: {}", "YAML-002"),
+        ("metadata: {version: .nan, description: x}", "YAML-005"),
+        ("\0", "YAML-010"),
+        ("just text", "SCHEMA-000"),
+        ("metadata: {version: '1', description: x}\nproof_obligations: [{tolerance: -1}]", "SCHEMA-000"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_message(capsys: Captured, tmp_path: Path, text: str, code: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert run(path) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert f": error[{code}]: " in out
+    assert out.count("error[") == 1
+    assert "Traceback" not in out + err
+
+
+def test_a_contract_does_not_drive_the_terminal(capsys: Captured, tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[2J.yaml"
+    path.write_text(
+        'metadata: {version: "1", description: x, kind: "\\e[31m\\n::error::x\\u202e"}', encoding="utf-8"
+    )
+    assert run(path) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_a_typed_status_asks_the_hook(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(contract: Contract) -> list[Finding]:
+        asked.append(contract.stem)
+        return [Finding(contract.falsifiers[0].where, "X-001", "error", "no evidence", "Run it.")]
+
+    monkeypatch.setattr(validate, "extra_findings", ask)
+    claiming = tmp_path / "claiming.yaml"
+    text = GOOD.read_text(encoding="utf-8")
+    claiming.write_text(text.replace("  rule:", "  discharge_status: DISCHARGED\n  rule:"), encoding="utf-8")
+    assert run(GOOD) is Exit.ACCEPTED
+    assert run(claiming) is Exit.REJECTED
+    assert asked == ["claiming"]
+    assert "error[X-001]" in capsys.readouterr().out
+
+
+@needs_corpus
+def test_the_corpus(capsys: Captured) -> None:
+    own = sorted(CORPUS.glob("*.yaml"))
+    assert run(*own) is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith("87 contracts are valid.\n")
+    assert run(CORPUS) is Exit.REJECTED
+    assert capsys.readouterr().err.endswith("error: 4 of 91 contracts are not valid\n")
+
+
+PROGRAM = """
+import argparse, sys
+from pv.commands import validate
+parser = argparse.ArgumentParser()
+validate.configure(parser)
+validate.run(parser.parse_args(sys.argv[1:]))
+heavy = {"numpy", "torch", "triton", "pydantic", "ruamel", "rich", "pv_runtime", "pv_kernels"}
+sys.exit(", ".join(sorted(heavy & sys.modules.keys())) or None)
+"""
+
+
+def python(*arguments: str) -> float:
+    start = time.perf_counter()
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "runtime", ROOT / "kernels")))
+    }
+    subprocess.run(
+        [sys.executable, *arguments], check=True, env=environment, stdout=subprocess.DEVNULL, timeout=60
+    )
+    return time.perf_counter() - start
+
+
+def test_nothing_heavy_is_imported_and_no_check() -> None:
+    python("-c", PROGRAM, str(RULES / "PV-RULE-001.good.yaml"))
+
+
+def test_one_file_takes_at_most_twenty_times_a_bare_python() -> None:
+    python("-c", PROGRAM, str(GOOD))
+    bare = min(python("-c", "pass") for _ in range(5))
+    ours = min(python("-c", PROGRAM, str(GOOD)) for _ in range(5))
+    assert ours <= 20 * bare
