@@ -15,7 +15,7 @@ from pv_runtime.quant.scheme import Bytes
 __all__ = ["FileBytes", "open_bytes"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FileBytes:
     """Read-only bytes: `head`, then the file from byte `skip` on, cut to `size`.
 
@@ -84,14 +84,20 @@ def open_bytes(path: str | os.PathLike[str]) -> FileBytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise LoadError(f"cannot be opened: {reason}", name) from error
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise LoadError("is no regular file", name, "name a file or a folder that holds one")
-        if status.st_size == 0:
-            return FileBytes(name, np.zeros(0, np.uint8), None, 0)
-        mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
+        return _map(descriptor, name)
+    except OSError as error:
+        raise LoadError(f"cannot be mapped: {error.strerror}", name) from error
     finally:
         os.close(descriptor)
+
+
+def _map(descriptor: int, name: str) -> FileBytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise LoadError("is no regular file", name, "name a file or a folder that holds one")
+    if status.st_size == 0:
+        return FileBytes(name, np.zeros(0, np.uint8), None, 0)
+    mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
     return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping))
 
 
@@ -99,7 +105,10 @@ def _weights_in(path: str) -> str:
     """Return `path`, or the one checkpoint that the folder `path` holds."""
     if not os.path.isdir(path):  # noqa: PTH112 - paths arrive as text and leave as text
         return path
-    names = sorted(os.listdir(path))  # noqa: PTH208
+    try:
+        names = sorted(os.listdir(path))  # noqa: PTH208
+    except OSError as error:
+        raise LoadError(f"is a folder that cannot be listed: {error.strerror}", path) from error
     if "model.safetensors.index.json" in names:
         raise LoadError(
             "holds a sharded checkpoint (model.safetensors.index.json), which is not read yet",

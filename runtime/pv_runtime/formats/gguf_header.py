@@ -24,6 +24,7 @@ class Cursor:
     """A position in a file's bytes that never leaves them."""
 
     def __init__(self, source: FileBytes) -> None:
+        self.source = source
         self.path = source.path
         self.view = source.read(0, source.size).data
         self.position = 0
@@ -81,7 +82,7 @@ class LazyArray(Sequence[object]):
 
     def _decoded(self) -> tuple[object, ...]:
         if self._items is None:
-            cursor = self._cursor
+            cursor = Cursor(self._cursor.source)  # asks anew whether the file is still whole
             cursor.position = self._start
             if self._kind == STRING:
                 self._items = tuple(cursor.text(f"an element of {self._key}") for _ in range(self._count))

@@ -42,6 +42,10 @@ def write_gguf(
     ValueError
         A value or dtype has no type in GGUF, or bytes do not match a tensor's info.
     """
+    if metadata.get("general.alignment", _ALIGNMENT) != _ALIGNMENT:
+        raise ValueError(
+            f"this writer aligns to {_ALIGNMENT}, not to {metadata['general.alignment']}; drop the key"
+        )
     listed = list(tensors)
     head = [struct.pack("<4sIQQ", b"GGUF", 3, len(listed), len(metadata))]
     for key, value in metadata.items():

@@ -70,6 +70,7 @@ class Overlay:
         self._metadata = metadata
         self._own = {**(replace or {}), **(add or {})}
         self._names: tuple[str, ...] = (*(name for name in there if name not in dropped), *(add or {}))
+        self._present = frozenset(self._names)
 
     @property
     def format(self) -> str:
@@ -112,5 +113,5 @@ class Overlay:
         return tuple(name for name in self._names if len(self.info(name).shape) == 2)
 
     def _require(self, name: str) -> None:
-        if name not in self._names:
+        if name not in self._present:
             raise LoadError(f"there is no tensor {name}", self.path)

@@ -34,8 +34,22 @@ def _quantise(model: Checkpoint, name: str, scheme: Scheme) -> Bytes:
 
 
 def quantised_view(model: Checkpoint, scheme: Scheme) -> Overlay:
-    """Return the matrices that `scheme` can hold, in it, and nothing else."""
+    """Return the matrices that `scheme` can hold, in it, and nothing else.
+
+    The bytes of the last matrix asked for are kept, since a view and a damaged view of it are read
+    side by side.
+    """
     kept = quantisable(model, scheme)
     others = [name for name in model.names() if name not in set(kept)]
-    replaced = {name: quantised_tensor(model, name, scheme) for name in kept}
+
+    @functools.lru_cache(maxsize=1)
+    def quantised(name: str) -> Bytes:
+        raw = _quantise(model, name, scheme)
+        raw.flags.writeable = False
+        return raw
+
+    replaced = {
+        name: LazyTensor(quantised_tensor(model, name, scheme).info, functools.partial(quantised, name))
+        for name in kept
+    }
     return Overlay(model, replace=replaced, drop=others)

@@ -90,6 +90,8 @@ def _parse(text: bytes, path: str | Path) -> dict[str, Any]:
         for key, value in pairs:
             if key in found:
                 raise LoadError(f"the JSON key {key!r} occurs twice", path)
+            if not (_encodable(key) and (not isinstance(value, str) or _encodable(value))):
+                raise LoadError(f"the JSON key {key!a} or its value holds half a surrogate pair", path)
             found[key] = value
         return found
 
@@ -107,6 +109,15 @@ def _parse(text: bytes, path: str | Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise LoadError("the JSON is no object", path)
     return parsed
+
+
+def _encodable(text: str) -> bool:
+    """Whether `text` is Unicode that can be written out again: JSON's escapes can spell what is not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _entry(source: FileBytes, name: str, value: object) -> tuple[TensorInfo, int, int]:
@@ -139,9 +150,14 @@ def _config(path: str) -> dict[str, Any]:
     beside = Path(path).with_name("config.json")
     if not beside.is_file():
         return {}
-    if beside.stat().st_size > _MAX_CONFIG:
+    try:
+        with beside.open("rb") as file:
+            text = file.read(_MAX_CONFIG + 1)
+    except OSError as error:
+        raise LoadError(f"cannot be read: {error.strerror}", beside) from error
+    if len(text) > _MAX_CONFIG:
         raise LoadError(f"exceeds {_MAX_CONFIG} bytes", beside)
-    return {"config": _parse(beside.read_bytes().lstrip(), beside)}
+    return {"config": _parse(text.strip(), beside)}
 
 
 def write_safetensors(

@@ -13,7 +13,7 @@ from pv_runtime.quant.scheme import Bytes, Floats
 __all__ = ["TableCheckpoint"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class TableCheckpoint:
     """A `Checkpoint` whose tensors are ranges of `source`; `table` maps names to (info, start)."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import time
 from pathlib import Path
@@ -215,6 +216,15 @@ def test_types_that_are_not_decoded_open_and_are_refused_by_name(tmp_path: Path)
     assert model.info("w").dtype == "Q4_0"
     with pytest.raises(LoadError, match="Q4_0, which is not decoded"):
         model.tensor("w")
+
+
+def test_an_array_read_after_the_file_shrank_is_an_error_and_no_signal(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(file((key(b"t", ARRAY, array(0, 1 << 16, bytes(1 << 16))),)))
+    values: Any = open_checkpoint(path).metadata["t"]
+    os.truncate(path, 100)
+    with pytest.raises(LoadError, match="truncated"):
+        list(values)
 
 
 def test_a_large_vocabulary_opens_quickly(tmp_path: Path) -> None:

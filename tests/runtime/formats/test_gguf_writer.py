@@ -74,6 +74,11 @@ def test_values_without_a_type_are_refused(tmp_path: Path, value: object) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_alignment_that_is_not_written_cannot_be_claimed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="aligns to 32"):
+        write_gguf(str(tmp_path / "x"), [], {"general.alignment": 64})
+
+
 def test_dtypes_and_sizes_are_checked(tmp_path: Path) -> None:
     tensor = from_values("w", (3,), lambda: np.zeros(2, np.float32), "F32")
     with pytest.raises(ValueError, match="announced"):

@@ -65,6 +65,11 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "data cut short": (VALID[:-1], "accounts for"),
     "something appended": (VALID + b"PK", "accounts for"),
     "metadata is a list": (content({"__metadata__": [], "w": entry()}), "__metadata__"),
+    "half a surrogate pair": (content(b'{"\\ud800":0}'), "surrogate"),
+    "half a surrogate pair in metadata": (
+        content(b'{"__metadata__":{"k":"\\udfff"},"w":0}'),
+        "surrogate",
+    ),
     "metadata is no text": (content({"__metadata__": {"a": 1}, "w": entry()}), "__metadata__"),
     "pickle in a zip": (b"PK\x03\x04" + bytes(40), "pickle"),
     "pickle": (b"\x80\x02}q\x00." + bytes(40), "pickle"),
