@@ -66,9 +66,8 @@ class Clause:
         return self.document.where(*self.path)
 
     def key_where(self, name: str) -> Location:
-        """Where the key `name` stands, under whichever spelling; else where the clause does."""
-        spelling = self._spelling(name)
-        return self.document.where_key(*self.path, spelling) if spelling in self.raw else self.where
+        """Where the key `name` stands, under whichever spelling; else where the clause's own key does."""
+        return self.document.where_key(*self.path, self._spelling(name))
 
     def value_where(self, name: str, *rest: str | int) -> Location:
         """Where the value of `name`, or a part of that value, stands; else where the clause does."""

@@ -31,5 +31,5 @@ def _complaint(line: str) -> str:
     try:
         parse(line)
     except ExpressionError as error:
-        return error.what
+        return f"{error.what} (at character {error.where.column})" if error.where else error.what
     return ""

@@ -19,5 +19,7 @@ def formal(contract: Contract) -> Iterator[tuple[Location, str]]:
     for obligation in contract.obligations:
         text = (obligation.formal or "").strip()
         where = obligation.value_where("formal")
-        if text and first.setdefault(text, where.line) != where.line:
+        if text in first:
             yield where, f"the formal text was written before, on line {first[text]}"
+        elif text:
+            first[text] = where.line

@@ -114,6 +114,12 @@ def test_equations_may_be_a_list(tmp_path: Path) -> None:
     )
 
 
+def test_two_equations_of_a_list_cannot_have_one_id(tmp_path: Path) -> None:
+    path = write(tmp_path, 'metadata: {version: "1", description: x}\nequations: [{id: a}, {id: a}]\n')
+    with pytest.raises(ShapeError, match="two equations have one id"):
+        load_contract(path)
+
+
 @pytest.mark.parametrize(
     ("extra", "kind", "declared"),
     [

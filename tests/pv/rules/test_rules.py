@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,15 @@ def test_a_kernel_by_default_is_told_so(tmp_path: Path, kind: str) -> None:
     ]
     assert len(messages) == 3
     assert all(("judged kernel by default" in message) == (not kind) for message in messages)
+
+
+def test_repetitions_on_one_line_are_found(tmp_path: Path) -> None:
+    twice = {"id": "FALSIFY-A-1", "obligation": "x", "formal": "f(x) = x"}
+    sections = ("proof_obligations", "falsification_tests", "kani_harnesses")
+    contract = {"metadata": {"version": "1", "description": "x"}} | {
+        name: [twice, twice] for name in sections
+    }
+    path = tmp_path / "a.yaml"
+    path.write_text(json.dumps(contract), encoding="utf-8")
+    codes = [finding.code for finding in judge(load_contract(path))]
+    assert [codes.count(code) for code in ("SCHEMA-006", "SCHEMA-007", "SCHEMA-010")] == [1, 1, 1]
