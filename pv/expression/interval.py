@@ -53,6 +53,10 @@ class Interval:
 EVERYTHING = Interval()
 
 
+class _NothingError(Exception):
+    """What was learnt leaves some operand no value at all."""
+
+
 @dataclasses.dataclass
 class Bounds:
     """The metrics, and what is known beside their ranges: of samples by metric, and of whole operands."""
@@ -106,7 +110,12 @@ def extent(node: Node, bounds: Bounds) -> Interval | None:
     if not names(node):
         return Interval(constant(node), constant(node))
     found = _extent(node, bounds)
-    return None if found is None else found.meet(bounds.operands.get(node, EVERYTHING))
+    if found is None:
+        return None
+    known = found.meet(bounds.operands.get(node, EVERYTHING))
+    if known.empty:
+        raise _NothingError
+    return known
 
 
 def _extent(node: Node, bounds: Bounds) -> Interval | None:
@@ -156,17 +165,24 @@ def _combined(operator: str, first: Interval, second: Interval) -> Interval:
 
 def decide(node: Node, bounds: Bounds) -> bool | None:
     """Return what `node` says of every measurement within `bounds`; None where it depends or is not known."""
+    try:
+        return _decide(node, bounds)
+    except _NothingError:
+        return None
+
+
+def _decide(node: Node, bounds: Bounds) -> bool | None:
     match node:
         case Comparison():
             return _conjunction(_decide_link(*link, bounds) for link in node.links())
         case Junction("and", operands):
-            return _conjunction(decide(operand, bounds) for operand in operands)
+            return _conjunction(_decide(operand, bounds) for operand in operands)
         case Junction(_, operands):
-            return _negation(_conjunction(_negation(decide(operand, bounds)) for operand in operands))
+            return _negation(_conjunction(_negation(_decide(operand, bounds)) for operand in operands))
         case Not(operand):
-            return _negation(decide(operand, bounds))
+            return _negation(_decide(operand, bounds))
         case Aggregate("any" | "all", argument):
-            return decide(argument, bounds)  # of at least one sample, so that none differ in this
+            return _decide(argument, bounds)  # of at least one sample, so that none differ in this
         case _:
             return None
 
@@ -206,13 +222,14 @@ def contradictory(parts: Iterable[Node], metrics: Mapping[str, Metric]) -> bool:
     """Tell whether the `parts`, all of which must hold, surely cannot hold together."""
     parts = list(parts)
     bounds = Bounds(metrics)
-    for part in parts:
-        _learn(part, bounds)
-    known = [bounds.sample(name) for part in parts for name in names(part)]
-    known += [extent(operand, bounds) for operand in bounds.operands]
-    if any(interval is not None and interval.empty for interval in known):
+    try:
+        for part in parts:
+            _learn(part, bounds)
+        for operand in bounds.operands:
+            extent(operand, bounds)
+        return any(_decide(part, bounds) is False for part in parts)
+    except _NothingError:
         return True
-    return any(decide(part, bounds) is False for part in parts)
 
 
 def _learn(part: Node, bounds: Bounds) -> None:

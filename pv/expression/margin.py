@@ -72,9 +72,10 @@ def _tightest(symbol: str, observed: Real) -> int | float | None:
         return None
     if symbol == "==":
         return nearest if nearest == observed else None
-    if isinstance(observed, int) or isinstance(nearest, int):
+    if isinstance(nearest, int):
         if isinstance(observed, int) or abs(nearest) > 2**53:
-            return int(nearest) + {">": -1, "<": 1}.get(symbol, 0)
+            low, high = math.floor(observed), math.ceil(observed)
+            return {">=": low, "<=": high, ">": high - 1, "<": low + 1}[symbol]
         nearest = float(nearest)  # a mean that happens to be whole is no count
     direction = -math.inf if symbol in _UPWARD else math.inf
     while not compare(symbol, observed, nearest):
@@ -220,8 +221,13 @@ class _Explainer:
             return ComparisonTrace(
                 text, truth, None, symbol, shown_right, worst=_cases(series, series.values, chosen)
             )
-        margins = [_margin(symbol, one, other) for one, other in zip(lefts, rights, strict=True)]
-        order = _extremes(margins, smallest=quantifier == "all")
+        if symbol != "==" and not (isinstance(first, Samples) and isinstance(second, Samples)):
+            # One side is the same for all: the other decides, without the ties that rounding makes.
+            moving, upward = (lefts, symbol in _UPWARD) if series is first else (rights, symbol in _DOWNWARD)
+            order = _extremes(moving, smallest=upward == (quantifier == "all"))
+        else:
+            margins = [_margin(symbol, one, other) for one, other in zip(lefts, rights, strict=True)]
+            order = _extremes(margins, smallest=quantifier == "all")
         extreme = order[0]
         one, other = lefts[extreme], rights[extreme]
         assert not isinstance(one, str)  # noqa: S101 -- texts were dealt with above
@@ -260,10 +266,11 @@ def _margin(symbol: str, left: Scalar, right: Scalar) -> Real:
     return -gap if symbol in _DOWNWARD else -absolute(gap)
 
 
-def _extremes(values: Sequence[Real], *, smallest: bool) -> list[int]:
-    """Return the places of the `WORST` smallest (or largest) values, ties in order of recording."""
+def _extremes(values: Sequence[Scalar], *, smallest: bool) -> list[int]:
+    """Return the places of the `WORST` smallest (or largest) numbers, ties in order of recording."""
     pick = heapq.nsmallest if smallest else heapq.nlargest
-    return pick(WORST, range(len(values)), key=values.__getitem__)
+    places = [index for index, value in enumerate(values) if not isinstance(value, str)]
+    return pick(WORST, places, key=values.__getitem__)
 
 
 def _cases(samples: Samples, values: Sequence[Scalar], order: Sequence[int]) -> tuple[Case, ...]:

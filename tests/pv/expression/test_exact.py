@@ -18,7 +18,7 @@ _reals = st.one_of(
 
 
 @given(st.lists(_reals, min_size=1))
-def test_aggregates_are_exact(values: list[int | float | Fraction]) -> None:
+def test_aggregates_are_exact(values: list[float | Fraction]) -> None:
     exact = [Fraction(value) for value in values]
     assert total(values) == sum(exact)
     assert mean(values) == sum(exact) / len(exact)
@@ -53,11 +53,11 @@ def test_logarithm_of_values_beyond_binary64() -> None:
 
 
 @given(_reals)
-def test_shown_values_are_the_nearest_and_zero_only_for_zero(value: int | float | Fraction) -> None:
+def test_shown_values_are_the_nearest_and_zero_only_for_zero(value: float | Fraction) -> None:
     seen = shown(value)
     assert not isinstance(seen, str)
     assert (seen == 0) == (value == 0)
-    if isinstance(value, int | float):
+    if not isinstance(value, Fraction):
         assert seen == value
     elif value.denominator != 1:
         assert isinstance(seen, float)

@@ -1,0 +1,429 @@
+"""The evaluator against a plain reference: fractions, lists and nothing clever."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pv.check import Metric
+from pv.expression import Series, evaluate, parse
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("x", low=-1, high=1, slack=1e-12),
+        Metric("y"),
+        Metric("n", kind="count"),
+        Metric("word", kind="text"),
+        Metric("pick", kind="text"),
+    )
+}
+ULP_BELOW, ULP_ABOVE = math.nextafter(0.999, 0), math.nextafter(0.999, 1)
+Measured = dict[str, Series]
+
+
+def says(text: str, **series: Any) -> bool:
+    measured = {name: Series(tuple(values)) for name, values in series.items()}
+    return evaluate(parse(text), measured, METRICS).truth
+
+
+class Bad(Exception):  # noqa: N818 -- a word of this reference
+    """The reference's invalid operand."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An expression as text, and what it means: a function of measurements, all of it eager."""
+
+    text: str
+    meaning: Callable[[Measured], Any]
+
+
+def reference_valid(name: str, measured: Measured) -> list[Fraction]:
+    metric, values = METRICS[name], []
+    for value in measured[name].values if name in measured else ():
+        if isinstance(value, bool | str) or not math.isfinite(value):
+            raise Bad
+        if metric.kind == "count" and (not isinstance(value, int) or value < 0):
+            raise Bad
+        exact = Fraction(value)
+        if metric.low is not None and exact < Fraction(metric.low) - Fraction(metric.slack):
+            raise Bad
+        if metric.high is not None and exact > Fraction(metric.high) + Fraction(metric.slack):
+            raise Bad
+        values.append(exact)
+    return values
+
+
+def reference_aggregate(function: str, values: list[Fraction]) -> Fraction:
+    if function == "count":
+        return Fraction(len(values))
+    if not values:
+        raise Bad
+    ordered, size = sorted(values), len(values)
+    return {
+        "min": ordered[0],
+        "max": ordered[-1],
+        "sum": sum(values, Fraction(0)),
+        "mean": sum(values, Fraction(0)) / size,
+        "median": (ordered[(size - 1) // 2] + ordered[size // 2]) / 2,
+        "p95": next(v for rank, v in enumerate(ordered, 1) if Fraction(rank, size) >= Fraction(95, 100)),
+        "first": values[0],
+        "last": values[-1],
+    }[function]
+
+
+def compare(symbol: str, left: Fraction, right: Fraction) -> bool:
+    return {
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "==": left == right,
+        "!=": left != right,
+    }[symbol]
+
+
+SYMBOLS = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+FUNCTIONS = st.sampled_from(["min", "max", "mean", "median", "p95", "sum", "count", "first", "last"])
+NUMBERS = st.sampled_from(["x", "y", "n"])
+LITERALS = st.sampled_from(["0", "1", "3", "0.5", "0.999", "1000000000000000000000000000000", "2.5e-300"])
+
+
+@st.composite
+def aggregates(draw: st.DrawFn) -> Case:
+    function, name = draw(FUNCTIONS), draw(NUMBERS)
+    return Case(f"{function}({name})", lambda m: reference_aggregate(function, reference_valid(name, m)))
+
+
+@st.composite
+def bare(draw: st.DrawFn) -> Case:
+    name = draw(NUMBERS)
+
+    def meaning(measured: Measured) -> Fraction:
+        values = reference_valid(name, measured)
+        if len(values) != 1:
+            raise Bad
+        return values[0]
+
+    return Case(name, meaning)
+
+
+@st.composite
+def operands(draw: st.DrawFn) -> Case:
+    left = draw(st.one_of(aggregates(), aggregates(), bare()))
+    if draw(st.booleans()):
+        return left
+    symbol = draw(st.sampled_from("+-*/"))
+    right = draw(
+        st.one_of(
+            aggregates(),
+            LITERALS.map(lambda t: Case(t, lambda _: Fraction(float(t)) if "." in t else Fraction(t))),
+        )
+    )
+
+    def meaning(measured: Measured) -> Fraction:
+        first: Fraction = left.meaning(measured)
+        second: Fraction = right.meaning(measured)
+        if symbol == "/" and second == 0:
+            raise Bad
+        return {
+            "+": first + second,
+            "-": first - second,
+            "*": first * second,
+            "/": first / second if second else first,
+        }[symbol]
+
+    return Case(f"({left.text} {symbol} {right.text})", meaning)
+
+
+@st.composite
+def links(draw: st.DrawFn) -> Case:
+    left, symbol = draw(operands()), draw(SYMBOLS)
+    if draw(st.booleans()):
+        right = draw(operands())
+        return Case(
+            f"{left.text} {symbol} {right.text}",
+            lambda m: compare(symbol, *[side.meaning(m) for side in (left, right)]),
+        )
+    text = draw(LITERALS)
+    constant = Fraction(float(text)) if "." in text else Fraction(text)
+    return Case(f"{left.text} {symbol} {text}", lambda m: compare(symbol, left.meaning(m), constant))
+
+
+@st.composite
+def quantified(draw: st.DrawFn) -> Case:
+    quantifier, name, symbol, text = (
+        draw(st.sampled_from(["any", "all"])),
+        draw(NUMBERS),
+        draw(SYMBOLS),
+        draw(LITERALS),
+    )
+    constant = Fraction(float(text)) if "." in text else Fraction(text)
+
+    def meaning(measured: Measured) -> bool:
+        truths = [compare(symbol, value, constant) for value in reference_valid(name, measured)]
+        if not truths:
+            raise Bad
+        return {"any": any(truths), "all": all(truths)}[quantifier]
+
+    return Case(f"{quantifier}({name} {symbol} {text})", meaning)
+
+
+def junctions(inner: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
+    def joined(word: str, parts: list[Case]) -> Case:
+        def meaning(measured: Measured) -> bool:
+            truths = [part.meaning(measured) for part in parts]  # a list: every part, whatever the first says
+            return all(truths) if word == "and" else any(truths)
+
+        return Case(f" {word} ".join(f"({part.text})" for part in parts), meaning)
+
+    return st.one_of(
+        st.builds(joined, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3)),
+        st.builds(lambda part: Case(f"not ({part.text})", lambda m: not part.meaning(m)), inner),
+    )
+
+
+truths = st.recursive(st.one_of(links(), links(), quantified()), junctions, max_leaves=4)
+cosines = st.one_of(
+    st.sampled_from([0.999, ULP_BELOW, ULP_ABOVE, 1.0, -1.0, 0.0, -0.0, 1, 1 + 5e-13, 0.1, 5e-324]),
+    st.floats(-1, 1),
+)
+reals = st.one_of(cosines, st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**30), 10**30))
+counts = st.one_of(st.integers(0, 4), st.sampled_from([10**30, 10**30 + 1, 2**53, 2**53 + 1]))
+invalid: st.SearchStrategy[Any] = st.sampled_from([math.nan, math.inf, -math.inf, True, False, "text"])
+
+
+@st.composite
+def measurements(draw: st.DrawFn, *, spoiled: bool | None = None) -> Measured:
+    measured: Measured = {}
+    least = 0 if spoiled is None else 1
+    kinds: dict[str, st.SearchStrategy[Any]] = {"x": cosines, "y": reals, "n": counts}
+    for name, values in kinds.items():
+        series: list[Any] = draw(st.lists(values, max_size=4, min_size=least))
+        if series or draw(st.booleans()):
+            measured[name] = Series(tuple(series))
+    if measured and draw(st.sampled_from([0, 0, 0, 1])) and spoiled is None:
+        spoil(draw, measured, draw(st.sampled_from(sorted(measured))))
+    return measured
+
+
+def spoil(draw: Callable[..., Any], measured: Measured, name: str) -> None:
+    values = list(measured[name].values)
+    extra = {"x": [1.0001, -1.0001], "n": [-1, 1.0], "y": [math.nan]}[name]
+    bad = draw(st.one_of(invalid, st.sampled_from(extra)))
+    values.insert(draw(st.integers(0, len(values))), bad)
+    measured[name] = Series(tuple(values))
+
+
+@settings(max_examples=600, deadline=None)
+@given(truths, measurements())
+def test_agrees_with_the_reference(case: Case, measured: Measured) -> None:
+    try:
+        expected, valid = bool(case.meaning(measured)), True
+    except Bad:
+        expected, valid = False, False
+    # Operators that the reference never reached name metrics too; every one must be valid.
+    expression = parse(case.text)
+    try:
+        for name in expression.metrics:
+            reference_valid(name, measured)
+    except Bad:
+        expected, valid = False, False
+    judgement = evaluate(expression, measured, METRICS)
+    assert judgement.truth == expected
+    assert bool(judgement.faults) == (not valid)
+
+
+@settings(max_examples=200, deadline=None)
+@given(truths, measurements(spoiled=False), st.data())
+def test_invalid_operand_anywhere_is_fail(case: Case, measured: Measured, data: st.DataObject) -> None:
+    expression = parse(case.text)
+    name = data.draw(st.sampled_from(sorted(expression.metrics)))
+    spoil(data.draw, measured, name)
+    for text in (case.text, f"not ({case.text})", f"1 == count(y) or count(y) != 1 or ({case.text})"):
+        judgement = evaluate(parse(text), measured, METRICS)
+        assert not judgement.truth
+        assert judgement.faults
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(cosines, min_size=1, max_size=6), st.data())
+def test_order_matters_only_to_first_and_last(values: list[Any], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(values))
+    for function in ("min", "max", "mean", "median", "p95", "sum", "count"):
+        for symbol in ("<", ">=", "=="):
+            text = f"{function}(x) {symbol} 0.999"
+            assert says(text, x=values) == says(text, x=shuffled)
+    for text in ("all(x >= 0.999)", "any(x == 0)"):
+        assert says(text, x=values) == says(text, x=shuffled)
+
+
+conjunctions = st.lists(
+    st.sampled_from(
+        [
+            "min(x) >= 0.999",
+            "min(x) > 0",
+            "max(x) <= 0.5",
+            "max(y) < 3",
+            "all(x >= 0.999)",
+            "all(x != 0)",
+            "all(y > -1 and y <= 3)",
+            "all(0 <= n < 3)",
+            "min(y) >= 0",
+        ]
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(conjunctions, measurements(), st.data())
+def test_adding_a_sample_never_turns_fail_into_pass(
+    parts: list[str], measured: Measured, data: st.DataObject
+) -> None:
+    expression = parse(" and ".join(parts))
+    before = evaluate(expression, measured, METRICS).truth
+    name = data.draw(st.sampled_from(["x", "y", "n"]))
+    if name not in measured or not len(measured[name]):
+        return  # the first sample of a metric may be what was missing
+    extra: Any = data.draw(st.one_of({"x": cosines, "y": reals, "n": counts}[name], invalid))
+    values = list(measured[name].values)
+    values.insert(data.draw(st.integers(0, len(values))), extra)
+    after = evaluate(expression, measured | {name: Series(tuple(values))}, METRICS).truth
+    assert before or not after
+
+
+@pytest.mark.parametrize(
+    "rule", ["min(x) >= 0.999", "all(x >= 0.999)", "not any(x < 0.999)", "mean(x) >= 0.999"]
+)
+def test_fidelity_threshold_turns_where_it_should(rule: str) -> None:
+    float32_below = 0.998999953269958496  # 0x3F7FBE76 as binary64; 0x3F7FBE77 is the first above
+    assert not says(rule, x=[float32_below])
+    assert not says(rule, x=[ULP_BELOW])
+    assert says(rule, x=[0.999])
+    assert says(rule, x=[0.999000012874603271])
+    assert not says(rule, x=[1.0001])
+    assert not says(rule, x=[math.nan])
+    assert not says(rule, x=[])
+    assert not says(rule)
+
+
+@pytest.mark.parametrize(
+    ("text", "series", "reason"),
+    [
+        ("undeclared > 1", {}, "not a metric that the check declares"),
+        ("min(x) > 0", {}, "not recorded"),
+        ("min(x) > 0", {"x": []}, "without a sample"),
+        ("count(x) == 0 and x > 0", {}, "not recorded"),
+        ("all(x > -2)", {"x": []}, "without a sample"),
+        ("not any(x > 2)", {"x": []}, "without a sample"),
+        ("x > 0", {"x": [0.5, 0.6]}, "recorded 2 times"),
+        ("y / n > 0", {"y": [1.0], "n": [0]}, "division by zero"),
+        ("n == 0 or y / n > 0", {"y": [1.0], "n": [0]}, "division by zero"),
+        ("not y / n > 0", {"y": [1.0], "n": [0]}, "division by zero"),
+        ("any(y / n > 0)", {"y": [1.0, 1.0], "n": [1, 0]}, "division by zero, for sample 1"),
+        ("log(y) > 0", {"y": [0.0]}, "logarithm"),
+        ("all(log(y) > -5)", {"y": [1.0, -1.0]}, "logarithm of -1.0 does not exist, for sample 1"),
+        ("all(x <= y)", {"x": [0.1, 0.2], "y": [1.0]}, "cannot be paired"),
+        ("all(x <= 1 or y > 0)", {"x": [0.1, 0.2], "y": [1.0]}, "paired"),
+        ("word == 1", {"word": ["a"]}, "a text is compared with a number"),
+        ("x == 'a'", {"x": [0.5]}, "a text is compared with a number"),
+        ("not x == 'a'", {"x": [0.5]}, "a text is compared with a number"),
+        ("word < pick", {"word": ["a"], "pick": ["b"]}, "no order"),
+        ("min(word) == pick", {"word": ["a"], "pick": ["a"]}, "asked of texts"),
+        ("word + 1 > 0", {"word": ["a"]}, "a number is needed"),
+        ("word in {1, 2}", {"word": ["a"]}, "among numbers"),
+        ("x in {'a'}", {"x": [0.5]}, "among texts"),
+        ("all(x in {'a'})", {"x": [0.5]}, "among texts"),
+        ("x > 0 or y > 0", {"x": [0.5], "y": [math.nan]}, "y (sample 0) is NaN"),
+        ("not (x > 0 and y > 0)", {"x": [0.5], "y": [math.inf]}, "finite"),
+        ("count(x) == 2", {"x": [0.5, math.nan]}, "NaN"),
+    ],
+)
+def test_fails_closed_with_the_reason(text: str, series: dict[str, list[Any]], reason: str) -> None:
+    measured = {name: Series(tuple(values)) for name, values in series.items()}
+    judgement = evaluate(parse(text), measured, METRICS)
+    assert not judgement.truth
+    assert reason in "; ".join(judgement.faults)
+
+
+def test_every_invalid_metric_is_named() -> None:
+    measured = {"x": Series((math.nan,)), "y": Series(())}
+    faults = evaluate(parse("x > 0 or y > 0 or n > 0"), measured, METRICS).faults
+    assert [fault.split()[0] for fault in faults] == ["n", "x", "y"]
+
+
+def test_counting_what_was_never_recorded_gives_zero() -> None:
+    assert says("count(x) == 0")
+    assert says("count(x) == 0", x=[])
+    assert not says("count(x) >= 1")
+    assert says("count(word) == 2", word=["a", "b"])
+
+
+def test_series_with_other_labels_are_not_paired() -> None:
+    one, other = Series((0.1, 0.2), ("a", "b")), Series((0.3, 0.4), ("b", "a"))
+    judgement = evaluate(parse("all(x <= y)"), {"x": one, "y": other}, METRICS)
+    assert judgement.faults == ("series whose samples have different labels cannot be paired",)
+    assert evaluate(parse("all(x <= y)"), {"x": one, "y": Series((0.3, 0.4))}, METRICS).truth
+
+
+def test_texts_and_sets() -> None:
+    assert says("word == 'a' and word != 'b' and word in {'a', 'b'} and word not in {'c'}", word=["a"])
+    assert says("first(word) == 'a' and last(word) == 'b' and all(word in {'a', 'b'})", word=["a", "b"])
+    assert not says("all(word in {'a'})", word=["a", "b"])
+    assert says("any(word == pick)", word=["a", "b"], pick=["c", "b"])
+    assert says("n in {1, 2.5, 3}", n=[3])
+    assert not says("n in {9007199254740992.0}", n=[2**53 + 1])
+
+
+def test_chains_hold_where_each_link_does() -> None:
+    assert says("0 < x <= 0.5 < y", x=[0.5], y=[0.6])
+    assert not says("0 < x <= 0.5 < y", x=[0.5], y=[0.5])
+    assert says("all(0 <= x < 1)", x=[0.0, 0.5])
+
+
+def test_aggregates_within_aggregates_stand_for_every_sample() -> None:
+    assert says("all(abs(y - median(y)) <= 1)", y=[1.0, 2.0, 3.0])
+    assert not says("all(abs(y - median(y)) < 1)", y=[1.0, 2.0, 3.0])
+    assert says("max(abs(y)) == 3", y=[1, -3])
+
+
+def test_huge_integers_and_sums_are_exact() -> None:
+    assert says("n == 1000000000000000000000000000000", n=[10**30])
+    assert not says("n == 1000000000000000000000000000000", n=[10**30 + 1])
+    assert says("mean(y) == 0", y=[1e300, -1e300])
+    assert says("sum(y) == 1", y=[1e300, 1.0, -1e300])
+    assert not says("sum(y) == 1", y=[0.1] * 10)
+    assert says("sum(y) > 1", y=[0.1] * 10)
+    assert says("100 * n / count(y) >= 85", n=[85], y=[0.0] * 100)
+
+
+def test_a_million_samples_are_judged_in_seconds() -> None:
+    generator = random.Random(0)
+    values = [generator.uniform(0.999, 1) for _ in range(10**6)]
+    start = time.perf_counter()
+    assert says("min(x) >= 0.999 and count(x) == 1000000", x=values)
+    values[123_456] = ULP_BELOW
+    assert not says("all(x >= 0.999)", x=values)
+    assert time.perf_counter() - start < 10  # some 0.5 s on one idle core
+
+
+@pytest.mark.parametrize(
+    "rule", ["mean(y) > 0", "median(y) > 0", "all(y * 2 - y / 3 >= 0)", "sum(y / 3) > 0"]
+)
+def test_a_hundred_thousand_samples_leave_time_to_spare(rule: str) -> None:
+    generator = random.Random(0)
+    start = time.perf_counter()
+    assert says(rule, y=[generator.random() for _ in range(10**5)])
+    assert time.perf_counter() - start < 10  # at most 1 s on one idle core
