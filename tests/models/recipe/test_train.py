@@ -31,7 +31,7 @@ def test_a_repeating_text_is_learnt_the_same_way_twice() -> None:
     assert runs[0].curve[1:] == runs[1].curve[1:]
     assert [point.step for point in runs[0].curve] == [0, 10, 20, 30]
     assert runs[0].curve[0].held_out_loss == pytest.approx(math.log(16), abs=0.1)
-    assert runs[0].curve[-1].held_out_loss < 0.5
+    assert runs[0].curve[-1].held_out_loss < 1.2
 
 
 def test_another_seed_learns_differently() -> None:
@@ -75,6 +75,6 @@ def test_the_rate_rises_stays_and_falls(steps: int) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_training() -> None:
-    wild = Schedule(steps=20, batch=2, warm_up=1, report_every=20, threads=1, adam_rate=1e38)
+    wild = Schedule(steps=20, batch=2, warm_up=1, report_every=20, threads=1, adam_rate=1e30)
     with pytest.raises(ArithmeticError, match="small: the loss is"):
         train(SMALL, repeating_tokens(2000), repeating_tokens(64), wild)
