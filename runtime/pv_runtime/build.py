@@ -45,7 +45,7 @@ _REALS = {"rms_norm_eps", "rope_theta"}
 
 
 def quantised_gguf(source: str, output: str, *, scheme: str) -> None:
-    """Write the model at `source` (a folder, or its model.safetensors) as a GGUF file.
+    """Write the model in the folder `source` (weights and config.json) as a GGUF file.
 
     Every matrix is in `scheme`, every other tensor F32; ``pv.derived_from.sha256`` names the source.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import Checkpoint
@@ -18,17 +19,19 @@ _PROTOCOLS = {b"\x02", b"\x03", b"\x04", b"\x05"}
 def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Open a safetensors or GGUF file, or a folder that holds exactly one.
 
-    Only the header is read; tensors stay mapped in the file.
+    Only the header is read; tensors stay mapped in the file. The ``config.json`` of a folder is read
+    with it; beside a file that is opened by itself it is not.
 
     Raises
     ------
     LoadError
         There is no such file, it is of neither format, or its header is broken.
     """
-    return read_checkpoint(open_bytes(path))
+    folder = Path(path)
+    return read_checkpoint(open_bytes(path), folder if folder.is_dir() else None)
 
 
-def read_checkpoint(source: FileBytes) -> Checkpoint:
+def read_checkpoint(source: FileBytes, folder: Path | None = None) -> Checkpoint:
     """Read a checkpoint out of bytes that are open already; see `open_checkpoint`."""
     head = source.read(0, min(source.size, 9)).tobytes()
     if not head:
@@ -41,4 +44,4 @@ def read_checkpoint(source: FileBytes) -> Checkpoint:
             source.path,
             "convert it to safetensors where you trust it",
         )
-    return read_safetensors(source)
+    return read_safetensors(source, folder)

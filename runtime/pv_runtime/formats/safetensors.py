@@ -28,11 +28,12 @@ _MAX_CONFIG = 16 << 20
 _MAX_DIMENSIONS = 32
 
 
-def read_safetensors(source: FileBytes) -> TableCheckpoint:
+def read_safetensors(source: FileBytes, folder: Path | None = None) -> TableCheckpoint:
     """Read the header; the tensors stay in the file.
 
-    ``metadata`` holds the header's ``__metadata__`` and, under ``"config"``, the ``config.json``
-    beside the file where there is one. Names come in the order of the data.
+    ``metadata`` holds the header's ``__metadata__`` and, where `folder` is given, its ``config.json``
+    under ``"config"``. A file that is opened by itself is only itself: what lies beside it has no part
+    in its digest. Names come in the order of the data.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def read_safetensors(source: FileBytes) -> TableCheckpoint:
             source.path,
             "the file was cut short, or something was appended to it: fetch it again",
         )
-    return TableCheckpoint("safetensors", source, {**declared, **_config(source.path)}, table)
+    return TableCheckpoint("safetensors", source, {**declared, **(_config(folder) if folder else {})}, table)
 
 
 def _header(source: FileBytes) -> tuple[dict[str, Any], int]:
@@ -145,9 +146,9 @@ def _naturals(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**63 for item in value)
 
 
-def _config(path: str) -> dict[str, Any]:
-    """Read the ``config.json`` beside the file, if there is one, under the key ``config``."""
-    beside = Path(path).with_name("config.json")
+def _config(folder: Path) -> dict[str, Any]:
+    """Read the folder's ``config.json``, if there is one, under the key ``config``."""
+    beside = folder / "config.json"
     if not beside.is_file():
         return {}
     try:

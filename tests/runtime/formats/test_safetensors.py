@@ -153,11 +153,12 @@ def test_dtypes_that_are_not_decoded_are_listed_and_refused_by_name(tmp_path: Pa
         model.tensor("w")
 
 
-def test_the_config_beside_the_file_is_read_as_strictly(tmp_path: Path) -> None:
+def test_the_config_of_a_folder_is_read_as_strictly(tmp_path: Path) -> None:
     path, config = tmp_path / "model.safetensors", tmp_path / "config.json"
     path.write_bytes(VALID)
     config.write_text('{"hidden_size": 8}\n')
     assert open_checkpoint(tmp_path).metadata["config"] == {"hidden_size": 8}
+    assert "config" not in open_checkpoint(path).metadata
     config.write_text('{"hidden_size": 8, "hidden_size": 9}')
     with pytest.raises(LoadError, match=r"config\.json.*twice"):
         open_checkpoint(tmp_path)
