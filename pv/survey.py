@@ -15,6 +15,7 @@ from pv.errors import EvidenceError, ExpressionError
 from pv.expression import parse
 from pv.expression.boundary import comparisons
 from pv.expression.interval import Bounds, contradictory, decide
+from pv.expression.kinds import mismatch
 from pv.expression.probe import Probe, SurveyPoint
 from pv.expression.search import search
 from pv.expression.syntax import (
@@ -134,6 +135,10 @@ def _reach(roots: Sequence[Node], metrics: Mapping[str, Metric]) -> Iterator[Def
     always = [part for part in parts if decide(part, Bounds(metrics)) is True]
     for part in always:
         yield Defect("tautology", render(part), "no value that the metrics can have makes it false")
+    mixed = [found for part in parts if (found := mismatch(part, metrics))]
+    if mixed:
+        yield Defect("unsatisfiable", rule, f"{mixed[0]}, which can only fail")
+        return
     if contradictory(parts, metrics):
         yield Defect("unsatisfiable", rule, "no values that the metrics can have make it true")
         return

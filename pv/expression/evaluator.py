@@ -211,7 +211,8 @@ class Evaluator:
 
     def _quantify(self, function: str, argument: Node) -> bool:
         truths = self._truths(argument, within=True)
-        assert isinstance(truths, list)  # noqa: S101 -- the parser saw a metric in it
+        if isinstance(truths, bool):
+            return truths  # a part, asked on its own, that is the same for every sample
         return any(truths) if function == "any" else all(truths)
 
     def _truth(self, node: Node, *, within: bool) -> bool | list[bool]:

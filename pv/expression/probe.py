@@ -6,13 +6,13 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pv.check import Metric, Value
 from pv.expression import Measurements, Series, evaluate
 from pv.expression.boundary import LARGEST_SERIES, Affine, affine, around, ordinary, series
 from pv.expression.evaluator import compare
-from pv.expression.exact import Real, constant, shown
+from pv.expression.exact import InvalidOperandError, Real, constant, shown
 from pv.expression.syntax import (
     MIRRORED,
     Aggregate,
@@ -104,12 +104,14 @@ class Probe:
         return held.at(value), {held.metric: samples}
 
     def _truth(self, operand: Affine, value: Value, other: Collection | Text | Real) -> bool:
-        if isinstance(other, Collection):
-            seen: Any = value if isinstance(value, str) else operand.at(value)
-            return (seen in other.items) is (self._symbol == "in")
-        if isinstance(other, Text):
-            return compare(self._symbol, str(value), other.value)
-        return compare(self._symbol, operand.at(value) if not isinstance(value, str) else value, other)
+        """Return what plain arithmetic says where the atom has `value`."""
+        seen = value if isinstance(value, str) else operand.at(value)
+        try:
+            if isinstance(other, Collection):
+                return any(compare("==", seen, item) for item in other.items) is (self._symbol == "in")
+            return compare(self._symbol, seen, other.value if isinstance(other, Text) else other)
+        except InvalidOperandError:
+            return False  # a text and a number, or texts in order
 
     def _around(
         self, operand: Affine, metric: Metric, threshold: Collection | Text | Real

@@ -28,6 +28,7 @@ METRICS = {
         Metric("m", kind="count", high=5),
         Metric("expected_tensors", kind="count"),
         Metric("word", kind="text"),
+        Metric("other_word", kind="text"),
     )
 }
 
@@ -126,6 +127,16 @@ UNSATISFIABLE = [
     "time != time",
     "sum(loss) > 0",
     "log(error) > 0 and error < -1",
+    "word == 1",
+    "word == n",
+    "count(time) != word",
+    "n not in {'a'}",
+    "word < other_word",
+    "first(word) in {1, 2}",
+    "min(word) == 1",
+    "min(word) == other_word",
+    "abs(word) > 1 or n > 1",
+    "all(time > 0 and word == 3)",
     "max(cosine) < -2 and 1 / (2 + mean(cosine)) < -2",
 ]
 SOUND = [
@@ -144,6 +155,8 @@ SOUND = [
     "sum(time) <= 3",
     "n == expected_tensors and count(time) >= 50 and min(cosine) >= 0.999 and word == 'ok'",
     "first(time) > last(time)",
+    "word == other_word",
+    "last(word) in {'a'} and first(word) != 'a'",
 ]
 
 
@@ -156,6 +169,7 @@ def test_finds_what_cannot_fail(line: str) -> None:
 @pytest.mark.parametrize("line", UNSATISFIABLE)
 def test_finds_what_cannot_pass(line: str) -> None:
     assert "unsatisfiable" in kinds(line)
+    assert "wrong" not in kinds(line)
 
 
 @pytest.mark.parametrize("line", SOUND)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.check import Metric
-from pv.expression import Series, evaluate, parse
+from pv.expression import Series, evaluate, explain, parse
 
 METRICS = {
     metric.name: metric
@@ -162,21 +162,34 @@ def links(draw: st.DrawFn) -> Case:
 
 @st.composite
 def quantified(draw: st.DrawFn) -> Case:
-    quantifier, name, symbol, text = (
-        draw(st.sampled_from(["any", "all"])),
-        draw(NUMBERS),
-        draw(SYMBOLS),
-        draw(LITERALS),
-    )
-    constant = Fraction(float(text)) if "." in text else Fraction(text)
+    """`any` or `all` of one or two comparisons of samples of one metric, with `not` and aggregates."""
+    quantifier, name = draw(st.sampled_from(["any", "all"])), draw(NUMBERS)
+    word = draw(st.sampled_from(["", "and", "or"]))
+    literals = LITERALS.map(lambda t: Case(t, lambda _: Fraction(float(t)) if "." in t else Fraction(t)))
+    heads = [(name, True)] + [
+        draw(st.sampled_from([(name, True), (f"max({name})", False)])) for _ in word[:1]
+    ]
+    texts, parts = [], []
+    for head, sampled in heads:
+        symbol, right, negated = draw(SYMBOLS), draw(st.one_of(literals, aggregates())), draw(st.booleans())
+        texts.append(f"{'not ' * negated}{head} {symbol} {right.text}")
+        parts.append((sampled, symbol, right, negated))
 
     def meaning(measured: Measured) -> bool:
-        truths = [compare(symbol, value, constant) for value in reference_valid(name, measured)]
-        if not truths:
+        values = reference_valid(name, measured)
+        if not values:
             raise Bad
+        rows = [
+            [
+                compare(symbol, value if sampled else max(values), right.meaning(measured)) is not negated
+                for sampled, symbol, right, negated in parts
+            ]
+            for value in values
+        ]
+        truths = [all(row) if word == "and" else any(row) for row in rows]
         return {"any": any(truths), "all": all(truths)}[quantifier]
 
-    return Case(f"{quantifier}({name} {symbol} {text})", meaning)
+    return Case(f"{quantifier}({f' {word} '.join(texts)})", meaning)
 
 
 def junctions(inner: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
@@ -210,7 +223,8 @@ def measurements(draw: st.DrawFn, *, spoiled: bool | None = None) -> Measured:
     kinds: dict[str, st.SearchStrategy[Any]] = {"x": cosines, "y": reals, "n": counts}
     for name, values in kinds.items():
         series: list[Any] = draw(st.lists(values, max_size=4, min_size=least))
-        if series or draw(st.booleans()):
+        recorded: bool = draw(st.booleans())
+        if series or recorded:
             measured[name] = Series(tuple(series))
     if measured and draw(st.sampled_from([0, 0, 0, 1])) and spoiled is None:
         spoil(draw, measured, draw(st.sampled_from(sorted(measured))))
@@ -242,6 +256,10 @@ def test_agrees_with_the_reference(case: Case, measured: Measured) -> None:
     judgement = evaluate(expression, measured, METRICS)
     assert judgement.truth == expected
     assert bool(judgement.faults) == (not valid)
+    if valid:
+        traces = explain(expression, measured, METRICS)
+        if "or" not in case.text and "not" not in case.text and "any" not in case.text:
+            assert all(trace.truth for trace in traces) == expected
 
 
 @settings(max_examples=200, deadline=None)

@@ -101,6 +101,13 @@ def test_below_or_and_not_there_are_values_but_no_margins() -> None:
     assert all(one.margin is None and one.would_pass is None and not one.worst for one in found)
 
 
+def test_parts_of_all_that_are_the_same_for_every_sample_are_traced_too() -> None:
+    for part in ("not min(n) > 0", "any(n > 1)", "1 < 2", "min(n) > 0"):
+        found = trace(f"all(time > 0 and {part})", time=[1.0, 2.0], n=[1])
+        assert [one.text for one in found] == ["all(time > 0)", f"all({part})"]
+        assert [one.truth for one in found] == [True, part in {"1 < 2", "min(n) > 0"}]
+
+
 def test_texts_and_sets_name_the_offenders() -> None:
     (found,) = trace("all(word in {'a'})", word=["a", "b", "a", "c", "d", "e"])
     assert [str(case) for case in found.worst] == ["word1: b", "word3: c", "word4: d"]
