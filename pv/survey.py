@@ -116,7 +116,8 @@ def survey(rule: Sequence[str], metrics: Mapping[str, Metric]) -> Survey:
         link for root in roots for link in comparisons(root) if names(link[1]) | names(link[3])
     ):
         probe = Probe(quantifier, left, symbol, right, metrics)
-        found_points = list(probe.points())
+        mixed = mismatch(Comparison((left, right), (symbol,)), metrics)
+        found_points = [] if mixed else list(probe.points())
         points += found_points
         if not found_points:
             unsurveyed.append(probe.text)
