@@ -18,12 +18,7 @@ from pv.expression.interval import Bounds, contradictory, decide
 from pv.expression.kinds import mismatch
 from pv.expression.probe import Probe, SurveyPoint
 from pv.expression.search import search
-from pv.expression.syntax import (
-    Node,
-    conjuncts,
-    names,
-    render,
-)
+from pv.expression.syntax import Comparison, Node, conjuncts, names, render
 
 __all__ = ["Defect", "Survey", "SurveyPoint", "survey"]
 
