@@ -11,6 +11,7 @@ ancillary descriptors) or ``{"kill": true}``. Zygote → engine: ``{"started": p
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -77,10 +78,12 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
             os._exit(0)
         if not killed:
             killed = True
-            os.kill(child, signal.SIGKILL)
+            _kill(child)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     os.close(ended)
-    _kill_descendants(None)
+    _kill_descendants(child)
     control.sendall(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
 
 
@@ -106,16 +109,22 @@ def _child(job: dict[str, Any], result: int, output: int, base: int) -> NoReturn
         os._exit(0)
 
 
-def _kill_descendants(also: int | None) -> None:
-    """Kill and reap every child, and what falls to us when it dies, until there is none."""
-    if also is not None:
-        _kill(also)
+def _kill_descendants(child: int) -> None:
+    """Kill the group of `child`, and every process that falls to us, until there is none.
+
+    The group dies at one stroke, which a process that forks without end cannot outrun; what left the
+    group is found as our child once its parent is dead. All that are dead are reaped in one go: a
+    reaper that lists its children once for each would never come to the end of thousands.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
     while True:
-        children = [pid for pid in _children() if pid != os.getpid()]
-        for pid in children:
+        for pid in _children():
             _kill(pid)
         try:
             os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
 

@@ -111,6 +111,7 @@ def test_memory_of_children_counts(runner: Runner) -> None:
         ("aborts", "crashed"),
         ("kills_its_parent", "crashed"),
         ("forks_without_end", "processes"),
+        ("forks_in_every_fork", "processes"),
         ("records_undeclared", "raised"),
         ("records_wrong_kind", "raised"),
         ("records_without_end", "memory"),

@@ -165,3 +165,9 @@ def build_twice(source: str, output: str, *, times: int) -> None:
 
 def build_nothing(source: str, output: str) -> None:
     pass
+
+
+@check(metrics=[Metric("value")])
+def forks_in_every_fork(run: Run) -> None:
+    while True:
+        os.fork()
