@@ -1,0 +1,146 @@
+"""The floors and the arrows between them, read from the sources; nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = {
+    "pv": ROOT / "pv",
+    "pv_runtime": ROOT / "runtime/pv_runtime",
+    "pv_kernels": ROOT / "kernels/pv_kernels",
+}
+SOURCES = sorted(
+    path
+    for folder in ("pv", "runtime", "kernels", "tests", "benchmarks", "models", "docs")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
+"""Outside the standard library, what the engine may import: its declared dependencies."""
+
+TESTED_ELSEWHERE = {
+    "pv/__init__.py": "a version",
+    "pv/__main__.py": "every test that runs `python -m pv`",
+    "pv/commands/__init__.py": "empty",
+    "pv/expression/__init__.py": "names",
+    "pv/reports/__init__.py": "empty",
+    "pv/semantics.py": "a number",
+}
+"""Modules of the engine without a test of their own name: why none is needed."""
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
+    """Yield the full names that `path` imports; with `top_level`, only those that importing it imports."""
+    tree = ast.parse(path.read_bytes())
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides which module is meant"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(name: str, floor: str) -> Path | None:
+    """Return the file of the module `name`, or of the module whose attribute it is."""
+    parts = name.split(".")
+    while parts and parts[0] == floor:
+        base = FLOORS[floor].joinpath(*parts[1:])
+        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+        parts.pop()
+    return None
+
+
+def files(floor: str) -> list[Path]:
+    found = sorted(path for path in FLOORS[floor].rglob("*.py") if "templates" not in path.parts)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", files("pv"), ids=shown)
+def test_the_engine_imports_the_standard_library_and_its_declared_dependencies(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
+    assert outside <= CORE
+
+
+@pytest.mark.parametrize("floor", ["pv_runtime", "pv_kernels"])
+def test_the_other_floors_see_only_the_authors_api_of_the_engine(floor: str) -> None:
+    for path in files(floor):
+        engine = {name for name in imports(path) if name.split(".")[0] == "pv"}
+        assert all(name.startswith("pv.check.") for name in engine), f"{shown(path)}: {engine}"
+
+
+def test_the_kernels_do_not_import_the_runtime() -> None:
+    for path in files("pv_kernels"):
+        assert not {name for name in imports(path) if name.split(".")[0] == "pv_runtime"}
+
+
+def test_the_authors_api_needs_nothing_but_the_standard_library() -> None:
+    assert {name.split(".")[0] for name in imports(ROOT / "pv/check.py")} <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("floor", sorted(FLOORS))
+def test_modules_form_layers(floor: str) -> None:
+    graph = {
+        path: {found for name in imports(path, top_level=True) if (found := module_of(name, floor))} - {path}
+        for path in files(floor)
+    }
+    assert floor == "pv_kernels" or any(graph.values())
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert "pv/check.py" in lengths
+    assert {name: count for name, count in lengths.items() if count > 450} == {}
+    engine = {name: count for name, count in lengths.items() if not name.startswith("tests/")}
+    assert {name: count for name, count in engine.items() if count > 400} == {}
+
+
+def commands() -> dict[str, str]:
+    for node in ast.parse((ROOT / "pv/cli.py").read_bytes()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMMANDS":
+            found: dict[str, str] = ast.literal_eval(node.value)
+            return found
+    raise AssertionError("pv/cli.py has no COMMANDS")
+
+
+def test_every_command_has_a_module_a_help_text_and_a_place_in_the_documents() -> None:
+    modules = {path.stem for path in (ROOT / "pv/commands").glob("*.py")} - {"__init__"}
+    assert modules == set(commands())
+    texts = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    documented = "\n".join(path.read_text(encoding="utf-8") for path in texts)
+    for name, help_text in commands().items():
+        assert len(help_text.split()) >= 3, name
+        assert re.search(rf"\bpv {name}\b", documented), name
+
+
+def test_tests_mirror_modules() -> None:
+    missing = []
+    for path in files("pv"):
+        name = path.relative_to(ROOT)
+        own = ROOT / "tests" / name.with_name(f"test_{name.name}")
+        # The rules are one idea each, and one table of examples tests them all.
+        together = ROOT / "tests" / name.parent / f"test_{name.parent.name}.py"
+        if not (own.is_file() or together.is_file() or name.as_posix() in TESTED_ELSEWHERE):
+            missing.append(shown(own))
+    assert missing == []
+
+
+def test_the_list_of_exceptions_is_not_longer_than_it_must_be() -> None:
+    for name in TESTED_ELSEWHERE:
+        assert (ROOT / name).is_file()
+        assert not (ROOT / "tests" / Path(name).with_name(f"test_{Path(name).name}")).exists()

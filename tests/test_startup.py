@@ -1,0 +1,72 @@
+"""What `pv --help` and `pv validate` do not import: a pre-commit hook must start quickly and run nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SEARCH = os.pathsep.join(str(ROOT / folder) for folder in ("", "runtime", "kernels"))
+
+HEAVY = {"numpy", "scipy", "torch", "triton", "safetensors", "gguf", "tokenizers", "transformers"}
+NOT_NEEDED = {"rich", "jsonschema", "ruamel", "huggingface_hub", "pytest", "hypothesis"}
+NAMED_BY_CONTRACTS = {"pv_runtime", "pv_kernels", "recipe"}
+FORBIDDEN = HEAVY | NOT_NEEDED | NAMED_BY_CONTRACTS
+"""Top-level packages: heavy libraries, and whatever a contract could name."""
+
+PROGRAM = """
+import atexit, json, sys
+atexit.register(lambda: print("\\n" + json.dumps(sorted({name.split(".")[0] for name in sys.modules}))))
+from pv.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def imported_by(*arguments: str, program: str = PROGRAM) -> set[str]:
+    """Return the top-level modules that are loaded when `pv` ends, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": SEARCH},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["validate", "--help"],
+        ["validate", "contracts/qwen2-e2e-verification-v1.yaml"],
+        ["validate", "contracts/tiny-qwen2-ship-v1.yaml"],
+        ["validate", "contracts", "--format", "json"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_heavy_and_nothing_that_a_contract_names_is_imported(arguments: list[str]) -> None:
+    loaded = imported_by(*arguments)
+    assert "pv" in loaded
+    assert not loaded & FORBIDDEN
+
+
+def test_the_measurement_sees_an_import() -> None:
+    assert "rich" in imported_by("--help", program=PROGRAM.replace("import atexit", "import rich, atexit"))
+
+
+def test_help_imports_neither_the_commands_nor_a_parser_of_contracts() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pv", "--help"]
+    environment = {**os.environ, "PYTHONPATH": SEARCH}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pv.cli" in names
+    assert not {name for name in names if name.startswith("pv.commands")}
+    assert not {"pydantic", "pydantic_core", "yaml"} & names
