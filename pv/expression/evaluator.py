@@ -16,6 +16,7 @@ from pv.expression.exact import (
     logarithm,
     mean,
     median,
+    meet,
     p95,
     total,
 )
@@ -73,7 +74,7 @@ class Samples:
 
 
 def compare(symbol: str, left: Scalar, right: Scalar) -> bool:
-    """Compare two values, exactly.
+    """Compare two values, exactly but for quotients (:func:`~pv.expression.exact.meet`).
 
     Raises
     ------
@@ -86,7 +87,7 @@ def compare(symbol: str, left: Scalar, right: Scalar) -> bool:
         if symbol not in {"==", "!="}:
             raise InvalidOperandError("texts have no order")
         return (left == right) is (symbol == "==")
-    return _COMPARE[symbol](left, right)
+    return _COMPARE[symbol](*meet(left, right))
 
 
 def _number(value: Scalar) -> Real:

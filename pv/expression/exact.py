@@ -2,7 +2,8 @@
 
 Python compares the three with each other exactly. Arithmetic goes through fractions, so that no verdict
 hangs on the order of operations. A subtree of literals alone means the binary64 number nearest to its
-decimal value (``86.00 - 1.2`` is ``84.8``); integers stay exact.
+decimal value (``86.00 - 1.2`` is ``84.8``); integers stay exact. A quotient is rounded
+where it meets a float, see :func:`meet`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "logarithm",
     "mean",
     "median",
+    "meet",
     "p95",
     "shown",
     "total",
@@ -87,6 +89,29 @@ def logarithm(value: Real) -> float:
     ratio = Fraction(value)
     quotient = _DECIMAL.divide(decimal.Decimal(ratio.numerator), decimal.Decimal(ratio.denominator))
     return float(_DECIMAL.ln(quotient))
+
+
+def meet(left: Real, right: Real) -> tuple[Real, Real]:
+    """Return two numbers as they are compared: exactly, but a quotient meets binary64 as binary64.
+
+    9/10 is not the binary64 number that ``0.9`` means, nor is any: ``mean(correct) >= 0.9`` would be
+    false of nine right answers in ten. So a number that no binary64 number equals for being a quotient
+    (its denominator is no power of two) is rounded once, to the nearest, where the other side is a
+    binary64 number and no integer. It depends on the two values alone, and rounding keeps their order.
+    """
+    return _met(left, right), _met(right, left)
+
+
+def _met(value: Real, other: Real) -> Real:
+    if not isinstance(value, Fraction) or value.denominator & (value.denominator - 1) == 0:
+        return value
+    try:
+        nearest = float(other)
+        if nearest == other and not nearest.is_integer():
+            return float(value)
+    except OverflowError:
+        return value
+    return value
 
 
 def total(values: Iterable[Real]) -> Real:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pv.check import Metric
 from pv.expression.evaluator import Evaluator, Samples, Scalar, compare
-from pv.expression.exact import Real, absolute, arithmetic, exact, shown
+from pv.expression.exact import Real, absolute, arithmetic, exact, meet, shown
 from pv.expression.syntax import (
     MIRRORED,
     Aggregate,
@@ -156,7 +156,8 @@ class _Explainer:
         """Return margin, relative margin and the threshold that would have passed, where they exist."""
         if symbol == "!=":
             return {}
-        gap = exact(left[1]) - exact(right[1])
+        first, second = meet(left[1], right[1])
+        gap = exact(first) - exact(second)
         margin = gap if symbol in _UPWARD else (-gap if symbol in _DOWNWARD else -absolute(gap))
         result: dict[str, Any] = {"margin": _nearest(margin)}
         if not names(right[0]):
@@ -260,7 +261,8 @@ def _margin(symbol: str, left: Scalar, right: Scalar) -> Real:
     if type(left) is float and type(right) is float and math.isfinite(left - right):
         gap: Real = left - right
     else:
-        gap = exact(left) - exact(right)
+        first, second = meet(left, right)
+        gap = exact(first) - exact(second)
     if symbol in _UPWARD:
         return gap
     return -gap if symbol in _DOWNWARD else -absolute(gap)

@@ -82,7 +82,21 @@ def reference_aggregate(function: str, values: list[Fraction]) -> Fraction:
     }[function]
 
 
+def is_quotient(value: Fraction) -> bool:
+    denominator = value.denominator
+    while denominator % 2 == 0:
+        denominator //= 2
+    return denominator > 1
+
+
+def rounded(value: Fraction, other: Fraction) -> Fraction:
+    """A quotient, as it meets a binary64 number that is no integer."""
+    binary64 = other.denominator > 1 and abs(other) < 2**1000 and Fraction(float(other)) == other
+    return Fraction(float(value)) if is_quotient(value) and binary64 and abs(value) < 2**1000 else value
+
+
 def compare(symbol: str, left: Fraction, right: Fraction) -> bool:
+    left, right = rounded(left, right), rounded(right, left)
     return {
         "<": left < right,
         "<=": left <= right,
@@ -445,3 +459,24 @@ def test_a_hundred_thousand_samples_leave_time_to_spare(rule: str) -> None:
     start = time.perf_counter()
     assert says(rule, y=[generator.random() for _ in range(10**5)])
     assert time.perf_counter() - start < 10  # at most 1 s on one idle core
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "holds"),
+    [
+        ([1] * 9 + [0], "0.9", True),
+        ([1] * 9 + [0], "0.9000000000000001", False),
+        ([1] * 899 + [0] * 101, "0.9", False),
+        ([1, 0, 0], "0.3333333333333333", True),
+        ([1, 1, 1], "1.0", True),
+    ],
+)
+def test_a_mean_that_is_a_quotient_meets_a_threshold_as_binary64(
+    values: list[int], threshold: str, holds: bool
+) -> None:
+    assert says(f"mean(n) >= {threshold}", n=values) is holds
+
+
+def test_a_mean_just_below_a_whole_threshold_is_not_rounded_up_to_it() -> None:
+    assert not says("mean(n) >= 3.0", n=[3, 3, 2] + [3] * 999)
+    assert not says("mean(n) >= 3", n=[3, 3, 2] + [3] * 999)
