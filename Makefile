@@ -49,7 +49,7 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/dequantise.py
 
 models: $(VENV)/.oracles ## train both models again and build the shipped pair (some fifteen minutes)
-	PYTHONPATH=models $(BIN)/python -m recipe
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
 
 format: $(VENV)/.oracles ## let ruff format and mend
 	$(BIN)/ruff check --fix $(SOURCES)
