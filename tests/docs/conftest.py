@@ -40,6 +40,8 @@ class Block:
         for line in self.text.splitlines():
             if line.startswith("$ "):
                 found.append((line[2:], []))
+            elif line.startswith("> "):
+                found[-1] = (f"{found[-1][0]}\n{line[2:]}", [])
             elif found:
                 found[-1][1].append(line)
         return found

@@ -1,0 +1,100 @@
+"""What the documents say is so: pages are followed, keys and expressions are those of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pv import config
+from pv.contract import load_contract
+from pv.expression import parse
+from pv.schema import FALSIFIER, KINDS
+from pv.status import LADDER
+from pv.subjects import digest_path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+Blocks = Callable[[Path], list[Any]]
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "how-to").glob("*.md")), ids=lambda page: page.stem)
+def test_a_how_to_can_be_followed(page: Path, follow: Callable[[Path], int]) -> None:
+    assert follow(page) >= 3
+
+
+def test_every_block_of_commands_in_a_how_to_is_run(blocks_of: Blocks) -> None:
+    for page in (DOCS / "how-to").glob("*.md"):
+        for block in blocks_of(page):
+            assert block.language not in {"console", "sh", "bash"} or block.how == "in", page.name
+
+
+def table_keys(text: str) -> set[str]:
+    cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
+    project, _, subject = (DOCS / "configuration.md").read_text(encoding="utf-8").partition("## [subjects")
+    names = {field.alias or name for name, field in config._Subject.model_fields.items()}
+    assert table_keys(subject) == names
+    assert table_keys(project) == set(config._Project.model_fields)
+
+
+def test_the_documented_digest_of_a_folder_is_ours(tmp_path: Path, blocks_of: Blocks) -> None:
+    folder = tmp_path / "FOLDER"
+    folder.mkdir()
+    for name in ("b", "a", "C"):
+        (folder / name).write_text(name * 3)
+    (block,) = [block for block in blocks_of(DOCS / "configuration.md") if block.language == "sh"]
+    command = block.text.replace("FILES…", "b C a")
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == digest_path(folder)[0]
+    assert digest_path(folder)[0] != hashlib.sha256(b"").hexdigest()
+
+
+def test_every_expression_that_is_shown_is_one(blocks_of: Blocks) -> None:
+    (block,) = [block for block in blocks_of(DOCS / "expressions.md") if block.language == "yaml"]
+    lines = yaml.safe_load(block.text)["expect"]
+    assert len(lines) == 6
+    for line in lines:
+        assert parse(line).metrics
+
+
+def test_the_keys_of_a_falsifier_are_those_of_the_schema() -> None:
+    text = (DOCS / "how-to/write-a-contract.md").read_text(encoding="utf-8")
+    documented = table_keys(text)
+    known = set(FALSIFIER["fields"])
+    assert documented <= known
+    not_told = {"test", "test_harness", "name", "command", "pytest", "metrics", "runs"}
+    assert known - documented == not_told
+    assert all(f"`{kind}`" in text for kind in KINDS)
+
+
+def test_the_readme_explains_every_status() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert rows == [*LADDER, "REFUTED", "EXCLUDED"]
+
+
+def test_contracts_on_the_pages_load(tmp_path: Path, blocks_of: Blocks) -> None:
+    count = 0
+    for page in DOCS.rglob("*.md"):
+        for block in blocks_of(page):
+            if block.language == "yaml" and block.text.startswith("metadata:"):
+                (tmp_path / "page.yaml").write_text(block.text, encoding="utf-8")
+                assert load_contract(tmp_path / "page.yaml").falsifiers
+                count += 1
+    assert count >= 2
+
+
+def test_the_template_of_the_configuration_is_toml() -> None:
+    text = (ROOT / "pv/templates/pv.toml").read_text(encoding="utf-8")
+    assert set(tomllib.loads(text)) == {"project", "subjects"}
