@@ -10,10 +10,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
-import io
-import tokenize
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 from pv.errors import BindingError, Location
@@ -53,6 +51,11 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
     BindingError
         A root is not in the project's sources, or a file cannot be parsed.
     """
+
+    @cache
+    def find(name: str) -> Path | None:
+        return find_module(name, sources)
+
     found: dict[str, Path] = {}
     outside: set[str] = set()
     wanted = set(roots)
@@ -61,7 +64,7 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
         name = waiting.pop()
         if name in found or name.split(".")[0] == ENGINE:
             continue
-        path = find_module(name, sources)
+        path = find(name)
         if path is None:
             if name in wanted:
                 raise BindingError(
@@ -72,7 +75,7 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
             continue
         found[name] = path
         waiting += _packages(name)
-        waiting += _resolve(_scan(path).imports, name, path.name == "__init__.py", sources)
+        waiting += _resolve(_scan(path).imports, name, path.name == "__init__.py", find)
     modules = tuple(sorted(found.items()))
     digest = hashlib.sha256()
     for name, path in modules:
@@ -94,10 +97,18 @@ def normalise(source: bytes) -> bytes:
     tree = ast.parse(source)
     lines = [bytearray(line) for line in source.splitlines()]
     inside_string: set[int] = set()
+    strings: dict[int, list[tuple[int, int]]] = {}
     cuts: list[tuple[int, int, int, int]] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None:
-            inside_string.update(range(node.lineno, node.end_lineno))
+        if isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        ):
+            last = node.end_lineno or node.lineno
+            inside_string.update(range(node.lineno, last))
+            for row in range(node.lineno, last + 1):
+                start = node.col_offset if row == node.lineno else 0
+                stop = (node.end_col_offset or 0) if row == last else len(lines[row - 1])
+                strings.setdefault(row, []).append((start, stop))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if (
@@ -110,11 +121,13 @@ def normalise(source: bytes) -> bytes:
                     (first.value.lineno, first.value.col_offset, end, first.value.end_col_offset or 0)
                 )
                 inside_string.difference_update(range(first.value.lineno, end))
-    for token in tokenize.tokenize(io.BytesIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            start = len(token.line[:column].encode())
-            cuts.append((row, start, row, start + len(token.string.encode())))
+    for row, line in enumerate(lines, start=1):
+        # What is not within a string is a comment. Between the pieces of one string it counts as the string.
+        at = line.find(b"#")
+        while at >= 0 and any(start <= at < stop for start, stop in strings.get(row, ())):
+            at = line.find(b"#", at + 1)
+        if at >= 0:
+            cuts.append((row, at, row, len(line)))
     for first_row, first_column, last_row, last_column in sorted(cuts, reverse=True):
         for row in range(first_row, last_row + 1):
             start = first_column if row == first_row else 0
@@ -167,7 +180,10 @@ def _packages(name: str) -> list[str]:
 
 
 def _resolve(
-    imports: Iterable[tuple[int, str, str | None]], name: str, package: bool, sources: Sequence[Path]
+    imports: Iterable[tuple[int, str, str | None]],
+    name: str,
+    package: bool,
+    find: Callable[[str], Path | None],
 ) -> list[str]:
     names: list[str] = []
     for level, module, imported in imports:
@@ -179,6 +195,6 @@ def _resolve(
         if base and base != "__future__":
             names.append(base)
         # `from package import module` names a module only where there is such a file.
-        if imported and find_module(full := f"{base}.{imported}".lstrip("."), sources) is not None:
+        if imported and find(full := f"{base}.{imported}".lstrip(".")) is not None:
             names.append(full)
     return names

@@ -6,52 +6,64 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as core
 
 from pv.errors import ConfigError, Location
+
+if TYPE_CHECKING:
+    from pv.closure import Closure
 
 __all__ = ["FILE_NAME", "Config", "SubjectSpec", "find_root", "load_config"]
 
 FILE_NAME = "pv.toml"
 
-_Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_NAME = core.str_schema(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+_REFERENCE = core.str_schema(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+_SHA256 = core.str_schema(pattern=r"^[0-9a-f]{64}$")
 
 
-class _Subject(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    path: str = ""
-    files: tuple[str, ...] = ()
-    sha256: _Sha256 | None = None
-    loader: _Reference
-    builder: _Reference | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict, alias="with")
-    derived_from: tuple[_Name, ...] = ()
-    how_to_get: str = ""
-
-    @model_validator(mode="after")
-    def _has_bytes(self) -> _Subject:
-        if not self.path:
-            raise ValueError("a subject needs a path (with a builder: the name of the file it writes)")
-        if self.builder and len(self.derived_from) != 1:
-            raise ValueError("a builder needs exactly one name in derived_from: what it builds from")
-        return self
+def _table(
+    required: Mapping[str, core.CoreSchema], optional: Mapping[str, core.CoreSchema]
+) -> core.CoreSchema:
+    """Return the schema of a table that has `required`, may have `optional`, and nothing else."""
+    fields = {key: core.typed_dict_field(schema) for key, schema in required.items()}
+    fields |= {key: core.typed_dict_field(schema, required=False) for key, schema in optional.items()}
+    return core.typed_dict_schema(fields, extra_behavior="forbid")
 
 
-class _Project(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    contracts: tuple[str, ...] = ("contracts",)
-    evidence: str = "evidence"
-    sources: tuple[str, ...] = (".",)
+def _built_from_one(subject: dict[str, Any]) -> dict[str, Any]:
+    if "builder" in subject and len(subject.get("derived_from", ())) != 1:
+        raise ValueError("a builder needs exactly one name in derived_from: what it builds from")
+    return subject
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    project: _Project = _Project()
-    subjects: dict[_Name, _Subject] = Field(default_factory=dict)
+_SUBJECT = core.no_info_after_validator_function(
+    _built_from_one,
+    _table(
+        {"path": core.str_schema(min_length=1), "loader": _REFERENCE},
+        {
+            "files": core.list_schema(core.str_schema(min_length=1)),
+            "sha256": _SHA256,
+            "builder": _REFERENCE,
+            "with": core.dict_schema(core.str_schema(), core.any_schema()),
+            "derived_from": core.list_schema(_NAME),
+            "how_to_get": core.str_schema(),
+        },
+    ),
+)
+_PROJECT = _table(
+    {},
+    {
+        "contracts": core.list_schema(core.str_schema(), min_length=1),
+        "evidence": core.str_schema(min_length=1),
+        "sources": core.list_schema(core.str_schema(), min_length=1),
+    },
+)
+_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})
+"""The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +94,13 @@ class Config:
     evidence: Path
     sources: tuple[Path, ...]
     subjects: Mapping[str, SubjectSpec]
+    closures: dict[frozenset[str], Closure] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Source closures found so far: a command sees the sources as they were when it first looked."""
 
     def relative(self, path: Path) -> str:
-        """Return `path` relative to the root, or its name alone where it lies outside: no absolute path leaves."""
+        """Return `path` relative to the root; outside of it its name alone: no absolute path leaves."""
         try:
             return path.resolve().relative_to(self.root).as_posix()
         except ValueError:
@@ -117,11 +133,11 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
                 remedy="run `pv init` in the root of the project, or change into it",
             )
         root = start.resolve()
-        stated = _File()
+        stated: dict[str, Any] = {}
     else:
         path = root / FILE_NAME
         try:
-            stated = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            stated = SchemaValidator(_FILE).validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(
                 f"cannot read it as TOML: {error}", where=Location(FILE_NAME, 1, 1), remedy="mend the file"
@@ -134,23 +150,24 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
                 where=Location(FILE_NAME, 1, 1),
                 remedy="docs/configuration.md lists every key",
             ) from error
+    project = stated.get("project", {})
     return Config(
         root=root,
-        contracts=stated.project.contracts,
-        evidence=root / stated.project.evidence,
-        sources=tuple((root / source).resolve() for source in stated.project.sources),
+        contracts=tuple(project.get("contracts", ("contracts",))),
+        evidence=root / project.get("evidence", "evidence"),
+        sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         subjects={
             name: SubjectSpec(
                 name=name,
-                path=subject.path,
-                files=subject.files,
-                sha256=subject.sha256,
-                loader=subject.loader,
-                builder=subject.builder,
-                arguments=subject.arguments,
-                derived_from=subject.derived_from,
-                how_to_get=subject.how_to_get,
+                path=subject["path"],
+                files=tuple(subject.get("files", ())),
+                sha256=subject.get("sha256"),
+                loader=subject["loader"],
+                builder=subject.get("builder"),
+                arguments=subject.get("with", {}),
+                derived_from=tuple(subject.get("derived_from", ())),
+                how_to_get=subject.get("how_to_get", ""),
             )
-            for name, subject in stated.subjects.items()
+            for name, subject in stated.get("subjects", {}).items()
         },
     )

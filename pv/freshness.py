@@ -81,7 +81,10 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
             raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
         waiting += spec.derived_from if spec.builder else ()
-    return find_closure({reference.split(":")[0] for reference in references}, config.sources)
+    modules = frozenset(reference.split(":")[0] for reference in references)
+    if modules not in config.closures:
+        config.closures[modules] = find_closure(modules, config.sources)
+    return config.closures[modules]
 
 
 def current_inputs(falsifier: Falsifier, level: str, config: Config) -> Inputs:
