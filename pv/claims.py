@@ -8,7 +8,7 @@ from pathlib import Path
 from pv.config import load_config
 from pv.contract import Contract, Falsifier
 from pv.finding import Finding, Severity
-from pv.status import Status, derive, rank
+from pv.status import Status, derive, rank, supports
 
 __all__ = ["ABOVE_EVIDENCE", "STALE_EVIDENCE", "UNKNOWN_STATUS", "judge_claims"]
 
@@ -34,8 +34,7 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
         claimed = falsifier.discharge_status
         if claimed is None:
             continue
-        wanted = rank(claimed)
-        if wanted is None:
+        if rank(claimed) is None:
             yield _finding(
                 falsifier,
                 UNKNOWN_STATUS,
@@ -45,10 +44,9 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
             )
             continue
         derived = derive(contract, falsifier, config)
-        have = rank(derived.name)
-        if have is not None and have >= wanted:
+        if supports(derived.name, claimed):
             continue
-        if derived.name == "STALE":
+        if derived.name == "STALE" and supports(derived.before, claimed):
             yield _finding(
                 falsifier,
                 STALE_EVIDENCE,
@@ -57,7 +55,12 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
                 f"Run `pv discharge {contract.stem}#{falsifier.id}`.",
             )
         else:
-            yield _finding(falsifier, ABOVE_EVIDENCE, "error" if ours else "warning", *_above(contract, falsifier, derived))
+            yield _finding(
+                falsifier,
+                ABOVE_EVIDENCE,
+                "error" if ours else "warning",
+                *_above(contract, falsifier, derived),
+            )
 
 
 def _above(contract: Contract, falsifier: Falsifier, derived: Status) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from pv import __version__
 from pv.errors import PvError
 from pv.exits import Exit
+from pv.printable import printable
 
 __all__ = ["COMMANDS", "main"]
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = arguments.run(arguments)
         sys.stdout.flush()
     except PvError as error:
-        print(error, file=sys.stderr)
+        _say(error)
         return int(error.exit)
     except KeyboardInterrupt:
         print("interrupted: nothing more was recorded", file=sys.stderr)
@@ -53,7 +54,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader went away; keep the interpreter from complaining again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.ERROR)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(printable(f"error: {place}{error.strerror or error}"), file=sys.stderr)
+        return int(Exit.ERROR)
+    except Exception:
+        # Python would end with 1, which says that something was judged and rejected.
+        import traceback
+
+        print("error: a defect of pv, please report it:", file=sys.stderr)
+        for line in traceback.format_exc().splitlines():
+            print(printable(line), file=sys.stderr)
+        return int(Exit.ERROR)
     return int(code)
+
+
+def _say(error: PvError) -> None:
+    for line in str(error).splitlines():
+        print(printable(line), file=sys.stderr)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

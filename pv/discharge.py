@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pv.agreement import disagreement
 from pv.binding import Binding, bind
 from pv.config import Config
 from pv.contract import Contract, Falsifier
@@ -115,6 +116,7 @@ class _Work:
             return done
         algorithm = target if target.level == "algorithm" else self._prepare("algorithm")
         if isinstance(algorithm, Declined):
+            self.declined.append(algorithm)
             raise _Stop("Declined", f"its counter-examples cannot be run here: {algorithm.why}")
         judged = self._judge(algorithm)
         shown, plants = self._show(algorithm, judged)
@@ -201,7 +203,7 @@ class _Work:
             arguments=self.falsifier.arguments if arguments is None else arguments,
             roles={role: Role(a.loader, str(a.path)) for role, a in ready.artefacts.items()},
             limits=self._limits(level),
-            seed=self.options.seed,
+            seed=self.options.seed or 0,
             device=ready.device,
             level=level,
             plant=plant,
@@ -217,6 +219,8 @@ class _Work:
         for artefact in ready.artefacts.values():
             if artefact.changed():
                 raise _Stop("Error", f"subject {artefact.name} changed while it was judged")
+        if closure_of(self.falsifier, self.config).sha256 != self.closure.sha256:
+            raise _Stop("Error", f"{what}: the source of the check changed while it ran")
         if plant is not None and not run.planted:
             of = self.binding.counter_examples[plant]
             raise _Stop("Error", f"counter-example {plant}: the role {of!r} never passed through the check")
@@ -278,7 +282,7 @@ class _Work:
                 base=level,
                 rule=self._rule(level),
                 judged=judged,
-                seed=self.options.seed,
+                seed=self.options.seed or 0,
                 arguments=self.options.argv,
                 started_at=self.started_at,
                 extra=extra,
@@ -311,6 +315,10 @@ class _Work:
                 return None
             level = self.base if chosen.level == "algorithm" else chosen.level
             if changes(record.predicate["inputs"], current_inputs(self.falsifier, level, self.config)):
+                return None
+            if disagreement(self.falsifier, self.binding, record.predicate):
+                return None
+            if self.options.seed not in {None, record.predicate["run"]["seed"]}:
                 return None
             found.append(record)
         shown, last = found[0].predicate, found[-1].predicate

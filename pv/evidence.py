@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,20 +101,42 @@ def seal(whole: Mapping[str, Any]) -> dict[str, str]:
 def write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     """Write one record atomically: readers see the old one or the new one, never half.
 
-    Long series go into a sidecar beside it, written first, named with its digest in the record.
+    Long series go into a sidecar beside it, written first and named by its digest, so that the old
+    record keeps its own until it is replaced. Writers of one folder wait for each other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    sidecar = path.with_suffix(_SIDECAR_SUFFIX)
+    with _locked(path.parent):
+        _write_record(path, predicate)
+
+
+def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     long = {key: predicate[key] for key in ("measurements", "counter_examples") if key in predicate}
     kept = dict(predicate)
+    sidecar: Path | None = None
     if len(canonical(long)) > _SIDECAR_BYTES:
+        sidecar = path.with_name(f"{path.stem}.{digest_of(long)[:12]}{_SIDECAR_SUFFIX}")
         _write(sidecar, canonical(long) + b"\n")
         for key, value in long.items():
             kept[key] = {"sidecar": sidecar.name, "sha256": digest_of(value)}
     text = json.dumps(statement(kept), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     _write(path, text.encode() + b"\n")
-    if kept == predicate:
-        sidecar.unlink(missing_ok=True)
+    for other in path.parent.glob(f"*{_SIDECAR_SUFFIX}"):
+        if other != sidecar and re.fullmatch(
+            rf"{re.escape(path.stem)}\.[0-9a-f]{{12}}", other.name[: -len(_SIDECAR_SUFFIX)]
+        ):
+            other.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some network file systems cannot: there, the last writer wins.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_record(path: Path) -> Record:
@@ -129,12 +153,16 @@ def read_record(path: Path) -> Record:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
         ) from error
-    sidecar = path.with_suffix(_SIDECAR_SUFFIX)
-    return parse_record(path, data, sidecar.read_bytes() if sidecar.is_file() else None)
+
+    def beside(name: str) -> bytes | None:
+        sidecar = path.with_name(name)
+        return sidecar.read_bytes() if sidecar.is_file() else None
+
+    return parse_record(path, data, beside)
 
 
-def parse_record(path: Path, data: bytes, sidecar: bytes | None) -> Record:
-    """Parse the bytes of a record and of its sidecar.
+def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | None]) -> Record:
+    """Parse the bytes of a record; `read_sidecar` gives the bytes of a file beside it, None where it is not.
 
     Raises
     ------
@@ -151,7 +179,10 @@ def parse_record(path: Path, data: bytes, sidecar: bytes | None) -> Record:
     predicate = whole["predicate"]
     for key, stored in [*predicate.items()]:
         if isinstance(stored, dict) and set(stored) == {"sidecar", "sha256"}:
-            series = _parse(str(stored["sidecar"]), sidecar or b"null")
+            name = str(stored["sidecar"])
+            if not name.endswith(_SIDECAR_SUFFIX) or "/" in name or "\0" in name:
+                raise _unusable(path.name, f"section {key} names no sidecar")
+            series = _parse(name, read_sidecar(name) or b"null")
             if not isinstance(series, dict) or digest_of(series.get(key)) != stored["sha256"]:
                 raise _unusable(path.name, f"section {key} differs from its sidecar {stored['sidecar']}")
             if predicate["seal"].get(key) != digest_of(stored):

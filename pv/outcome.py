@@ -20,7 +20,8 @@ class Options:
 
     level: str = "auto"
     device: str = "auto"
-    seed: int = 0
+    seed: int | None = None
+    """None: 0, and whatever seed fresh evidence was made with is good."""
     record: bool = True
     force: bool = False
     argv: tuple[str, ...] = ()

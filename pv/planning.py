@@ -82,6 +82,14 @@ def prepare(
                 f"it needs a GPU of compute capability {need}; this host has {have}{chosen}",
                 f"on such a host: pv discharge {address} --level {level}",
             )
+    if need is None and device.startswith("cuda"):
+        number = int(device.partition(":")[2] or 0)
+        if number >= len(gpus):
+            return Declined(
+                level,
+                f"--device {device} was asked for; this host has {len(gpus)} GPU(s)",
+                f"where it is: pv discharge {address} --level {level} --device {device}",
+            )
     artefacts: dict[str, Artefact] = {}
     missing: list[Missing] = []
     for role, name in sorted(roles_at(falsifier, at, satisfying=satisfying).items()):

@@ -19,7 +19,7 @@ def revision(root: Path, *, ignoring: str) -> dict[str, str | bool | None]:
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None}
-    changes = _git(root, "status", "--porcelain", "--", ".", f":(exclude){ignoring}")
+    changes = _git(root, "status", "--porcelain", "--", ".", f":(exclude){ignoring}", ":(exclude).pv")
     return {"commit": commit.decode().strip(), "dirty": bool(changes) if changes is not None else None}
 
 
@@ -33,7 +33,9 @@ def committed_folder(root: Path, reference: str, folder: str) -> dict[str, bytes
     """
     listed = _git(root, "ls-tree", "-r", "-z", "--name-only", reference, "--", f"{folder}/")
     if listed is None:
-        raise SelectionError(f"{reference!r} is no git revision here", remedy="name a commit, a branch or a tag")
+        raise SelectionError(
+            f"{reference!r} is no git revision here", remedy="name a commit, a branch or a tag"
+        )
     names = [name for name in listed.decode().split("\0") if name]
     return {name: data for name in names if (data := _git(root, "show", f"{reference}:./{name}")) is not None}
 

@@ -133,6 +133,7 @@ class Runner:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
         environment["PYTHONHASHSEED"] = "0"
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "pv.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
-from pv.errors import SelectionError
+from pv.errors import ContractError, SelectionError
 from pv.repository import find_contracts
 
 __all__ = ["Selected", "load_all", "select"]
@@ -37,7 +37,8 @@ def load_all(config: Config) -> list[Contract]:
     contracts = _load(find_contracts(folders), config)
     if not contracts:
         raise SelectionError(
-            f"no contracts in {', '.join(config.contracts)}", remedy="name their folder in pv.toml ([project] contracts)"
+            f"no contracts in {', '.join(config.contracts)}",
+            remedy="name their folder in pv.toml ([project] contracts)",
         )
     return contracts
 
@@ -85,19 +86,33 @@ def _one(word: str, contracts: Sequence[Contract]) -> Selected:
     if len(found) == 1:
         return found[0]
     if not found:
-        close = sorted(
-            f"{c.stem}#{f.id}" for c in contracts for f in c.falsifiers if identifier.lower() in f.id.lower()
-        )
+        close = _close(identifier, contracts)
         raise SelectionError(
             f"no falsifier {word!r} in {len(contracts)} contract(s)",
-            remedy=f"did you mean {', '.join(close[:3])}?" if close and identifier else "`pv status` lists them all",
+            remedy=f"did you mean {', '.join(close[:3])}?"
+            if close and identifier
+            else "`pv status` lists them all",
         )
     candidates = ", ".join(f"{item.contract.stem}#{item.falsifier.id}" for item in found)
     raise SelectionError(f"{word!r} is not unique: {candidates}", remedy="write contract#ID")
 
 
+def _close(identifier: str, contracts: Sequence[Contract]) -> list[str]:
+    import difflib
+
+    known: dict[str, list[str]] = {}
+    for contract in contracts:
+        for falsifier in contract.falsifiers:
+            for name in (falsifier.id, *falsifier.aliases):
+                known.setdefault(name.lower(), []).append(f"{contract.stem}#{falsifier.id}")
+    wanted = identifier.lower()
+    within = sorted(name for name in known if wanted and wanted in name)
+    near = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.7)
+    return list(dict.fromkeys(address for name in (*near, *within) for address in known[name]))
+
+
 def _load(paths: Sequence[Path], config: Config) -> list[Contract]:
-    contracts = []
+    contracts: list[Contract] = []
     for path in paths:
         try:
             loaded = load_contract(path)
@@ -105,5 +120,26 @@ def _load(paths: Sequence[Path], config: Config) -> list[Contract]:
             if len(paths) == 1:
                 raise
             continue
-        contracts.append(dataclasses.replace(loaded, path=config.relative(path)))
+        contract = dataclasses.replace(loaded, path=config.relative(path))
+        twin = next((other.path for other in contracts if other.stem == contract.stem), None)
+        if twin is not None:
+            raise SelectionError(
+                f"{twin} and {contract.path} are both named {contract.stem}: their evidence would be one",
+                remedy="rename one of the files",
+            )
+        _refuse_repeated_ids(contract)
+        contracts.append(contract)
     return contracts
+
+
+def _refuse_repeated_ids(contract: Contract) -> None:
+    seen: set[str] = set()
+    for falsifier in contract.falsifiers:
+        if falsifier.id in seen:
+            raise ContractError(
+                f"two falsifiers are {falsifier.id}: their evidence would be one",
+                where=falsifier.value_where("id"),
+                remedy="give each an id of its own",
+                code="SCHEMA-007",
+            )
+        seen.add(falsifier.id)

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pv.binding import bind
+from pv.agreement import disagreement
+from pv.binding import Binding, bind
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError, PvError
 from pv.evidence import Record, read_record, records_of
 from pv.freshness import changes, closure_of, current_inputs
 from pv.host import gpu_satisfies
+from pv.planning import levels_of
 from pv.verify import verify
 
-__all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "vacuous"]
+__all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "supports", "vacuous"]
 
 LADDER = (
     "VACUOUS",
@@ -43,6 +45,8 @@ class Status:
     name: str
     reason: str
     records: tuple[Record, ...] = ()
+    before: str = ""
+    """Of ``STALE``: the status that the evidence supported before it went stale."""
 
     def __str__(self) -> str:
         return self.name
@@ -51,6 +55,20 @@ class Status:
 def rank(name: str) -> int | None:
     """Return the place of a status on the ladder, 0 the worst; None for a word that is not on it."""
     return LADDER.index(name) if name in LADDER else _BEYOND.get(name)
+
+
+def supports(derived: str, claimed: str) -> bool:
+    """Tell whether evidence for the status `derived` bears out the word `claimed`.
+
+    ``REFUTED`` and ``EXCLUDED`` bear out no claim that something holds, nor the other way round.
+    """
+    if derived == claimed:
+        return True
+    if derived == "REFUTED":
+        derived = "PARTIAL_ALGORITHM_LEVEL"
+    if derived not in LADDER or claimed not in LADDER:
+        return False
+    return LADDER.index(derived) >= LADDER.index(claimed)
 
 
 def contract_status(statuses: Iterable[tuple[Falsifier, Status]]) -> str:
@@ -79,19 +97,23 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
     records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
     if not records:
         return Status("UNBOUND", faults[0] if faults else "never run: no evidence")
-    return _judge(falsifier, config, records, faults)
+    return _judge(falsifier, binding, config, records, faults)
 
 
-def _judge(falsifier: Falsifier, config: Config, records: Sequence[Record], faults: Sequence[str]) -> Status:
+def _judge(
+    falsifier: Falsifier, binding: Binding, config: Config, records: Sequence[Record], faults: list[str]
+) -> Status:
     fresh: list[Record] = []
     stale: list[tuple[Record, tuple[str, ...]]] = []
     for record in records:
         level = record.predicate["place"]["base_level"]
         found = changes(record.predicate["inputs"], current_inputs(falsifier, level, config))
-        if found:
-            stale.append((record, found))
-        else:
+        if not found and (fault := disagreement(falsifier, binding, record.predicate)):
+            faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
+        elif not found:
             fresh.append(record)
+        elif not _of_other_bytes(record):
+            stale.append((record, found))
     shown = next((r for r in fresh if r.predicate["place"]["level"] == "algorithm"), None)
     runs = [r for r in fresh if r.predicate["place"]["level"] != "algorithm" and _device_counts(falsifier, r)]
     if shown is not None and (why := vacuous(falsifier, shown.predicate)):
@@ -103,13 +125,16 @@ def _judge(falsifier: Falsifier, config: Config, records: Sequence[Record], faul
     if faults:
         return Status("UNBOUND", faults[0])
     for record, found in stale:
-        place = record.predicate["place"]
-        if not any(r.path == record.path for r in fresh) and not _superseded(place, runs):
-            return Status("STALE", "; ".join(found), (record,))
+        level = record.predicate["place"]["level"]
+        # A stale record counts for nothing where its level has a fresh one, or is a level no more.
+        if level in levels_of(falsifier) and not any(r.predicate["place"]["level"] == level for r in fresh):
+            return Status(
+                "STALE", "; ".join(found), (record,), _supported([*fresh, *(r for r, _ in stale)], falsifier)
+            )
     if shown is None:
         if runs:
             return Status("STALE", "its counter-examples have no evidence; discharge it again", tuple(runs))
-        return Status("UNBOUND", "no evidence from a device that its level needs")
+        return Status("UNBOUND", "no evidence on what is pinned, from a device that its level needs")
     reached = {r.predicate["place"]["level"] for r in runs}
     if falsifier.outcome == "refuted":
         if reached:
@@ -162,9 +187,25 @@ def _device_counts(falsifier: Falsifier, record: Record) -> bool:
     return isinstance(capability, str) and gpu_satisfies(need, capability)
 
 
-def _superseded(place: Mapping[str, Any], runs: Sequence[Record]) -> bool:
-    """A stale record counts for nothing once the same level has a fresh one from another subject or device."""
-    return any(r.predicate["place"]["level"] == place["level"] for r in runs)
+def _of_other_bytes(record: Record) -> bool:
+    """Tell whether a run was given other bytes than those pinned (``--subject``): it says nothing of the claim."""
+    names = str(record.predicate["place"]["subject"]).split("+")
+    return any(
+        f"{subject['name']}@{str(subject['sha256'])[:12]}" in names
+        for subject in record.predicate["subjects"].values()
+    )
+
+
+def _supported(records: Sequence[Record], falsifier: Falsifier) -> str:
+    """Return what `records` would support if all of them were fresh."""
+    wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
+    if any(record.predicate["verdict"]["outcome"] != wanted for record in records):
+        return "FALSIFIED"
+    levels = {r.predicate["place"]["level"] for r in records if _device_counts(falsifier, r)}
+    if falsifier.outcome == "refuted" and levels - {"algorithm"}:
+        return "REFUTED"
+    names = {"live": "DISCHARGED", "functional": "FUNCTIONAL", "algorithm": "PARTIAL_ALGORITHM_LEVEL"}
+    return next((name for level, name in names.items() if level in levels), "UNBOUND")
 
 
 def _summary(record: Record, falsifier: Falsifier) -> str:

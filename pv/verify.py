@@ -30,7 +30,15 @@ def verify(record: Record) -> None:
     """
     try:
         _verify(record)
-    except (KeyError, TypeError, AttributeError, ValueError, CheckError, ExpressionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        CheckError,
+        ExpressionError,
+    ) as error:
         raise _error(
             record, "statement", f"has not the shape of a record ({type(error).__name__}: {error})"
         ) from error

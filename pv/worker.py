@@ -76,7 +76,11 @@ class Recorder:
         plain = _plain(value)
         if (metric.kind == "text") != isinstance(plain, str):
             raise CheckError(f"metric {name!r} is declared {metric.kind}, recorded {type(value).__name__}")
-        self._channel.send({"record": [name, plain, None if label is None else str(label)]})
+        text = None if label is None else str(label)
+        for word in (plain, text):
+            if isinstance(word, str) and not word.isascii():
+                _refuse_surrogates(name, word)
+        self._channel.send({"record": [name, plain, text]})
 
     def role(self, name: str, value: T) -> T:
         if name in self._undamaged:
@@ -113,6 +117,7 @@ def run_check(job: Mapping[str, Any], descriptor: int) -> None:
     started = time.monotonic()
     try:
         _seed(job["seed"])
+        _distrust_bytecode(job["scratch"])
         sys.path[:0] = job["sources"]
         read = _watch_reads(job)
         check = _load_check(job)
@@ -138,6 +143,7 @@ def run_build(job: Mapping[str, Any], descriptor: int) -> None:
     started = time.monotonic()
     try:
         _seed(job["seed"])
+        _distrust_bytecode(job["scratch"])
         sys.path[:0] = job["sources"]
         _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
         if not Path(job["output"]).exists():
@@ -190,6 +196,25 @@ def _plain(value: Any) -> Value:
     if isinstance(value, bool | int | float | str):
         return value
     raise CheckError(f"a measurement is a number or a word, not {type(value).__name__}")
+
+
+def _refuse_surrogates(name: str, word: str) -> None:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise CheckError(
+            f"metric {name!r}: {word!r} is no Unicode text, so evidence cannot hold it"
+        ) from None
+
+
+def _distrust_bytecode(scratch: str) -> None:
+    """Compile what is imported from its source from here on.
+
+    Cached bytecode is matched by size and whole seconds only: after a quick edit, the code that runs
+    would not be the code whose digest is recorded.
+    """
+    sys.pycache_prefix = scratch
+    sys.dont_write_bytecode = True
 
 
 def _seed(seed: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pv.config import Config, load_config
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
+from pv.evidence import read_record, record_path
 from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
 from pv.progress import Progress
@@ -23,7 +24,9 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv discharge``."""
-    parser.add_argument("what", nargs="+", metavar="ID|PATH", help="falsifier ids, contract#ID, contracts or folders")
+    parser.add_argument(
+        "what", nargs="+", metavar="ID|PATH", help="falsifier ids, contract#ID, contracts or folders"
+    )
     parser.add_argument(
         "--level",
         choices=("auto", "algorithm", "functional", "live"),
@@ -31,18 +34,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="auto: the highest that can be judged here",
     )
     parser.add_argument(
-        "--subject", action="append", default=[], metavar="NAME=PATH", help="judge other bytes in place of a subject"
+        "--subject",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="judge other bytes in place of a subject",
     )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where checks compute")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every generator (default 0)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of every generator (default 0)")
     parser.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
     parser.add_argument("--force", action="store_true", help="run again what has fresh evidence")
     parser.add_argument(
         "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
     )
-    parser.add_argument("--allow-declined", action="store_true", help="exit 0 despite declined or unbound, if something passed")
+    parser.add_argument(
+        "--allow-declined",
+        action="store_true",
+        help="exit 0 despite declined or unbound, if something passed",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="same as --format json")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -71,13 +84,15 @@ def run(arguments: argparse.Namespace) -> Exit:
             if arguments.against:
                 end = _compared(end, before, arguments.against, config)
             ended.append((item, end))
-            if text and (item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}):
+            if text and (
+                item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}
+            ):
                 print_one(end)
     if not ended:
         raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
     results = [end for _, end in ended]
     if not text:
-        print(json.dumps([as_json(end) for end in results], indent=1, ensure_ascii=False))
+        print(json.dumps([as_json(end) for end in results], indent=1))
     elif len(results) > 1:
         print_table(results)
     return _exit(results, allow_declined=arguments.allow_declined)
@@ -135,9 +150,14 @@ def _verdicts_at(revision: str, item: Selected, config: Config) -> dict[str, str
 def _compared(end: Discharge, before: dict[str, str], revision: str, config: Config) -> Discharge:
     import dataclasses
 
-    for path in end.records:
-        outcome = json.loads((config.root / path).read_bytes())["predicate"]["verdict"]["outcome"]
-        if before.get(path, outcome) != outcome:
-            message = f"{outcome} here, {before[path]} in {path} at {revision}: the verdict is not reproduced"
+    now = {path: str(read_record(config.root / path).predicate["verdict"]["outcome"]) for path in end.records}
+    if not now and end.verdict and end.level and end.subject and end.device:
+        # Nothing was recorded (--no-record): what was judged last stands for its record.
+        stem, _, identifier = end.address.partition("#")
+        path = record_path(config.evidence, stem, identifier, end.level, end.subject, end.device)
+        now = {config.relative(path): str(end.verdict["outcome"])}
+    for name, outcome in now.items():
+        if before.get(name, outcome) != outcome:
+            message = f"{outcome} here, {before[name]} in {name} at {revision}: the verdict is not reproduced"
             return dataclasses.replace(end, outcome="Fail", message=message)
     return end

@@ -30,7 +30,9 @@ class _WouldBuildError(Exception):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv doctor``."""
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="same as --format json")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -43,12 +45,14 @@ def run(arguments: argparse.Namespace) -> Exit:
     levels = _levels(config) if config else []
     if arguments.format == "json":
         document = {"pv": pv.__version__, "host": host, "versions": installed, "levels": levels}
-        print(json.dumps(document, indent=1, ensure_ascii=False))
+        print(json.dumps(document, indent=1))
         return Exit.ACCEPTED
     print(f"pv {pv.__version__}, Python {host['python']}")
     print(f"host      {host['cpu']}, {host['cores']} cores, {host['memory_gib']} GiB, {host['class']}")
     for gpu in host["gpus"]:
-        print(f"gpu       {gpu['name']}, capability {gpu['capability']}, driver {gpu['driver']}, {gpu['memory_mib']} MiB")
+        print(
+            f"gpu       {gpu['name']}, capability {gpu['capability']}, driver {gpu['driver']}, {gpu['memory_mib']} MiB"
+        )
     if not host["gpus"]:
         print("gpu       none that nvidia-smi reports: levels that need one are declined here")
     print("versions  " + ", ".join(f"{name} {version}" for name, version in sorted(installed.items())))
@@ -76,7 +80,9 @@ def _levels(config: Config) -> list[dict[str, Any]]:
                 try:
                     bind(falsifier.check, config)
                     closure_of(falsifier, config)
-                    ready: Ready | Declined | None = prepare(falsifier, level, subjects, gpus(), "auto", _refuse)
+                    ready: Ready | Declined | None = prepare(
+                        falsifier, level, subjects, gpus(), "auto", _refuse
+                    )
                 except _WouldBuildError:
                     ready = None
                     why = "once its subject is built"

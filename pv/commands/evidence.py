@@ -25,9 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="show the records of falsifiers")
     check = actions.add_parser("verify", help="recompute every verdict; name the section that was altered")
     for action, chosen in ((show, _show), (check, _verify)):
-        action.add_argument("what", nargs="*", metavar="ID|PATH", help="falsifiers, contracts or record files; default: all")
+        action.add_argument(
+            "what", nargs="*", metavar="ID|PATH", help="falsifiers, contracts or record files; default: all"
+        )
         action.add_argument("--format", choices=("text", "json"), default="text")
-        action.add_argument("--json", action="store_const", const="json", dest="format", help="same as --format json")
+        action.add_argument(
+            "--json", action="store_const", const="json", dest="format", help="same as --format json"
+        )
         action.set_defaults(action=chosen)
 
 
@@ -66,11 +70,18 @@ def _below(folder: Path) -> list[Path]:
 
 def _show(paths: list[Path], arguments: argparse.Namespace, config: Config) -> Exit:
     if arguments.format == "json":
-        print(json.dumps([read_record(path).statement for path in paths], indent=1, ensure_ascii=False))
+        print(json.dumps([read_record(path).statement for path in paths], indent=1))
         return Exit.ACCEPTED
     for path in paths:
         record = read_record(path)
-        print("\n".join(printable(line) for line in summary(record, config.relative(path))) + "\n")
+        try:
+            lines = summary(record, config.relative(path))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise EvidenceError(
+                f"{config.relative(path)} has not the shape of a record",
+                remedy="`pv evidence verify` says more",
+            ) from error
+        print("\n".join(printable(line) for line in lines) + "\n")
     return Exit.ACCEPTED
 
 
@@ -84,7 +95,7 @@ def _verify(paths: list[Path], arguments: argparse.Namespace, config: Config) ->
             print(printable(f"{config.relative(path)}: error: {error.what}"), file=sys.stderr)
             print(f"    {error.remedy}", file=sys.stderr)
     if arguments.format == "json":
-        print(json.dumps({"records": len(paths), "faults": faults}, indent=1, ensure_ascii=False))
+        print(json.dumps({"records": len(paths), "faults": faults}, indent=1))
     elif faults:
         print(f"{len(faults)} of {len(paths)} record(s) do not verify.")
     else:

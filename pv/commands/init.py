@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     existing = [name for name in _FILES if (root / name).exists()]
     if existing:
         raise ConfigError(
-            f"{', '.join(existing)} exist(s) already; nothing was written", remedy="`pv validate` and go on from there"
+            f"{', '.join(existing)} exist(s) already; nothing was written",
+            remedy="`pv validate` and go on from there",
         )
     templates = resources.files("pv") / "templates"
     digest = hashlib.sha256((templates / "answers.jsonl").read_bytes()).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pv.config import load_config
 from pv.contract import Contract, Falsifier
+from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.printable import printable
 from pv.reports.discharge import margin
@@ -23,7 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv status``."""
     parser.add_argument("what", nargs="*", metavar="ID|PATH", help="default: every contract of the project")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="same as --format json")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -33,6 +36,8 @@ def run(arguments: argparse.Namespace) -> Exit:
         chosen = [(item.contract, item.falsifier) for item in select(arguments.what, config)]
     else:
         chosen = [(contract, falsifier) for contract in load_all(config) for falsifier in contract.falsifiers]
+    if not chosen:
+        raise SelectionError("the contracts have no falsifiers", remedy="add falsification_tests to one")
     rows = [(contract, falsifier, derive(contract, falsifier, config)) for contract, falsifier in chosen]
     {"text": _text, "json": _json, "markdown": _markdown}[arguments.format](rows)
     return Exit.ACCEPTED
@@ -71,7 +76,9 @@ def _markdown(rows: list[Row]) -> None:
         return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
     for stem, group in _by_contract(rows).items():
-        print(f"## {cell(stem)}: {_worst(group)}\n\n| falsifier | status | blocks | margin | reason |\n|---|---|---|---|---|")
+        print(
+            f"## {cell(stem)}: {_worst(group)}\n\n| falsifier | status | blocks | margin | reason |\n|---|---|---|---|---|"
+        )
         for _, falsifier, status in group:
             blocks = "yes" if falsifier.ship_blocking else ""
             print(
@@ -98,4 +105,4 @@ def _json(rows: list[Row]) -> None:
         "contracts": {stem: _worst(group) for stem, group in _by_contract(rows).items()},
         "falsifiers": [one(row) for row in rows],
     }
-    print(json.dumps(document, indent=1, ensure_ascii=False))
+    print(json.dumps(document, indent=1))

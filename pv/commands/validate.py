@@ -52,9 +52,12 @@ def run(arguments: argparse.Namespace) -> Exit:
     return Exit.REJECTED if errors else Exit.ACCEPTED
 
 
-def extra_findings(contract: Contract) -> Iterable[Finding]:  # noqa: ARG001  (the hook's signature)
+def extra_findings(contract: Contract) -> Iterable[Finding]:
     """Return what must be said of `contract` beyond the rules: statuses that no evidence supports."""
-    return ()
+    # Imported late: evidence, subjects and their configuration are of no use to a contract that claims nothing.
+    from pv.claims import judge_claims
+
+    return judge_claims(contract, Path(contract.path))
 
 
 def _findings(path: Path) -> Sequence[Finding]:

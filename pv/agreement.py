@@ -1,0 +1,48 @@
+"""Does a fresh record say what the clause says? Digests that agree do not show that the rest was not made up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pv.binding import Binding
+from pv.contract import Falsifier
+from pv.fit import planned
+from pv.freshness import base_level, roles_at
+from pv.planning import levels_of
+from pv.verify import metrics_to_json
+
+__all__ = ["disagreement"]
+
+
+def disagreement(falsifier: Falsifier, binding: Binding, predicate: Mapping[str, Any]) -> str:
+    """Return in what a record, fresh by its digests, differs from the clause and the check; empty if in nothing.
+
+    Asked after :func:`pv.verify.verify`. Without this, a record sealed by hand could carry the digest of
+    the clause beside another rule, or pass off one level as another.
+    """
+    place, stated = predicate["place"], predicate["falsifier"]
+    level, base = place["level"], place["base_level"]
+    at = base_level(falsifier) if level == "algorithm" else level
+    roles = {role: subject["name"] for role, subject in predicate["subjects"].items()}
+    for section, recorded, wanted in (
+        ("place", (level in levels_of(falsifier), base), (True, at)),
+        ("falsifier", (stated["id"], stated["outcome"]), (falsifier.id, falsifier.outcome)),
+        ("check", predicate["check"]["reference"], binding.reference),
+        ("check", predicate["check"]["arguments"], dict(falsifier.arguments)),
+        ("subjects", roles, roles_at(falsifier, at)),
+        ("rule", list(predicate["rule"]["lines"]), list(falsifier.expectations(at))),
+        ("rule", predicate["rule"]["metrics"], metrics_to_json(binding.metrics)),
+    ):
+        if recorded != wanted:
+            return f"section {section} is not what the contract and its check say"
+    if level != "algorithm":
+        return ""
+    if "survey" not in predicate:
+        return "section survey is missing"
+    if falsifier.outcome == "refuted":
+        return "" if "satisfying_example" in predicate else "section satisfying_example is missing"
+    shown = predicate.get("counter_examples", {})
+    if predicate["verdict"]["outcome"] == "Pass" and set(shown) != set(planned(falsifier, binding)):
+        return "section counter_examples does not hold those that the clause plants"
+    return ""
