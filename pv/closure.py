@@ -94,12 +94,15 @@ def normalise(source: bytes) -> bytes:
     SyntaxError
         It is not Python.
     """
-    tree = ast.parse(source)
+    return _cut(source, list(ast.walk(ast.parse(source))))
+
+
+def _cut(source: bytes, nodes: Sequence[ast.AST]) -> bytes:
     lines = [bytearray(line) for line in source.splitlines()]
     inside_string: set[int] = set()
     strings: dict[int, list[tuple[int, int]]] = {}
     cuts: list[tuple[int, int, int, int]] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr) or (
             isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
         ):
@@ -158,15 +161,15 @@ def _scan(path: Path) -> _Scan:
 def _scan_bytes(path: Path, _modified: int, _size: int) -> _Scan:
     source = path.read_bytes()
     try:
-        tree = ast.parse(source)
-        digest = hashlib.sha256(normalise(source)).hexdigest()
+        nodes = list(ast.walk(ast.parse(source)))
+        digest = hashlib.sha256(_cut(source, nodes)).hexdigest()
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1) or 1
         raise BindingError(
             f"cannot be parsed as Python: {error}", where=Location(str(path), line, 1), remedy="mend the file"
         ) from error
     imports: list[tuple[int, str, str | None]] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             imports += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
