@@ -21,8 +21,9 @@ BY_CI = {
 }
 """Commands that take the network or minutes → the file, and its line, that runs them."""
 
-BY_NOBODY = {"python -m pip install torch --index-url https://download.pytorch.org/whl/cpu"}
-"""Needs an index that CI need not reach."""
+TORCH = "torch --constraint constraints.txt --index-url https://download.pytorch.org/whl/cpu"
+BY_NOBODY = {"make .venv/bin/python", f".venv/bin/python -m pip install {TORCH}"}
+"""The first is a file that every target of make makes; the second needs an index that CI need not reach."""
 
 
 def test_every_command_of_the_tour_does_what_the_readme_says(follow: Callable[[Path], int]) -> None:
@@ -40,6 +41,7 @@ def test_the_commands_that_are_not_run_here_are_run_elsewhere(blocks_of: Blocks)
     others = {command for block in blocks_of(README) if block.how == "by" for command, _ in block.steps}
     assert others == BY_CI.keys() | BY_NOBODY
     for file, line in BY_CI.values():
+        assert "$(BIN)/python:" in (ROOT / "Makefile").read_text(encoding="utf-8")
         assert line in [text.strip() for text in (ROOT / file).read_text(encoding="utf-8").splitlines()]
 
 
