@@ -49,6 +49,7 @@ class _Search:
         sizes = sorted({0, 1, 2, 3} | {n for n in map(round, numbers) if 0 <= n <= LARGEST_SERIES})
         self._sizes = {name: [1] if name in single else sizes for name in self._names}
         self._failed: set[Node] = set()
+        self._judged: dict[tuple[int, ...], tuple[tuple[Series, ...], bool]] = {}
 
     def run(self) -> tuple[dict[str, Series] | None, frozenset[Node]]:
         passing: dict[str, Series] | None = None
@@ -69,13 +70,19 @@ class _Search:
         return passing, frozenset(self._failed)
 
     def _held(self, measured: dict[str, Series]) -> int:
-        held = 0
-        for part, expression in self._parts:
+        return sum(self._truth(part, expression, measured) for part, expression in self._parts)
+
+    def _truth(self, part: Node, expression: Expression, measured: dict[str, Series]) -> bool:
+        """Judge one part; most of what it names is the same object as one trial before."""
+        series = tuple(measured[name] for name in expression.metrics)
+        key = (id(part), *map(id, series))
+        if key not in self._judged:
             judgement = evaluate(expression, measured, self._metrics)
-            held += judgement.truth
+            # The series are kept beside the truth, so that no other takes their identity over.
+            self._judged[key] = series, judgement.truth
             if not judgement.truth and not judgement.faults:
                 self._failed.add(part)
-        return held
+        return self._judged[key][1]
 
     def _series(self, name: str) -> Series:
         size = self._random.choice(self._sizes[name])
