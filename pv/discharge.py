@@ -7,7 +7,7 @@ that does not notice one of its own counter-examples is vacuous, whatever it mea
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from pv.agreement import disagreement
 from pv.binding import Binding, bind
+from pv.closure import find_closure
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError, PvError, SubjectError
@@ -107,7 +108,7 @@ class _Work:
         self.base = base_level(falsifier)
         self.declined = declined
         self.records: list[str] = []
-        self.started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
     def run(self) -> Discharge:
         fit(self.falsifier, self.binding)
@@ -219,7 +220,9 @@ class _Work:
         for artefact in ready.artefacts.values():
             if artefact.changed():
                 raise _Stop("Error", f"subject {artefact.name} changed while it was judged")
-        if closure_of(self.falsifier, self.config).sha256 != self.closure.sha256:
+        modules = [name for name, _ in self.closure.modules]
+        # Looked up afresh: what the configuration remembers is how the sources were at the start.
+        if find_closure(modules, self.config.sources).sha256 != self.closure.sha256:
             raise _Stop("Error", f"{what}: the source of the check changed while it ran")
         if plant is not None and not run.planted:
             of = self.binding.counter_examples[plant]

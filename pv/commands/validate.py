@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     SelectionError
         A path names nothing, or no contract.
     """
+    gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     findings: list[Finding] = []
     contracts = 0
     for path in find_contracts(arguments.paths):
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 def extra_findings(contract: Contract) -> Iterable[Finding]:
     """Return what must be said of `contract` beyond the rules: statuses that no evidence supports."""
-    # Imported late: evidence, subjects and their configuration are of no use to a contract that claims nothing.
+    # Imported late: evidence and configuration are of no use to a contract that claims nothing.
     from pv.claims import judge_claims
 
     return judge_claims(contract, Path(contract.path))
