@@ -163,6 +163,6 @@ def discharged(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def copied(discharged: Project, tmp_path: Path) -> Project:
     """A copy of the discharged project, to be changed at will."""
     copy = Project.__new__(Project)
-    copy.root = tmp_path / "project"
+    copy.root = tmp_path / "copy"
     shutil.copytree(discharged.root, copy.root, ignore=shutil.ignore_patterns("__pycache__"))
     return copy

@@ -1,0 +1,137 @@
+"""Can it fail, and does it notice? What planting and surveying make of a falsifier."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pv.exits import Exit
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+ID = "FALSIFY-SMALL-001"
+
+
+@pytest.mark.parametrize(
+    ("plants", "why"),
+    [
+        (["one_half", "harmless"], "it does not notice its counter-example harmless"),
+        ([], "no counter-example was run"),
+    ],
+)
+def test_a_falsifier_that_cannot_fail_is_vacuous(project: Project, plants: list[str], why: str) -> None:
+    project.contract(counter_examples=plants)
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert ended.out.startswith("VACUOUS")
+    assert why in ended.out
+    assert project.status()[0] == "VACUOUS"
+
+
+def test_making_a_counter_example_harmless_and_discharging_again_says_vacuous(copied: Project) -> None:
+    copied.edit("small_checks/wholeness.py", "return [*numbers[:-1], 0.5]", "return list(numbers)")
+    assert copied.status()[0] == "STALE"
+    ended = copied.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert "NOT CAUGHT  one_half (damages numbers)" in ended.out
+    assert copied.status()[0] == "VACUOUS"
+
+
+@pytest.mark.parametrize(
+    ("plant", "why"),
+    [
+        ("of_another_role", "the role 'letters' never passed through the check"),
+        ("raises", "counter-example raises: RuntimeError: cannot damage 3 numbers"),
+    ],
+)
+def test_a_plant_that_breaks_is_an_error_and_not_caught(project: Project, plant: str, why: str) -> None:
+    project.contract(counter_examples=["one_half", plant])
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.ERROR
+    assert why in ended.out
+    assert project.evidence() == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("max(distance) <= 0.5", "no value that the metrics can have makes it false"),
+        ("max(typo) <= 0.25", "the check declares no metric typo"),
+        ("max(distance) > 0.6", "no values that the metrics can have make it true"),
+    ],
+)
+def test_a_rule_that_is_no_test_is_vacuous(project: Project, line: str, why: str) -> None:
+    project.contract(expect=["count(distance) == expected", line])
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert ended.out.startswith("VACUOUS")
+    assert why in ended.out
+    assert project.status()[0] == "VACUOUS"
+
+
+def test_a_metric_that_is_declared_but_not_recorded_fails(project: Project) -> None:
+    project.contract(expect=["max(distance) <= 0.25", "spare == 0"])
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert ended.out.startswith("FAIL  ")
+
+
+REFUTED = {
+    "outcome": "refuted",
+    "expect": ["max(distance) <= 0.1", "count(distance) == expected"],
+    "counter_examples": None,
+    "subjects": {"live": {"numbers": "shipped"}},
+}
+
+
+def test_a_refuted_claim_fails_as_stated_and_its_example_passes(project: Project) -> None:
+    project.contract(
+        **REFUTED, satisfying_example={"subjects": {"numbers": "stand-in"}, "with": {"copies": 2}}
+    )
+    project.edit("data/stand-in.txt", "2.125", "2.0625")
+    project.pin()
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.ACCEPTED
+    assert ended.out.startswith("REFUTED")
+    assert project.status()[0] == "REFUTED"
+    example = json.loads(project.record("algorithm").read_bytes())["predicate"]["satisfying_example"]
+    assert example["verdict"]["outcome"] == "Pass"
+    assert example["arguments"] == {"copies": 2}
+
+
+def test_a_refuted_claim_that_holds_fails(project: Project) -> None:
+    project.contract(
+        **{**REFUTED, "expect": ["max(distance) <= 0.25", "count(distance) == expected"]},
+        satisfying_example={"subjects": {"numbers": "stand-in"}},
+    )
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert "claimed refuted, yet it holds" in ended.out
+    assert project.status()[0] == "FALSIFIED"
+
+
+def test_a_satisfying_example_that_does_not_satisfy_is_vacuous(project: Project) -> None:
+    project.contract(**REFUTED, satisfying_example={"subjects": {"numbers": "shipped"}})
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert "its satisfying example does not pass" in ended.out
+    assert project.status()[0] == "VACUOUS"
+
+
+def test_code_that_ran_is_the_code_whose_digest_is_recorded(project: Project) -> None:
+    # Same size, same second: cached bytecode would still be taken for valid.
+    assert project.pv("discharge", ID).code == Exit.ACCEPTED
+    project.edit("small_checks/scale.py", "SCALE = 1.0", "SCALE = 1.5")
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert "0.375 against 0.25" in ended.out
+
+
+def test_an_argument_that_has_no_digest_is_one_message(project: Project) -> None:
+    project.contract(**{"with": {"copies": float("nan")}})
+    ended = project.pv("discharge", ID)
+    assert ended.code != Exit.ACCEPTED
+    assert "Traceback" not in ended.said
