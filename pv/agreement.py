@@ -1,4 +1,4 @@
-"""Does a fresh record say what the clause says? Digests that agree do not show that the rest was not made up."""
+"""Does a fresh record say what the clause says? Equal digests do not show that the rest was not made up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["disagreement"]
 
 
 def disagreement(falsifier: Falsifier, binding: Binding, predicate: Mapping[str, Any]) -> str:
-    """Return in what a record, fresh by its digests, differs from the clause and the check; empty if in nothing.
+    """Return in what a record, fresh by its digests, differs from clause and check; empty if in nothing.
 
     Asked after :func:`pv.verify.verify`. Without this, a record sealed by hand could carry the digest of
     the clause beside another rule, or pass off one level as another.

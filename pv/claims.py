@@ -64,8 +64,9 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
 
 
 def _above(contract: Contract, falsifier: Falsifier, derived: Status) -> tuple[str, str]:
+    supported = f"evidence supports {derived.name}: {derived.reason}"
     return (
-        f"{falsifier.id} claims {falsifier.discharge_status}, evidence supports {derived.name}: {derived.reason}",
+        f"{falsifier.id} claims {falsifier.discharge_status}, {supported}",
         f"Run `pv discharge {contract.stem}#{falsifier.id}`, or write the status that holds.",
     )
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from pv.check import Value
 from pv.jobs import Broken, Build, Job, Measured, Output
@@ -35,8 +35,10 @@ _TICK_SECONDS = 0.05
 _DRAIN_SECONDS = 2.0
 _KEEP_BYTES = 1 << 14
 _RESULT_BYTES = 1 << 28
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
-                "CUDA_HOME", "HF_HOME", "HF_HUB_CACHE", "TRITON_CACHE_DIR", "OMP_NUM_THREADS")  # fmt: skip
+_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "HF_HOME", "HF_HUB_CACHE", "TRITON_CACHE_DIR"),
+)
 
 Progress = Callable[[int, int | None], None]
 
@@ -55,7 +57,7 @@ class Runner:
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def __enter__(self) -> Runner:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -247,7 +249,7 @@ class _Watch:
         *lines, rest = self._result.split(b"\n")
         self._result = bytearray(rest)
         for line in lines:
-            self._message(line)
+            self._message(bytes(line))
         return bool(data)
 
     def outcome(self) -> Measured | Broken:

@@ -188,7 +188,7 @@ def _device_counts(falsifier: Falsifier, record: Record) -> bool:
 
 
 def _of_other_bytes(record: Record) -> bool:
-    """Tell whether a run was given other bytes than those pinned (``--subject``): it says nothing of the claim."""
+    """Tell whether a run was given other bytes than those pinned: it says nothing of the claim."""
     names = str(record.predicate["place"]["subject"]).split("+")
     return any(
         f"{subject['name']}@{str(subject['sha256'])[:12]}" in names

@@ -201,9 +201,9 @@ def build_key(
 
 
 def digest_path(path: Path, only: tuple[str, ...] = ()) -> tuple[str, list[Path]]:
-    """Hash a file, or a folder by its files' digests and names.
+    r"""Hash a file, or a folder by its files' digests and names.
 
-    A folder's digest is the sha256 of the lines ``<sha256>  <relative name>\\n`` in the order of
+    A folder's digest is the sha256 of the lines ``<sha256>  <relative name>\n`` in the order of
     names: what ``sha256sum`` prints for them. Links that lead outside the folder are followed as
     files; other kinds of files are refused.
 

@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,7 +100,7 @@ class Recorder:
 
     def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
         if total is None:
-            total = len(items) if hasattr(items, "__len__") else None
+            total = len(items) if isinstance(items, Sized) else None
         for done, item in enumerate(items):
             if time.monotonic() - self._told > _PROGRESS_SECONDS:
                 self._told = time.monotonic()
@@ -281,7 +281,7 @@ def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
         real = os.path.realpath(path)
         if "site-packages" not in real and "/.venv/" not in real and any(real.startswith(s) for s in sources):
             raise CheckError(
-                f"module {name} was imported in a way that cannot be seen without running; import it by its name"
+                f"module {name} was imported in a way that only running shows; import it by its name"
             )
     allowed = [os.path.realpath(role["path"]) for role in job["roles"].values()] + [job["scratch"]]
     for path in sorted(read):

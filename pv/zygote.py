@@ -70,7 +70,7 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
     ended = os.pidfd_open(child)
     killed = False
     while True:
-        ready, _, _ = select.select([ended, control], [], [])
+        ready, _, _ = select.select([ended, control.fileno()], [], [])
         if ended in ready:
             break
         if not control.recv(_MESSAGE_BYTES):

@@ -20,7 +20,10 @@ from pv.subjects import Subjects, Unbuilt
 
 __all__ = ["configure", "run"]
 
-_LIBRARIES = ("pydantic", "yaml", "ruamel", "rich", "numpy", "safetensors", "gguf", "torch", "triton", "tokenizers", "transformers")  # fmt: skip
+_LIBRARIES = (
+    *("pydantic", "yaml", "ruamel", "rich", "numpy", "safetensors", "gguf", "torch", "triton"),
+    *("tokenizers", "transformers"),
+)
 
 
 class _WouldBuildError(Exception):
@@ -50,9 +53,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     print(f"pv {pv.__version__}, Python {host['python']}")
     print(f"host      {host['cpu']}, {host['cores']} cores, {host['memory_gib']} GiB, {host['class']}")
     for gpu in host["gpus"]:
-        print(
-            f"gpu       {gpu['name']}, capability {gpu['capability']}, driver {gpu['driver']}, {gpu['memory_mib']} MiB"
-        )
+        known = f"capability {gpu['capability']}, driver {gpu['driver']}, {gpu['memory_mib']} MiB"
+        print(f"gpu       {gpu['name']}, {known}")
     if not host["gpus"]:
         print("gpu       none that nvidia-smi reports: levels that need one are declined here")
     print("versions  " + ", ".join(f"{name} {version}" for name, version in sorted(installed.items())))

@@ -76,14 +76,12 @@ def _markdown(rows: list[Row]) -> None:
         return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
     for stem, group in _by_contract(rows).items():
-        print(
-            f"## {cell(stem)}: {_worst(group)}\n\n| falsifier | status | blocks | margin | reason |\n|---|---|---|---|---|"
-        )
+        print(f"## {cell(stem)}: {_worst(group)}\n")
+        print("| falsifier | status | blocks | margin | reason |\n|---|---|---|---|---|")
         for _, falsifier, status in group:
             blocks = "yes" if falsifier.ship_blocking else ""
-            print(
-                f"| {cell(falsifier.id)} | {status.name} | {blocks} | {cell(_margin(status))} | {cell(status.reason)} |"
-            )
+            cells = (cell(falsifier.id), status.name, blocks, cell(_margin(status)), cell(status.reason))
+            print(f"| {' | '.join(cells)} |")
         print()
 
 

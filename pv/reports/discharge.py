@@ -29,12 +29,14 @@ def _lines(end: Discharge) -> list[str]:
         lines += [f"              {text}" for text in _explained(line)]
     if end.plants:
         caught = [plant.name for plant in end.plants if plant.caught]
-        lines.append(f"  caught      {len(caught)} of {len(end.plants)} counter-examples: {', '.join(caught)}")
+        count = f"{len(caught)} of {len(end.plants)}"
+        lines.append(f"  caught      {count} counter-examples: {', '.join(caught)}")
         lines += [
             f"  NOT CAUGHT  {plant.name} (damages {plant.of})" for plant in end.plants if not plant.caught
         ]
-    if end.message and not (end.outcome == "Pass"):
-        lines += [f"  {'because' if i == 0 else '       '}     {t}" for i, t in enumerate(end.message.splitlines())]
+    if end.message and end.outcome != "Pass":
+        head, *rest = end.message.splitlines()
+        lines += [f"  because     {head}", *(f"              {text}" for text in rest)]
     if end.detail:
         lines += ["  detail", *(f"    {text}" for text in end.detail.splitlines()[-20:])]
     for declined in end.declined:
@@ -58,13 +60,16 @@ def _explained(line: Mapping[str, Any]) -> list[str]:
         if "margin" in trace and operator != "==":
             parts.append(f"margin {trace['margin']:.3g}")
         if trace.get("worst") and not (trace["truth"] and operator == "=="):
-            worst = ", ".join(f"{case['label'] or 'sample ' + str(case['index'])} {case['value']}" for case in trace["worst"])
-            parts.append(f"worst {worst}")
+            parts.append(f"worst {', '.join(_case(case) for case in trace['worst'])}")
         if not trace["truth"] and "would_pass" in trace:
             parts.append(f"a threshold of {trace['would_pass']} would have passed")
         if parts:
             told.append("; ".join(parts))
     return told
+
+
+def _case(case: Mapping[str, Any]) -> str:
+    return f"{case['label'] or 'sample ' + str(case['index'])} {case['value']}"
 
 
 def margin(verdict: Mapping[str, Any] | None) -> str:
@@ -81,11 +86,14 @@ def print_table(ends: Sequence[Discharge]) -> None:
     """Print one line a falsifier, and the count of each outcome."""
     rows = [("falsifier", "outcome", "level reached", "judged on", "margin")]
     rows += [
-        (end.address, end.outcome, end.level or "-", end.subject or "-", margin(end.verdict) or "-") for end in ends
+        (end.address, end.outcome, end.level or "-", end.subject or "-", margin(end.verdict) or "-")
+        for end in ends
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
-        print("  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
         if number == 0:
             print("  ".join("-" * width for width in widths))
     counts = Counter(end.outcome for end in ends)

@@ -8,11 +8,12 @@ __all__ = ["summary"]
 
 
 def summary(record: Record, path: str) -> list[str]:
-    """Return the lines that answer: what was measured, on what, by which code, and could it have failed?"""
+    """Return what was measured, on what, by which code, and whether it could have failed, line by line."""
     whole = record.predicate
     falsifier, place, run, host = whole["falsifier"], whole["place"], whole["run"], whole["host"]
+    address = f"{falsifier['contract']}#{falsifier['id']}"
     lines = [
-        f"{whole['verdict']['outcome'].upper()}  {falsifier['contract']}#{falsifier['id']} at {place['level']} level",
+        f"{whole['verdict']['outcome'].upper()}  {address} at {place['level']} level",
         f"  {falsifier['rule']}",
         f"  record      {path}",
     ]
@@ -34,8 +35,10 @@ def summary(record: Record, path: str) -> list[str]:
         lines.append(f"  caught      {caught} of {len(plants)}: {', '.join(sorted(plants))}")
     if "survey" in whole:
         lines.append(f"  survey      {len(whole['survey'].get('points', []))} points")
-    commit = (whole["revision"]["commit"] or "no git")[:12] + (" (dirty)" if whole["revision"]["dirty"] else "")
+    dirty = " (dirty)" if whole["revision"]["dirty"] else ""
+    commit = (whole["revision"]["commit"] or "no git")[:12] + dirty
     gpus = ", ".join(gpu["name"] for gpu in host["gpus"]) or "no GPU"
-    lines.append(f"  run         {run['started_at']}, {run['seconds']} s, seed {run['seed']}, commit {commit}")
+    when = f"{run['started_at']}, {run['seconds']} s, seed {run['seed']}"
+    lines.append(f"  run         {when}, commit {commit}")
     lines.append(f"  host        {host['cpu']}, {gpus}, Python {host['python']}")
     return lines

@@ -37,7 +37,7 @@ def wrong_answers(answers: Answers) -> Answers:
 
 @accuracy.counter_example("missing_answer", of="answers")
 def missing_answer(answers: Answers) -> Answers:
-    """An answer is missing; all that are left are right."""
+    """Leave one right answer out; the rest is as it was."""
     return [row for row in answers if row["answer"] == row["expected"]][1:]
 
 

@@ -1,0 +1,1 @@
+"""What `pv init` writes."""
