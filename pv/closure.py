@@ -99,31 +99,22 @@ def normalise(source: bytes) -> bytes:
 
 def _cut(source: bytes, nodes: Sequence[ast.AST]) -> bytes:
     lines = [bytearray(line) for line in source.splitlines()]
+    docstrings = {id(found): found for node in nodes if (found := _docstring(node)) is not None}
+    cuts = [_extent(found) for found in docstrings.values()]
     inside_string: set[int] = set()
     strings: dict[int, list[tuple[int, int]]] = {}
-    cuts: list[tuple[int, int, int, int]] = []
     for node in nodes:
-        if isinstance(node, ast.JoinedStr) or (
-            isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if not (
+            isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
         ):
-            last = node.end_lineno or node.lineno
-            inside_string.update(range(node.lineno, last))
-            for row in range(node.lineno, last + 1):
-                start = node.col_offset if row == node.lineno else 0
-                stop = (node.end_col_offset or 0) if row == last else len(lines[row - 1])
-                strings.setdefault(row, []).append((start, stop))
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                end = first.value.end_lineno or first.value.lineno
-                cuts.append(
-                    (first.value.lineno, first.value.col_offset, end, first.value.end_col_offset or 0)
-                )
-                inside_string.difference_update(range(first.value.lineno, end))
+            continue
+        first, start, last, stop = _extent(node)
+        if id(node) not in docstrings:
+            inside_string.update(range(first, last))
+        for row in range(first, last + 1):
+            bounds = (start if row == first else 0, stop if row == last else len(lines[row - 1]))
+            strings.setdefault(row, []).append(bounds)
     for row, line in enumerate(lines, start=1):
         # What is not within a string is a comment. Between the pieces of one string it counts as the string.
         at = line.find(b"#")
@@ -142,6 +133,24 @@ def _cut(source: bytes, nodes: Sequence[ast.AST]) -> bytes:
         if row in inside_string or line.strip()
     ]
     return b"\n".join(kept)
+
+
+def _docstring(node: ast.AST) -> ast.Constant | None:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    first = node.body[0] if node.body else None
+    if (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        return first.value
+    return None
+
+
+def _extent(node: ast.expr) -> tuple[int, int, int, int]:
+    """Return first row, first byte, last row, and the byte after the last; rows count from 1."""
+    return node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
 @dataclasses.dataclass(frozen=True)
