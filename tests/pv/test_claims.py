@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pv.exits import Exit
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+ID = "FALSIFY-SMALL-001"
+PATH = "contracts/small-v1.yaml"
+
+
+def claim(project: Project, word: str) -> str:
+    """Claim a status; return the place of the word as ``path:line:column``."""
+    project.edit(PATH, "  ship_blocking: true", f"  discharge_status: {word}\n  ship_blocking: true")
+    lines = (project.root / PATH).read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "discharge_status" in text)
+    return f"{PATH}:{line}:{lines[line - 1].index(word) + 1}"
+
+
+def test_a_claim_that_evidence_bears_out_is_valid(copied: Project) -> None:
+    claim(copied, "DISCHARGED")
+    ended = copied.pv("validate", PATH)
+    assert ended.code == Exit.ACCEPTED
+    assert ended.out == "\n0 error(s), 0 warning(s)\nContract is valid.\n"
+
+
+def test_a_claim_whose_evidence_is_deleted_is_an_error_at_its_place(copied: Project) -> None:
+    where = claim(copied, "DISCHARGED")
+    shutil.rmtree(copied.root / "evidence")
+    ended = copied.pv("validate", PATH)
+    assert ended.code == Exit.REJECTED
+    assert f"{where}: error[PV-STATUS-001]: {ID} claims DISCHARGED, evidence supports UNBOUND" in ended.out
+    assert f"Run `pv discharge small-v1#{ID}`" in ended.out
+
+
+def test_a_claim_whose_evidence_went_stale_is_a_warning(copied: Project) -> None:
+    copied.edit("small_checks/scale.py", "1.0", "1.00")
+    where = claim(copied, "DISCHARGED")
+    ended = copied.pv("validate", PATH)
+    assert ended.code == Exit.ACCEPTED
+    assert f"{where}: warning[PV-STATUS-002]: {ID} claims DISCHARGED, but its evidence is stale: " in ended.out
+    assert "the check's source changed from " in ended.out
+
+
+def test_stale_evidence_for_less_is_no_excuse(project: Project) -> None:
+    project.pv("discharge", ID, "--level", "functional")
+    project.edit("small_checks/scale.py", "1.0", "1.00")
+    where = claim(project, "DISCHARGED")
+    ended = project.pv("validate", PATH)
+    assert ended.code == Exit.REJECTED
+    assert f"{where}: error[PV-STATUS-001]" in ended.out
+
+
+@pytest.mark.parametrize("level", ["algorithm", "functional"])
+def test_a_claim_above_the_level_reached_is_an_error(project: Project, level: str) -> None:
+    project.pv("discharge", ID, "--level", level)
+    claim(project, "DISCHARGED")
+    assert "error[PV-STATUS-001]" in project.pv("validate", PATH).out
+
+
+def test_a_word_that_is_no_status_is_a_warning(copied: Project) -> None:
+    where = claim(copied, "DONE")
+    ended = copied.pv("validate", PATH)
+    assert ended.code == Exit.ACCEPTED
+    assert f"{where}: warning[PV-STATUS-003]: 'DONE' is no status" in ended.out
+
+
+@pytest.mark.parametrize("word", ["REFUTED", "EXCLUDED"])
+def test_another_kind_of_end_is_not_borne_out(copied: Project, word: str) -> None:
+    claim(copied, word)
+    assert "error[PV-STATUS-001]" in copied.pv("validate", PATH).out
+
+
+def test_an_excluded_falsifier_discharges_nothing(copied: Project) -> None:
+    copied.contract(excluded="a rule about meetings")
+    claim(copied, "DISCHARGED")
+    assert "error[PV-STATUS-001]" in copied.pv("validate", PATH).out
+
+
+def test_contracts_of_another_tool_are_only_warned(project: Project) -> None:
+    project.contract(check=None, expect=None, subjects=None, counter_examples=None, needs=None)
+    claim(project, "DISCHARGED")
+    ended = project.pv("validate", PATH)
+    assert ended.code == Exit.ACCEPTED
+    assert "warning[PV-STATUS-001]" in ended.out

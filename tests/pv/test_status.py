@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pv.evidence import seal
+from pv.exits import Exit
+from pv.status import LADDER, supports
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+ID = "FALSIFY-SMALL-001"
+
+
+def forge(project: Project, level: str, **changes: Any) -> None:
+    """Alter a record and seal it again, as somebody would who wants a better status."""
+    path = project.record(level)
+    whole = json.loads(path.read_bytes())
+    for section, new in changes.items():
+        whole["predicate"][section] = {**whole["predicate"][section], **new}
+    whole["predicate"]["seal"] = seal(whole)
+    path.write_text(json.dumps(whole), encoding="utf-8")
+
+
+def test_a_record_with_other_lines_than_the_contract_supports_nothing(project: Project) -> None:
+    project.contract(expect=["max(distance) <= 0.2", "count(distance) == expected"])
+    project.pv("discharge", ID)
+    clause = json.loads(project.record("algorithm").read_bytes())["predicate"]["inputs"]["clause"]
+    subject = {"name": f"clause:small-v1#{ID}", "digest": {"sha256": clause}}
+    project.contract(expect=["max(distance) <= 0.25", "count(distance) == expected"])
+    project.pv("discharge", ID)
+    project.contract(expect=["max(distance) <= 0.2", "count(distance) == expected"])
+    for level in ("algorithm", "live"):
+        path = project.record(level)
+        whole = json.loads(path.read_bytes())
+        whole["predicate"]["inputs"]["clause"] = clause
+        whole["subject"][0] = subject
+        whole["predicate"]["seal"] = seal(whole)
+        path.write_text(json.dumps(whole), encoding="utf-8")
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    status, reason = project.status()
+    assert status == "UNBOUND"
+    assert "section rule is not what the contract and its check say" in reason
+    # Nor is it taken for a run that need not be repeated.
+    assert project.pv("discharge", ID).code == Exit.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("level", "changes", "section"),
+    [
+        ("algorithm", {"counter_examples": {}}, "counter_examples"),
+        ("live", {"check": {"reference": "small_checks.wholeness:other"}}, "check"),
+        ("live", {"check": {"arguments": {"copies": 2}}}, "check"),
+        ("live", {"falsifier": {"outcome": "refuted"}}, "falsifier"),
+        ("live", {"place": {"base_level": "functional"}}, "place"),
+    ],
+)
+def test_a_record_that_disagrees_with_the_clause_supports_nothing(
+    copied: Project, level: str, changes: dict[str, Any], section: str
+) -> None:
+    if section == "counter_examples":
+        path = copied.record(level)
+        whole = json.loads(path.read_bytes())
+        del whole["predicate"]["counter_examples"]["one_missing"]
+        whole["predicate"]["seal"] = seal(whole)
+        path.write_text(json.dumps(whole), encoding="utf-8")
+    else:
+        forge(copied, level, **changes)
+    status, _reason = copied.status()
+    assert status in {"UNBOUND", "STALE"}
+    assert copied.pv("status", ID).code == Exit.ACCEPTED
+
+
+def test_a_functional_run_cannot_be_passed_off_as_live(project: Project) -> None:
+    project.pv("discharge", ID, "--level", "functional")
+    path = project.record("functional")
+    forge(project, "functional", place={"level": "live"})
+    path.rename(path.with_name(path.name.replace("functional", "live")))
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    assert project.status()[0] == "UNBOUND"
+
+
+def test_without_evidence_nothing_is_claimed(project: Project) -> None:
+    assert project.status() == ("UNBOUND", "never run: no evidence")
+    project.contract(check="small_checks.wholeness:missing")
+    status, reason = project.status()
+    assert status == "UNBOUND"
+    assert "defines no function missing" in reason
+
+
+def test_excluded_stays_outside_the_tally(copied: Project) -> None:
+    usual = dict(copied.load().falsifiers[0].raw)
+    copied.contract(usual, {**usual, "id": "FALSIFY-SMALL-002", "excluded": "a rule about meetings"})
+    ended = copied.pv("status", "--format", "json")
+    assert ended.json["contracts"] == {"small-v1": "DISCHARGED"}
+    assert [row["status"] for row in ended.json["falsifiers"]] == ["DISCHARGED", "EXCLUDED"]
+
+
+def test_a_contract_is_as_good_as_the_worst_that_blocks_it(copied: Project) -> None:
+    usual = dict(copied.load().falsifiers[0].raw)
+    copied.contract(usual, {**usual, "id": "FALSIFY-SMALL-002", "check": None})
+    assert copied.pv("status", "--json").json["contracts"] == {"small-v1": "UNBOUND"}
+    copied.contract(usual, {**usual, "id": "FALSIFY-SMALL-002", "check": None, "ship_blocking": False})
+    assert copied.pv("status", "--json").json["contracts"] == {"small-v1": "DISCHARGED"}
+    copied.contract({**usual, "ship_blocking": False})
+    assert copied.pv("status", "--json").json["contracts"] == {"small-v1": "NOT GATED"}
+
+
+def test_a_level_that_the_claim_has_no_more_does_not_keep_it_stale(project: Project) -> None:
+    project.pv("discharge", ID, "--level", "functional")
+    project.contract(subjects={"live": {"numbers": "shipped"}})
+    assert project.status()[0] == "STALE"
+    assert project.pv("discharge", ID).code == Exit.ACCEPTED
+    assert project.status()[0] == "DISCHARGED"
+
+
+@pytest.mark.parametrize("derived", [*LADDER, "REFUTED", "EXCLUDED"])
+@pytest.mark.parametrize("claimed", [*LADDER, "REFUTED", "EXCLUDED"])
+def test_what_bears_out_what(derived: str, claimed: str) -> None:
+    if derived in LADDER and claimed in LADDER:
+        wanted = LADDER.index(derived) >= LADDER.index(claimed)
+    elif derived == "REFUTED":
+        wanted = claimed not in {"DISCHARGED", "FUNCTIONAL", "EXCLUDED"}
+    else:
+        wanted = derived == claimed
+    assert supports(derived, claimed) == wanted
