@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import os
-import platform
 import re
 import subprocess
 from collections.abc import Iterable
@@ -62,6 +60,8 @@ def gpu_satisfies(need: str, capability: str) -> bool:
 
 def describe() -> dict[str, Any]:
     """Describe the host without naming it: no host name, no user, no path."""
+    import platform  # here, because `pv validate` needs this module but not this function
+
     return {
         "class": f"{platform.system()}-{platform.machine()}".lower(),
         "cpu": _cpu_model(),
@@ -75,6 +75,8 @@ def describe() -> dict[str, Any]:
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
     """Return the installed versions of the distributions behind top-level `modules`."""
+    import importlib.metadata  # here, because `pv validate` needs this module but not this function
+
     owners = importlib.metadata.packages_distributions()
     found = {}
     for module in sorted({name.split(".")[0] for name in modules}):
@@ -84,6 +86,8 @@ def versions(modules: Iterable[str]) -> dict[str, str]:
 
 
 def _cpu_model() -> str:
+    import platform
+
     try:
         text = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:
