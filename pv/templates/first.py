@@ -37,7 +37,7 @@ def wrong_answers(answers: Answers) -> Answers:
 
 @accuracy.counter_example("missing_answer", of="answers")
 def missing_answer(answers: Answers) -> Answers:
-    """Leave one right answer out; the rest is as it was."""
+    """Leave out a right answer and every wrong one: whatever is left is right."""
     return [row for row in answers if row["answer"] == row["expected"]][1:]
 
 
