@@ -97,7 +97,11 @@ class Runner:
         try:
             # The descriptors ride on the first byte; a long message follows in pieces.
             sent = socket.send_fds(control, [message], [result_write, output_write])
-            control.sendall(message[sent:])
+            # Not with nothing left to send: the job may have ended the zygote by now.
+            while sent < len(message):
+                sent += control.send(message[sent:])
+        except (BrokenPipeError, ConnectionResetError):
+            watch.zygote_died = True
         finally:
             os.close(result_write)
             os.close(output_write)
@@ -118,7 +122,8 @@ class Runner:
                     if watch.child is None:
                         self._signal_zygote()
                     else:
-                        control.sendall(b'{"kill": true}\n')
+                        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                            control.sendall(b'{"kill": true}\n')
         if watch.zygote_died:
             # What it had adopted has nobody to end it now.
             for pid in watch.family:
@@ -135,6 +140,8 @@ class Runner:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
         environment["PYTHONHASHSEED"] = "0"
+        # CUDA counts the fastest first unless told otherwise; nvidia-smi, whose word we take, by bus.
+        environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "pv.zygote", str(theirs.fileno())],
