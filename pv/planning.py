@@ -71,25 +71,10 @@ def prepare(
     """
     address = falsifier.id
     at = base_level(falsifier) if level == "algorithm" else level
-    need = falsifier.needs_at(at).gpu
-    if need is not None:
-        fit = next((gpu for gpu in gpus if gpu_satisfies(need, gpu.capability)), None)
-        if fit is None or device == "cpu":
-            have = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in gpus) or "none"
-            chosen = " (and --device cpu was asked for)" if device == "cpu" and fit else ""
-            return Declined(
-                level,
-                f"it needs a GPU of compute capability {need}; this host has {have}{chosen}",
-                f"on such a host: pv discharge {address} --level {level}",
-            )
-    if need is None and device.startswith("cuda"):
-        number = int(device.partition(":")[2] or 0)
-        if number >= len(gpus):
-            return Declined(
-                level,
-                f"--device {device} was asked for; this host has {len(gpus)} GPU(s)",
-                f"where it is: pv discharge {address} --level {level} --device {device}",
-            )
+    chosen = _choose(falsifier.needs_at(at).gpu, gpus, device)
+    if isinstance(chosen, str):
+        where = f" --device {device}" if device.startswith("cuda") else ""
+        return Declined(level, chosen, f"on such a host: pv discharge {address} --level {level}{where}")
     artefacts: dict[str, Artefact] = {}
     missing: list[Missing] = []
     for role, name in sorted(roles_at(falsifier, at, satisfying=satisfying).items()):
@@ -109,9 +94,25 @@ def prepare(
             f"where it is: {fetch} && pv discharge {address} --level {level}"
             f"  (or point at it: {' '.join(f'--subject {m.name}=PATH' for m in missing)})",
         )
-    on_gpu = need is not None or (device.startswith("cuda") and bool(gpus))
-    gpu = (
-        next((g for g in gpus if need is None or gpu_satisfies(need, g.capability)), None) if on_gpu else None
-    )
-    chosen_device = (device if device.startswith("cuda") else "cuda:0") if gpu else "cpu"
-    return Ready(level, artefacts, chosen_device, gpu)
+    number, gpu = chosen
+    return Ready(level, artefacts, "cpu" if gpu is None else f"cuda:{number}", gpu)
+
+
+def _choose(need: str | None, gpus: Sequence[Gpu], device: str) -> tuple[int, Gpu | None] | str:
+    """Return the GPU to compute on and its number, (0, None) for the processor, or why there is none.
+
+    What is asked for is never replaced: neither a GPU by the processor, nor one GPU by another.
+    """
+    if need is None and not device.startswith("cuda"):
+        return 0, None
+    if device == "cpu":
+        return f"it needs a GPU of compute capability {need}, and --device cpu was asked for"
+    _, _, asked = device.partition(":")
+    for number, gpu in enumerate(gpus):
+        if (not asked or int(asked) == number) and (need is None or gpu_satisfies(need, gpu.capability)):
+            return number, gpu
+    have = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in gpus) or "none"
+    if need is None:
+        return f"--device {device} was asked for; this host has {have}"
+    which = f" at {device}" if asked else ""
+    return f"it needs a GPU of compute capability {need}{which}; this host has {have}"

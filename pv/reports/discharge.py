@@ -11,7 +11,7 @@ from pv.printable import printable
 
 __all__ = ["as_json", "margin", "print_one", "print_table"]
 
-_RULE_WIDTH = 78
+_DETAIL_WIDTH = 160
 
 
 def print_one(end: Discharge) -> None:
@@ -38,7 +38,7 @@ def _lines(end: Discharge) -> list[str]:
         head, *rest = end.message.splitlines()
         lines += [f"  because     {head}", *(f"              {text}" for text in rest)]
     if end.detail:
-        lines += ["  detail", *(f"    {text}" for text in end.detail.splitlines()[-20:])]
+        lines += ["  detail", *(f"    {_cut(text)}" for text in end.detail.splitlines()[-20:])]
     for declined in end.declined:
         lines.append(f"  declined    {declined.level} level: {declined.why}")
         lines.append(f"              {declined.command}")
@@ -46,6 +46,10 @@ def _lines(end: Discharge) -> list[str]:
         lines.append("  fresh       nothing that decides it has changed since; --force runs it again")
     lines += [f"  record      {path}" for path in end.records]
     return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _DETAIL_WIDTH else f"{text[:_DETAIL_WIDTH]}... ({len(text)} characters)"
 
 
 def _explained(line: Mapping[str, Any]) -> list[str]:

@@ -76,7 +76,7 @@ class Project:
             text = text.replace(f"{{{name}}}", digest)
         (self.root / "pv.toml").write_text(text, encoding="utf-8")
 
-    def contract(self, *clauses: Mapping[str, Any], stem: str = "small-v1", **changes: Any) -> Path:
+    def contract(self, *clauses: Mapping[str, Any], stem: Any = "small-v1", **changes: Any) -> Path:
         """Write a contract of `clauses`, or of the usual one with `changes`; None takes a key out."""
         listed = [dict(clause) for clause in clauses] or [dict(CLAUSE) | changes]
         listed = [{key: value for key, value in clause.items() if value is not None} for clause in listed]

@@ -57,7 +57,12 @@ def test_a_check_measures_when_called_and_knows_its_counter_examples() -> None:
 
 
 def test_it_imports_nothing_but_the_standard_library() -> None:
-    program = "import sys; import pv.check; print(*{m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names))"
+    program = (
+        "import sys; import pv.check\n"
+        "print(*{name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names))"
+    )
     root = Path(__file__).parents[2]
-    out = subprocess.run([sys.executable, "-S", "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-S", "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
     assert set(out.stdout.split()) <= {"pv", "__main__"}

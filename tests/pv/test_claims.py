@@ -43,7 +43,9 @@ def test_a_claim_whose_evidence_went_stale_is_a_warning(copied: Project) -> None
     where = claim(copied, "DISCHARGED")
     ended = copied.pv("validate", PATH)
     assert ended.code == Exit.ACCEPTED
-    assert f"{where}: warning[PV-STATUS-002]: {ID} claims DISCHARGED, but its evidence is stale: " in ended.out
+    assert (
+        f"{where}: warning[PV-STATUS-002]: {ID} claims DISCHARGED, but its evidence is stale: " in ended.out
+    )
     assert "the check's source changed from " in ended.out
 
 

@@ -37,7 +37,7 @@ def test_a_wrong_command_line_is_a_usage_error(project: Project, arguments: list
 
 
 @pytest.mark.parametrize("command", ["status", "evidence verify", "discharge X"])
-def test_outside_of_a_project_it_says_what_to_do(tmp_path: Path, project: Project, command: str) -> None:
+def test_outside_of_a_project_it_says_what_to_do(project: Project, command: str) -> None:
     (project.root / "pv.toml").unlink()
     ended = project.pv(*command.split())
     assert ended.code == Exit.USAGE
@@ -81,7 +81,10 @@ def test_nothing_heavy_and_no_check_is_imported(project: Project, arguments: lis
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr.replace("error: Contract has 1 validation error(s)\n", "")) == (0, "")
+    assert (done.returncode, done.stderr.replace("error: Contract has 1 validation error(s)\n", "")) == (
+        0,
+        "",
+    )
 
 
 def test_a_reader_that_goes_away_is_no_traceback(project: Project) -> None:

@@ -14,16 +14,26 @@ CHECK = "small_checks/wholeness.py"
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (CHECK, '"""Record the distance of every number."""', '"""Say it in other words.\n\n    # and longer\n    """'),
+        (
+            CHECK,
+            '"""Record the distance of every number."""',
+            '"""Say it in other words.\n\n    # and longer\n    """',
+        ),
         (CHECK, "        for copy in", "        # a comment\n\n        for copy in"),
         (CHECK, "return numbers[:-1]\n", "return numbers[:-1]  # the last one\n\n\n"),
         ("small_checks/scale.py", "SCALE = 1.0\n", "# scaled?\n\nSCALE = 1.0   \n"),
         ("pv.toml", "[subjects.far-away]", "# a comment\n[subjects.far-away]"),
         ("contracts/small-v1.yaml", "description: numbers", "description: other numbers"),
-        ("contracts/small-v1.yaml", "  ship_blocking: true", "  discharge_status: DISCHARGED\n  ship_blocking: true"),
+        (
+            "contracts/small-v1.yaml",
+            "  ship_blocking: true",
+            "  discharge_status: DISCHARGED\n  ship_blocking: true",
+        ),
     ],
 )
-def test_what_cannot_alter_the_verdict_keeps_evidence_fresh(copied: Project, name: str, old: str, new: str) -> None:
+def test_what_cannot_alter_the_verdict_keeps_evidence_fresh(
+    copied: Project, name: str, old: str, new: str
+) -> None:
     copied.edit(name, old, new)
     assert copied.status() == ("DISCHARGED", "judged live")
 

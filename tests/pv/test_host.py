@@ -44,7 +44,9 @@ def answering(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 
 def test_gpus_are_what_the_driver_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
-        answering(tmp_path, monkeypatch, "echo 'NVIDIA H200, 9.0, 580.95.05, 143771'; echo 'broken, [N/A], 1, 2'")
+        answering(
+            tmp_path, monkeypatch, "echo 'NVIDIA H200, 9.0, 580.95.05, 143771'; echo 'broken, [N/A], 1, 2'"
+        )
         assert gpus() == (Gpu("NVIDIA H200", "9.0", "580.95.05", 143771),)
         assert gpus()[0].tag == "cuda-sm90"
         answering(tmp_path, monkeypatch, "exit 9")

@@ -20,7 +20,14 @@ def names(project: Project, *words: str) -> list[str]:
 
 def test_ids_addresses_aliases_files_and_folders_name_falsifiers(project: Project) -> None:
     project.contract(aliases=["FALSIFY-OLD-7"])
-    for word in (ID, f"small-v1#{ID}", "FALSIFY-OLD-7", "small-v1#FALSIFY-OLD-7", "contracts", "contracts/small-v1.yaml"):
+    for word in (
+        ID,
+        f"small-v1#{ID}",
+        "FALSIFY-OLD-7",
+        "small-v1#FALSIFY-OLD-7",
+        "contracts",
+        "contracts/small-v1.yaml",
+    ):
         assert names(project, word) == [f"small-v1#{ID}"]
     assert names(project, "contracts", ID) == [f"small-v1#{ID}"]
 
@@ -51,7 +58,9 @@ def test_an_ambiguous_id_is_a_usage_error_with_the_candidates(project: Project) 
 def test_two_contracts_of_one_name_are_refused(project: Project) -> None:
     project.contract()
     (project.root / "contracts" / "more").mkdir()
-    (project.root / "contracts" / "small-v1.yaml").rename(project.root / "contracts" / "more" / "small-v1.yaml")
+    (project.root / "contracts" / "small-v1.yaml").rename(
+        project.root / "contracts" / "more" / "small-v1.yaml"
+    )
     project.contract()
     ended = project.pv("discharge", "contracts")
     assert ended.code == Exit.USAGE

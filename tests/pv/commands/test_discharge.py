@@ -230,7 +230,8 @@ def test_no_record_writes_nothing(copied: Project, project: Project) -> None:
 
 
 def test_fresh_evidence_is_rewritten_only_by_force(copied: Project) -> None:
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (copied.record(), copied.record("algorithm"))}  # fmt: skip
+    paths = (copied.record(), copied.record("algorithm"))
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
     ended = copied.pv("discharge", ID)
     assert ended.code == Exit.ACCEPTED
     assert "fresh       nothing that decides it has changed" in ended.out
@@ -319,3 +320,29 @@ def test_interrupting_leaves_no_half_written_evidence_and_no_orphan(copied: Proj
     assert copied.evidence() == before
     assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
     assert list((copied.root / ".pv").iterdir()) == []
+
+
+def test_a_check_whose_source_changes_while_it_runs_is_an_error(project: Project) -> None:
+    breaking(project, "edits")
+    ended = project.pv("discharge", OTHER_ID)
+    assert ended.code == Exit.ERROR
+    assert "the source of the check changed while it ran" in ended.out
+    assert project.evidence() == {}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_ending_the_engine_itself_leaves_no_check_running(project: Project, how: signal.Signals) -> None:
+    breaking(project, "hangs")
+    process = project.start("discharge", OTHER_ID)
+    deadline = time.monotonic() + 20
+    family: list[int] = []
+    while len(family) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        family = descendants(process.pid)
+    assert len(family) == 2
+    process.send_signal(how)
+    process.communicate(timeout=20)
+    while any(Path(f"/proc/{pid}").exists() for pid in family) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+    assert project.evidence() == {}

@@ -24,7 +24,10 @@ def test_it_says_what_can_be_judged_here_and_why_not(project: Project) -> None:
     assert f"Python {sys.version.split()[0]}" in ended.out
     for level in ("algorithm", "functional", "live"):
         assert f"can be judged  small-v1#{ID} at {level} level\n" in ended.out
-    assert "cannot         small-v1#FALSIFY-SMALL-002 at live level: subject far-away is not on this host" in ended.out
+    assert (
+        "cannot         small-v1#FALSIFY-SMALL-002 at live level: subject far-away is not on this host"
+        in ended.out
+    )
     assert "small-v1#FALSIFY-SMALL-003 at live level: it needs a GPU of compute capability ==1.0" in ended.out
     assert "small-v1#FALSIFY-SMALL-004 at live level: module small_checks.nowhere is in none" in ended.out
     assert project.evidence() == {}

@@ -34,10 +34,16 @@ def test_show_answers_what_on_what_by_what_and_could_it_fail(discharged: Project
 def test_show_json_is_the_statements(discharged: Project) -> None:
     shown = discharged.pv("evidence", "show", "--json").json
     assert shown == [json.loads(discharged.record(level).read_bytes()) for level in ("algorithm", "live")]
-    assert {subject["name"].split(":")[0] for subject in shown[0]["subject"]} == {"clause", "check", "artefact"}
+    assert {subject["name"].split(":")[0] for subject in shown[0]["subject"]} == {
+        "clause",
+        "check",
+        "artefact",
+    }
 
 
-@pytest.mark.parametrize("words", [[], [ID], [f"small-v1#{ID}"], ["contracts"], ["evidence"], [f"evidence/small-v1/{ID}"]])
+@pytest.mark.parametrize(
+    "words", [[], [ID], [f"small-v1#{ID}"], ["contracts"], ["evidence"], [f"evidence/small-v1/{ID}"]]
+)
 def test_verify_takes_ids_contracts_folders_or_everything(discharged: Project, words: list[str]) -> None:
     ended = discharged.pv("evidence", "verify", *words)
     assert ended.code == Exit.ACCEPTED

@@ -31,7 +31,10 @@ def test_json_is_alone_and_says_what_it_rests_on(copied: Project) -> None:
                 "ship_blocking": True,
                 "reason": "judged live",
                 "margin": "+0.00% of max(distance) <= 0.25",
-                "records": [f"small-v1/{ID}/algorithm-stand-in-cpu.json", f"small-v1/{ID}/live-shipped-cpu.json"],
+                "records": [
+                    f"small-v1/{ID}/algorithm-stand-in-cpu.json",
+                    f"small-v1/{ID}/live-shipped-cpu.json",
+                ],
             }
         ],
     }
@@ -45,7 +48,11 @@ def test_markdown_is_a_table_that_the_contract_cannot_break(copied: Project) -> 
 
 
 def test_it_runs_nothing_and_is_the_same_twice(copied: Project) -> None:
-    copied.edit("small_checks/wholeness.py", "from small_checks.distance", "raise SystemExit\nfrom small_checks.distance")
+    copied.edit(
+        "small_checks/wholeness.py",
+        "from .distance",
+        "raise SystemExit\nfrom .distance",
+    )
     before = copied.evidence()
     assert copied.pv("status").out == copied.pv("status").out
     assert copied.status()[0] == "STALE"

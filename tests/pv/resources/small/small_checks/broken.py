@@ -35,6 +35,9 @@ def breaks(run: Run, *, how: str) -> None:
     if how == "orphans":
         subprocess.Popen(["sleep", "600.25"], start_new_session=True)
         raise RuntimeError("after it left a process")
+    if how == "edits":
+        with open(__file__, "a", encoding="utf-8") as file:  # noqa: PTH123  plainly
+            file.write("\nEDITED = True\n")
     if how == "labels":
         run.record("x", 1.0, label="\ud800")
     if how == "reads":

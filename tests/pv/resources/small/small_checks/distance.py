@@ -6,6 +6,6 @@ from __future__ import annotations
 def distance(number: float) -> float:
     """Return the distance to the nearest whole number."""
     # Imported late, and part of the closure all the same.
-    from small_checks.scale import SCALE
+    from .scale import SCALE
 
     return abs(number - round(number)) * SCALE

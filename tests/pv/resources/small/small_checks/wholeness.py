@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pv.check import Metric, Run, check
-from small_checks.distance import distance
+
+from .distance import distance
 
 Numbers = list[float]
 

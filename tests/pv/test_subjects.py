@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pv.errors import ConfigError, SubjectError
+from pv.subjects import Artefact, Missing, Subjects, Unbuilt, build_key, digest_path
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+
+def test_a_file_is_digested_as_sha256sum_does(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * (3 << 20))
+    assert digest_path(tmp_path / "a") == (hashlib.sha256(b"x" * (3 << 20)).hexdigest(), [tmp_path / "a"])
+
+
+def test_a_folder_is_digested_by_the_lines_of_sha256sum(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("z", "b/c", "a"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    lines = subprocess.run(
+        ["sha256sum", "a", "b/c", "z"], cwd=tmp_path, capture_output=True, check=True
+    ).stdout
+    assert digest_path(tmp_path)[0] == hashlib.sha256(lines).hexdigest()
+    only = subprocess.run(["sha256sum", "a", "z"], cwd=tmp_path, capture_output=True, check=True).stdout
+    assert digest_path(tmp_path, ("z", "a"))[0] == hashlib.sha256(only).hexdigest()
+
+
+def test_what_has_no_bytes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (("empty", "an empty folder"), ("pipe", "neither a file nor a folder")):
+        with pytest.raises(OSError, match=why):
+            digest_path(tmp_path / name)
+
+
+def test_a_subject_is_found_missing_or_refused(project: Project) -> None:
+    subjects = Subjects(project.config())
+    found = subjects.resolve("shipped")
+    assert isinstance(found, Artefact)
+    assert found.sha256 == project.config().subjects["shipped"].sha256
+    assert not found.changed()
+    missing = subjects.resolve("far-away")
+    assert isinstance(missing, Missing)
+    assert missing.remedy == "cp FAR data/far-away.txt"
+    with pytest.raises(ConfigError, match=r"subject 'nowhere' is not in pv\.toml \(known: far-away, shipped"):
+        subjects.resolve("nowhere")
+    (project.root / "data" / "shipped.txt").write_bytes(b"other")
+    assert found.changed()
+    with pytest.raises(SubjectError, match=r"is not the one that pv\.toml pins"):
+        subjects.resolve("shipped")
+
+
+def test_an_override_is_judged_whatever_is_pinned(project: Project) -> None:
+    other = project.root / "other"
+    other.write_bytes(b"1.0\n")
+    found = Subjects(project.config(), {"shipped": other}).resolve("shipped")
+    assert isinstance(found, Artefact)
+    assert found.sha256 == hashlib.sha256(b"1.0\n").hexdigest()
+    with pytest.raises(SubjectError, match="is not there"):
+        Subjects(project.config(), {"shipped": project.root / "none"}).resolve("shipped")
+    with pytest.raises(ConfigError, match=r"is not in pv\.toml"):
+        Subjects(project.config(), {"nowhere": other})
+
+
+HUB = '\n[subjects.hub]\npath = "hf://owner/repo@abc/{file}"\nloader = "small_checks.loading:open_numbers"\n'
+
+
+def test_the_hub_is_read_from_its_cache(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = project.root / "pv.toml"
+    plain = toml.read_text(encoding="utf-8")
+    toml.write_text(plain + HUB.format(file="a/b.txt"), encoding="utf-8")
+    monkeypatch.setenv("HF_HUB_CACHE", str(project.root / "hub"))
+    missing = Subjects(project.config()).resolve("hub")
+    assert isinstance(missing, Missing)
+    assert missing.remedy == "hf download owner/repo a/b.txt --revision abc"
+    path = project.root / "hub" / "models--owner--repo" / "snapshots" / "abc" / "a" / "b.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"1.0\n")
+    found = Subjects(project.config()).resolve("hub")
+    assert isinstance(found, Artefact)
+    assert found.path == path
+    for file, why in (("../../x", "leaves its repository"), ("a b", "is not hf://")):
+        toml.write_text(plain + HUB.format(file=file), encoding="utf-8")
+        with pytest.raises(ConfigError, match=why):
+            Subjects(project.config()).resolve("hub")
+
+
+BUILT = """
+[subjects.built]
+path = "built.txt"
+builder = "small_checks.building:{builder}"
+with = {{times = 2}}
+loader = "small_checks.loading:open_numbers"
+derived_from = ["shipped"]
+"""
+BUILDER = """
+def twice(source, output, *, times):
+    with open(source, "rb") as file:
+        data = file.read()
+    with open(output, "wb") as file:
+        file.write(data * times)
+def nothing(source, output, *, times): ...
+"""
+
+
+def building(project: Project, builder: str) -> None:
+    (project.root / "small_checks" / "building.py").write_text(BUILDER, encoding="utf-8")
+    project.pin()
+    toml = project.root / "pv.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + BUILT.format(builder=builder), encoding="utf-8")
+    project.contract(subjects={"live": {"numbers": "built"}})
+
+
+def test_a_subject_is_built_once_and_known_by_what_it_is_built_from(project: Project) -> None:
+    building(project, "twice")
+    unbuilt = Subjects(project.config()).resolve("built")
+    assert isinstance(unbuilt, Unbuilt)
+    assert unbuilt.build_key == build_key("built", project.config())
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+    built = Subjects(project.config()).resolve("built")
+    assert isinstance(built, Artefact)
+    assert built.path.read_bytes() == (project.root / "data" / "shipped.txt").read_bytes() * 2
+    assert project.status()[0] == "DISCHARGED"
+    project.edit("small_checks/building.py", "data * times", "data * times * 1")
+    assert build_key("built", project.config()) != unbuilt.build_key
+    assert project.status()[0] == "STALE"
+
+
+def test_a_builder_that_writes_nothing_is_one_message(project: Project) -> None:
+    building(project, "nothing")
+    ended = project.pv("discharge", "FALSIFY-SMALL-001")
+    assert ended.code == 4
+    assert (
+        "subject built could not be built: CheckError: builder small_checks.building:nothing returned"
+        in ended.out
+    )
+    assert project.evidence() == {}
