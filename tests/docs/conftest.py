@@ -56,13 +56,10 @@ def blocks(document: Path) -> list[Block]:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which `pv` and `python` are those under test, installed or not."""
+    """An environment in which `pv`, `apr` and `python` are those under test, installed or not."""
     folder = tmp_path_factory.mktemp("programs")
-    for name, line in (
-        ("pv", f'exec "{sys.executable}" -m pv "$@"'),
-        ("python", f'exec "{sys.executable}" "$@"'),
-    ):
-        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+    for name, words in (("pv", "-m pv"), ("apr", "-m pv_runtime.cli"), ("python", "")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (folder / name).chmod(0o755)
     paths = [ROOT, ROOT / "runtime", ROOT / "kernels"]
     return {
