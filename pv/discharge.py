@@ -21,7 +21,7 @@ from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError, PvError, SubjectError
 from pv.evidence import Record, read_record, record_path, write_record
 from pv.fit import fit, planned
-from pv.freshness import base_level, changes, closure_of, current_inputs
+from pv.freshness import base_level, changes, closure_of, current_inputs, satisfying_roles
 from pv.host import gpus
 from pv.jobs import Broken, Build, Job, Limits, Role
 from pv.outcome import Discharge, Options, Outcome, Plant
@@ -29,7 +29,7 @@ from pv.planning import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS, Declined,
 from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
 from pv.runner import Runner
 from pv.status import vacuous
-from pv.subjects import Subjects, Unbuilt
+from pv.subjects import Artefact, Subjects, Unbuilt
 from pv.survey import survey
 from pv.verdict import judge
 from pv.verify import verify
@@ -108,6 +108,7 @@ class _Work:
         self.base = base_level(falsifier)
         self.declined = declined
         self.records: list[str] = []
+        self.satisfying: dict[str, Artefact] = {}
         self.started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
     def run(self) -> Discharge:
@@ -252,6 +253,10 @@ class _Work:
             )
             if isinstance(other, Declined):
                 raise _Stop("Declined", f"its satisfying example cannot be run here: {other.why}")
+            self.satisfying = {
+                name: other.artefacts[name.removeprefix("satisfying_example.")]
+                for name in satisfying_roles(self.falsifier)
+            }
             passing = self._judge(other, arguments=arguments, what="satisfying example")
             shown["satisfying_example"] = {"arguments": arguments, **passing.to_json()}
             return shown, ()
@@ -289,6 +294,7 @@ class _Work:
                 arguments=self.options.argv,
                 started_at=self.started_at,
                 extra=extra,
+                satisfying=self.satisfying if level == self.base else {},
             ),
         )
         self.records.append(self.config.relative(path))

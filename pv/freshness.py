@@ -19,7 +19,16 @@ from pv.errors import ConfigError
 from pv.semantics import SEMANTICS
 from pv.subjects import build_key
 
-__all__ = ["Inputs", "base_level", "changes", "clause_digest", "closure_of", "current_inputs", "roles_at"]
+__all__ = [
+    "Inputs",
+    "base_level",
+    "changes",
+    "clause_digest",
+    "closure_of",
+    "current_inputs",
+    "roles_at",
+    "satisfying_roles",
+]
 
 NO_PIN = "unpinned"
 
@@ -56,6 +65,12 @@ def roles_at(falsifier: Falsifier, level: str, *, satisfying: bool = False) -> d
     return roles
 
 
+def satisfying_roles(falsifier: Falsifier) -> dict[str, str]:
+    """Return the roles that a satisfying example fills otherwise than the claim, as inputs name them."""
+    stated = (falsifier.satisfying_example or {}).get("subjects", {})
+    return {f"satisfying_example.{role}": name for role, name in stated.items()}
+
+
 def base_level(falsifier: Falsifier) -> str:
     """Return the cheapest level that has subjects: where counter-examples run. Without any, live."""
     return next((level for level in LEVELS if level in falsifier.subjects), "live")
@@ -90,6 +105,8 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
 def current_inputs(falsifier: Falsifier, level: str, config: Config) -> Inputs:
     """Return the digests as the tree has them now: pins stand for the bytes of subjects."""
     artefacts = {role: build_key(name, config) for role, name in roles_at(falsifier, level).items()}
+    if level == base_level(falsifier):
+        artefacts |= {role: build_key(name, config) for role, name in satisfying_roles(falsifier).items()}
     return Inputs(clause_digest(falsifier), closure_of(falsifier, config).sha256, SEMANTICS, artefacts)
 
 

@@ -18,6 +18,7 @@ from pv.jobs import Measured
 from pv.planning import Ready
 from pv.revision import revision
 from pv.semantics import SEMANTICS
+from pv.subjects import Artefact
 from pv.verdict import Verdict
 from pv.verify import metrics_to_json
 
@@ -70,8 +71,12 @@ def build_predicate(
     arguments: Sequence[str],
     started_at: str,
     extra: Mapping[str, Any],
+    satisfying: Mapping[str, Artefact],
 ) -> dict[str, Any]:
-    """Put together the predicate of one record; `extra` holds the sections of the algorithm level."""
+    """Put together the predicate of one record.
+
+    `extra` holds the sections of the algorithm level; `satisfying` the artefacts of a satisfying example.
+    """
     closure = closure_of(falsifier, config)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -100,7 +105,10 @@ def build_predicate(
             "clause": clause_digest(falsifier),
             "check": closure.sha256,
             "semantics": SEMANTICS,
-            "artefacts": {role: a.build_key or a.sha256 for role, a in sorted(ready.artefacts.items())},
+            "artefacts": {
+                role: artefact.build_key or artefact.sha256
+                for role, artefact in sorted({**ready.artefacts, **satisfying}.items())
+            },
         },
         "subjects": {
             role: {

@@ -100,6 +100,11 @@ def test_a_refuted_claim_fails_as_stated_and_its_example_passes(project: Project
     example = json.loads(project.record("algorithm").read_bytes())["predicate"]["satisfying_example"]
     assert example["verdict"]["outcome"] == "Pass"
     assert example["arguments"] == {"copies": 2}
+    project.edit("data/stand-in.txt", "2.0625", "2.03125")
+    project.pin()
+    status, reason = project.status()
+    assert status == "STALE"
+    assert reason.startswith("the subject of role satisfying_example.numbers changed from ")
 
 
 def test_a_refuted_claim_that_holds_fails(project: Project) -> None:

@@ -18,8 +18,8 @@ NASTY = "\x1b]0;title\x07 \u202e \x9b2J"
 def test_nothing_of_strangers_drives_the_terminal(capsys: Captured) -> None:
     end = Discharge(
         f"c#{NASTY}", NASTY, "Fail", "live", NASTY, "cpu", f"{NASTY}\n{NASTY}", None,
-       
-        (Plant(NASTY, NASTY, caught=False),), (Declined("live", NASTY, NASTY),), (NASTY,), detail=f"{NASTY}\n{NASTY}",
+        (Plant(NASTY, NASTY, caught=False),), (Declined("live", NASTY, NASTY),), (NASTY,),
+        detail=f"{NASTY}\n{NASTY}",
     )  # fmt: skip
     print_one(end)
     print_table([end, end])
