@@ -102,3 +102,15 @@ def test_contracts_on_the_pages_load(tmp_path: Path, blocks_of: Blocks) -> None:
 def test_the_template_of_the_configuration_is_toml() -> None:
     text = (ROOT / "pv/templates/pv.toml").read_text(encoding="utf-8")
     assert set(tomllib.loads(text)) == {"project", "subjects"}
+
+
+def test_every_file_that_a_document_names_is_there() -> None:
+    folders = "pv|runtime|kernels|tests|contracts|docs|benchmarks|models|evidence"
+    found = 0
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]:
+        for name in re.findall(rf"`((?:{folders})/[\w/.-]*\w(?:\.\w+)?)`", page.read_text(encoding="utf-8")):
+            if name.startswith(("evidence/", "docs/style")) or "/x.py" in name or "test_x.py" in name:
+                continue  # examples, and what a discharge writes
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
+            found += 1
+    assert found >= 30
