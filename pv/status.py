@@ -14,7 +14,8 @@ from pv.agreement import disagreement
 from pv.binding import Binding, bind
 from pv.config import Config
 from pv.contract import Contract, Falsifier
-from pv.errors import EvidenceError, PvError
+from pv.defects import proved_defects, read_rule
+from pv.errors import EvidenceError, ExpressionError, PvError
 from pv.evidence import Record, read_record, records_of
 from pv.freshness import changes, closure_of, current_inputs
 from pv.host import gpu_satisfies
@@ -94,6 +95,8 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
     planted = binding.counter_examples if falsifier.counter_examples is None else falsifier.counter_examples
     if falsifier.outcome == "holds" and not planted:
         return Status("VACUOUS", "no counter-example shows that it can fail")
+    if why := _no_test(falsifier, binding):
+        return Status("VACUOUS", why)
     records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
     if not records:
         return Status("UNBOUND", faults[0] if faults else "never run: no evidence")
@@ -153,12 +156,24 @@ def _read(paths: Iterable[Path]) -> tuple[list[Record], list[str]]:
     for path in paths:
         try:
             record = read_record(path)
-            verify(record)
+            verify(record, outcomes_only=True)
         except EvidenceError as error:
             faults.append(error.what)
         else:
             records.append(record)
     return records, faults
+
+
+def _no_test(falsifier: Falsifier, binding: Binding) -> str:
+    """Say why a rule of the clause, at any level, could not fail or not pass; empty if that is not proved."""
+    for lines in falsifier.expect.values():
+        try:
+            found = proved_defects(read_rule(lines), binding.metrics)
+        except ExpressionError as error:
+            return f"its rule cannot be read: {error.what}"
+        if found:
+            return f"its rule is no test: {found[0].message}"
+    return ""
 
 
 def vacuous(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pv.check import Metric
-from pv.errors import EvidenceError, ExpressionError
-from pv.expression import parse
+from pv.defects import Defect, parts_of, proved_defects, read_rule
+from pv.errors import EvidenceError
 from pv.expression.boundary import comparisons
-from pv.expression.interval import Bounds, contradictory, decide
 from pv.expression.kinds import mismatch
 from pv.expression.probe import Probe, SurveyPoint
 from pv.expression.search import search
-from pv.expression.syntax import Comparison, Node, conjuncts, names, render
+from pv.expression.syntax import Comparison, Node, names, render
 
 __all__ = ["Defect", "Survey", "SurveyPoint", "survey"]
-
-Kind = Literal["wrong", "tautology", "unsatisfiable", "undeclared", "undetermined"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Defect:
-    """Why the rule is no good. ``undetermined`` is only a note: neither shown sound nor unsound."""
-
-    kind: Kind
-    text: str
-    message: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,19 +80,10 @@ def survey(rule: Sequence[str], metrics: Mapping[str, Metric]) -> Survey:
     ExpressionError
         The rule has no line, or a line is not of the language.
     """
-    if isinstance(rule, str) or not rule:
-        raise ExpressionError(
-            "the rule has no line, so that anything would satisfy it",
-            remedy="write expect: with a list of at least one comparison",
-        )
-    roots = [parse(text).root for text in rule]
-    undeclared = sorted(frozenset().union(*map(names, roots)) - set(metrics))
-    if undeclared:
-        found = tuple(
-            Defect("undeclared", name, f"the check declares no metric {name}; the rule can only fail")
-            for name in undeclared
-        )
-        return Survey((), found, ())
+    roots = read_rule(rule)
+    proved = proved_defects(roots, metrics)
+    if any(defect.kind == "undeclared" for defect in proved):
+        return Survey((), proved, ())
     points: list[SurveyPoint] = []
     unsurveyed: list[str] = []
     for quantifier, left, symbol, right in dict.fromkeys(
@@ -121,26 +100,22 @@ def survey(rule: Sequence[str], metrics: Mapping[str, Metric]) -> Survey:
         for point in points
         if point.expected != point.outcome
     ]
-    return Survey(tuple(points), (*wrong, *_reach(roots, metrics)), tuple(unsurveyed))
+    searched = (
+        () if any(defect.kind == "unsatisfiable" for defect in proved) else _search(roots, metrics, proved)
+    )
+    return Survey(tuple(points), (*wrong, *proved, *searched), tuple(unsurveyed))
 
 
-def _reach(roots: Sequence[Node], metrics: Mapping[str, Metric]) -> Iterator[Defect]:
-    """Yield which parts no admissible measurement fails, and whether none satisfies them all."""
-    parts = list(dict.fromkeys(part for root in roots for part in conjuncts(root)))
-    rule = " and ".join(render(part) for part in parts)
-    always = [part for part in parts if decide(part, Bounds(metrics)) is True]
-    for part in always:
-        yield Defect("tautology", render(part), "no value that the metrics can have makes it false")
-    mixed = [found for part in parts if (found := mismatch(part, metrics))]
-    if mixed:
-        yield Defect("unsatisfiable", rule, f"{mixed[0]}, which can only fail")
-        return
-    if contradictory(parts, metrics):
-        yield Defect("unsatisfiable", rule, "no values that the metrics can have make it true")
-        return
+def _search(
+    roots: Sequence[Node], metrics: Mapping[str, Metric], proved: Sequence[Defect]
+) -> Iterator[Defect]:
+    """Yield what a search could not show: that something passes, and that something fails each part."""
+    parts = parts_of(roots)
+    always = {defect.text for defect in proved if defect.kind == "tautology"}
     passing, failed = search(parts, metrics)
     if passing is None:
+        rule = " and ".join(render(part) for part in parts)
         yield Defect("undetermined", rule, "no measurement that passes was found by search")
     for part in parts:
-        if part not in failed and part not in always:
+        if part not in failed and render(part) not in always:
             yield Defect("undetermined", render(part), "no measurement that fails it was found by search")

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pv.check import Metric
-from pv.errors import ExpressionError
-from pv.expression import ComparisonTrace, Measurements, evaluate, explain, parse
+from pv.defects import read_rule
+from pv.expression import ComparisonTrace, Expression, Measurements, evaluate, explain
 from pv.expression.evaluator import Evaluator
 
-__all__ = ["Closest", "LineVerdict", "Verdict", "judge"]
+__all__ = ["Closest", "LineVerdict", "Verdict", "judge", "passes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,19 @@ class Verdict:
         }
 
 
+def passes(rule: Sequence[str], measurements: Measurements, metrics: Mapping[str, Metric]) -> bool:
+    """Tell whether :func:`judge` would say Pass, without working out why.
+
+    Raises
+    ------
+    ExpressionError
+        As :func:`judge`.
+    """
+    return all(
+        evaluate(Expression(root), measurements, metrics).truth for root in read_rule(rule)
+    ) and _measured(measurements)
+
+
 def judge(rule: Sequence[str], measurements: Measurements, metrics: Mapping[str, Metric]) -> Verdict:
     """Judge measurements by a rule, all of whose lines must hold.
 
@@ -110,19 +123,19 @@ def judge(rule: Sequence[str], measurements: Measurements, metrics: Mapping[str,
     ExpressionError
         The rule has no line, or a line is not of the language. What was measured never raises.
     """
-    if isinstance(rule, str) or not rule:
-        raise ExpressionError(
-            "the rule has no line, so that anything would satisfy it",
-            remedy="write expect: with a list of at least one comparison",
-        )
-    lines = tuple(_judge_line(text, measurements, metrics) for text in rule)
-    reason = None if any(len(series) for series in measurements.values()) else "nothing was measured"
+    lines = tuple(_judge_line(Expression(root), measurements, metrics) for root in read_rule(rule))
+    reason = None if _measured(measurements) else "nothing was measured"
     passed = reason is None and all(line.truth for line in lines)
     return Verdict("Pass" if passed else "Fail", lines, reason, _closest(lines))
 
 
-def _judge_line(text: str, measurements: Measurements, metrics: Mapping[str, Metric]) -> LineVerdict:
-    expression = parse(text)
+def _measured(measurements: Measurements) -> bool:
+    return any(len(series) for series in measurements.values())
+
+
+def _judge_line(
+    expression: Expression, measurements: Measurements, metrics: Mapping[str, Metric]
+) -> LineVerdict:
     evaluator = Evaluator(measurements)
     judgement = evaluate(expression, measurements, metrics, evaluator)
     if judgement.faults:
