@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-SOURCES := pv runtime kernels tests benchmarks models
+SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
 .PHONY: help discharge test check bench oracles models format clean

@@ -15,6 +15,7 @@ from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
 from pv.progress import Progress
 from pv.reports.discharge import as_json, print_one, print_table
+from pv.reports.plan import plan
 from pv.runner import Runner
 from pv.selection import Selected, select
 from pv.subjects import Subjects
@@ -73,6 +74,8 @@ def run(arguments: argparse.Namespace) -> Exit:
         argv=_portable(arguments.argv, config),
     )
     text = arguments.format == "text"
+    if text:
+        print(*plan((item.contract, item.falsifier) for item in selected), sep="\n", file=sys.stderr)
     ended: list[tuple[Selected, Discharge]] = []
     with Runner(config.root / ".pv") as runner, Progress(sys.stderr) as progress:
         for item in selected:

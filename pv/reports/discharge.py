@@ -40,8 +40,9 @@ def _lines(end: Discharge) -> list[str]:
     if end.detail:
         lines += ["  detail", *(f"    {_cut(text)}" for text in end.detail.splitlines()[-20:])]
     for declined in end.declined:
-        lines.append(f"  declined    {declined.level} level: {declined.why}")
-        lines.append(f"              {declined.command}")
+        told = [*declined.why.split("; "), *declined.command.split("  ")]
+        lines.append(f"  declined    {declined.level} level: {told[0]}")
+        lines += [f"              {text}" for text in told[1:]]
     if end.fresh:
         lines.append("  fresh       nothing that decides it has changed since; --force runs it again")
     lines += [f"  record      {path}" for path in end.records]
@@ -57,23 +58,24 @@ def _explained(line: Mapping[str, Any]) -> list[str]:
     if line["reason"] and not line["comparisons"]:
         told.append(str(line["reason"]))
     for trace in line["comparisons"]:
+        exact = trace["truth"] and trace.get("operator") == "=="
         parts = []
-        operator = trace.get("operator")
         if "left" in trace:
-            parts.append(f"{trace['text']}: {trace['left']} against {trace['right']}")
-        if "margin" in trace and operator != "==":
+            name = "" if trace["text"] == line["text"] else f"{trace['text']}: "
+            parts.append(f"{name}{trace['left']} against {trace['right']}")
+        if "margin" in trace and not exact:
             parts.append(f"margin {trace['margin']:.3g}")
-        if trace.get("worst") and not (trace["truth"] and operator == "=="):
-            parts.append(f"worst {', '.join(_case(case) for case in trace['worst'])}")
         if not trace["truth"] and "would_pass" in trace:
             parts.append(f"a threshold of {trace['would_pass']} would have passed")
         if parts:
-            told.append("; ".join(parts))
+            told.append(", ".join(parts))
+        if not exact:
+            told += [f"worst {_case(case)}" for case in trace.get("worst", ())]
     return told
 
 
 def _case(case: Mapping[str, Any]) -> str:
-    return f"{case['label'] or 'sample ' + str(case['index'])} {case['value']}"
+    return f"{case['label'] or 'sample ' + str(case['index'])}: {case['value']}"
 
 
 def margin(verdict: Mapping[str, Any] | None) -> str:

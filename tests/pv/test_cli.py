@@ -49,7 +49,7 @@ def test_what_the_system_refuses_is_one_message_and_an_error(project: Project) -
     (project.root / "evidence").write_text("a file in the way", encoding="utf-8")
     ended = project.pv("discharge", "FALSIFY-SMALL-001")
     assert ended.code == Exit.ERROR
-    assert ended.err.startswith("error: ")
+    assert ended.err.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in ended.said
 
 

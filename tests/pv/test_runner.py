@@ -57,7 +57,9 @@ def measured(runner: Runner, function: str, **changes: Any) -> Measured:
 
 def test_measures_and_reports_progress(runner: Runner) -> None:
     told: list[tuple[int, int | None]] = []
-    outcome = runner.run(job("behaves", arguments={"how_many": 3}), lambda done, total: told.append((done, total)))
+    outcome = runner.run(
+        job("behaves", arguments={"how_many": 3}), lambda done, total: told.append((done, total))
+    )
     assert isinstance(outcome, Measured)
     assert outcome.samples["value"] == ((0.0, "item 0"), (0.5, "item 1"), (1.0, "item 2"))
     assert outcome.samples["pieces"] == ((3, None),)
@@ -119,7 +121,9 @@ def test_memory_of_children_counts(runner: Runner) -> None:
         ("reads_in_hiding", "raised"),
     ],
 )
-def test_misbehaviour_ends_in_an_error_and_the_next_check_runs(runner: Runner, function: str, kind: str) -> None:
+def test_misbehaviour_ends_in_an_error_and_the_next_check_runs(
+    runner: Runner, function: str, kind: str
+) -> None:
     assert broken(runner, function).kind == kind
     assert measured(runner, "behaves", arguments={"how_many": 1}).samples["pieces"] == ((1, None),)
 
@@ -136,7 +140,7 @@ def test_output_is_capped_but_counted(runner: Runner) -> None:
     assert len(outcome.output.head) + len(outcome.output.tail) < 1 << 16
 
 
-def test_daemons_do_not_outlive_the_check(runner: Runner, tmp_path: Path) -> None:
+def test_daemons_do_not_outlive_the_check(tmp_path: Path) -> None:
     with Runner(tmp_path) as own:
         measured(own, "forks_a_daemon")
         daemon = int((tmp_path / "daemon").read_text())
@@ -162,12 +166,19 @@ def test_a_difference_between_source_and_import_is_refused(runner: Runner) -> No
 def test_builders_write_or_fail(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"xy")
     build = Build(
-        "misbehaving:build_twice", str(tmp_path / "a"), str(tmp_path / "b"), {"times": 2}, Limits(1 << 28, 20), 0,
+        "misbehaving:build_twice",
+        str(tmp_path / "a"),
+        str(tmp_path / "b"),
+        {"times": 2},
+        Limits(1 << 28, 20),
+        0,
         sources=(str(RESOURCES),),
-    )  # fmt: skip
+    )
     assert isinstance(runner.run(build), Measured)
     assert (tmp_path / "b").read_bytes() == b"xyxy"
-    nothing = dataclasses.replace(build, reference="misbehaving:build_nothing", output=str(tmp_path / "c"), arguments={})
+    nothing = dataclasses.replace(
+        build, reference="misbehaving:build_nothing", output=str(tmp_path / "c"), arguments={}
+    )
     outcome = runner.run(nothing)
     assert isinstance(outcome, Broken)
     assert "without writing" in outcome.why

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pv.check import Metric
 from pv.errors import ExpressionError
 from pv.expression import Series, measurements_from_json, measurements_to_json
-from pv.verdict import judge
+from pv.verdict import judge, passes
 
 METRICS = {
     metric.name: metric
@@ -136,3 +136,4 @@ def test_the_verdict_is_recomputed_from_evidence_byte_for_byte(
     assert json.dumps(again.to_json(), allow_nan=False) == document
     assert json.loads(document)["outcome"] == verdict.outcome
     assert verdict.passed == (not verdict.reasons)
+    assert passes(rule, measurements, METRICS) == verdict.passed

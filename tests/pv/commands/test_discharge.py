@@ -41,7 +41,7 @@ def test_a_pass_records_the_algorithm_level_and_the_level_reached(project: Proje
     assert ended.code == Exit.ACCEPTED
     assert ended.out.startswith(f"PASS  small-v1#{ID} at live level\n")
     assert "caught      2 of 2 counter-examples: one_half, one_missing" in ended.out
-    assert "margin 0; worst number 2.0 0.25" in ended.out
+    assert "margin 0\n              worst number 2.0: 0.25\n" in ended.out
     assert sorted(project.evidence()) == [
         f"small-v1/{ID}/algorithm-stand-in-cpu.json",
         f"small-v1/{ID}/live-shipped-cpu.json",

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pv.evidence import Record
+from pv.reports.evidence import summary
+
+PREDICATE = {
+    "verdict": {"outcome": "Pass", "lines": [{"text": "min(x) >= 1", "truth": True}]},
+    "falsifier": {"contract": "some-v1", "id": "A", "rule": "x is large"},
+    "place": {"level": "algorithm"},
+    "subjects": {
+        "model": {"name": "m", "sha256": "ab" * 32, "derived_from": [{"name": "n", "sha256": None}]}
+    },
+    "check": {"reference": "m:f", "arguments": {"scheme": "q4_k"}},
+    "inputs": {"check": "cd" * 32},
+    "measurements": {"x": {"values": [2.0]}, "y": {"values": [1, 2, 3]}},
+    "counter_examples": {"b": {"caught": True}, "a": {"caught": False}},
+    "survey": {"points": [1, 2]},
+    "revision": {"commit": "0123456789abcdef", "dirty": True},
+    "run": {"started_at": "2026-01-01T00:00:00+00:00", "seconds": 1.5, "seed": 3},
+    "host": {"cpu": "a cpu", "gpus": [{"name": "a gpu"}], "python": "3.11.7"},
+}
+
+
+def test_says_what_was_measured_on_what_by_which_code_and_whether_it_could_have_failed() -> None:
+    lines = summary(Record(Path("x.json"), {"predicate": PREDICATE}), "evidence/x.json")
+    assert lines == [
+        "PASS  some-v1#A at algorithm level",
+        "  x is large",
+        "  record      evidence/x.json",
+        f"  model       m  sha256 {'ab' * 32}",
+        "              derived from n (None)",
+        "  check       m:f  closure cdcdcdcdcdcd",
+        "  with        {'scheme': 'q4_k'}",
+        "  holds       min(x) >= 1",
+        "  measured    x: 2.0",
+        "  measured    y: 3 samples",
+        "  caught      1 of 2: a, b",
+        "  survey      2 points",
+        "  run         2026-01-01T00:00:00+00:00, 1.5 s, seed 3, commit 0123456789ab (dirty)",
+        "  host        a cpu, a gpu, Python 3.11.7",
+    ]
