@@ -32,7 +32,7 @@ from pv.status import vacuous
 from pv.subjects import Artefact, Subjects, Unbuilt
 from pv.survey import survey
 from pv.verdict import judge
-from pv.verify import verify
+from pv.verify import metrics_to_json, verify
 
 __all__ = ["Tell", "discharge"]
 
@@ -122,7 +122,8 @@ class _Work:
             raise _Stop("Declined", f"its counter-examples cannot be run here: {algorithm.why}")
         judged = self._judge(algorithm)
         shown, plants = self._show(algorithm, judged)
-        missed = vacuous(self.falsifier, {**shown, "verdict": judged.verdict.to_json()})
+        rule = {"lines": self._rule(self.base), "metrics": metrics_to_json(self.binding.metrics)}
+        missed = vacuous(self.falsifier, {**shown, "rule": rule, "verdict": judged.verdict.to_json()})
         wanted = "Fail" if self.falsifier.outcome == "refuted" else "Pass"
         final, ready = judged, algorithm
         if target.level != "algorithm" and judged.verdict.outcome == wanted and not missed:
@@ -203,7 +204,10 @@ class _Work:
             reference=self.binding.reference,
             metrics=tuple(self.binding.metrics.values()),
             arguments=self.falsifier.arguments if arguments is None else arguments,
-            roles={role: Role(a.loader, str(a.path)) for role, a in ready.artefacts.items()},
+            roles={
+                role: Role(a.loader, str(a.path), tuple(stamp[0] for stamp in a.stamp))
+                for role, a in ready.artefacts.items()
+            },
             limits=self._limits(level),
             seed=self.options.seed or 0,
             device=ready.device,

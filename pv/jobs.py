@@ -26,6 +26,8 @@ class Role:
 
     loader: str
     path: str
+    files: tuple[str, ...] = ()
+    """The files that its digest covers, which alone may be read; empty: all below `path`."""
 
 
 @dataclasses.dataclass(frozen=True)

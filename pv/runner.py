@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import selectors
 import shutil
@@ -33,6 +34,7 @@ __all__ = ["Runner"]
 
 _TICK_SECONDS = 0.05
 _DRAIN_SECONDS = 2.0
+_KILL_SECONDS = 2.0
 _KEEP_BYTES = 1 << 14
 _RESULT_BYTES = 1 << 28
 _ENVIRONMENT = (
@@ -94,6 +96,7 @@ class Runner:
         result_read, result_write = os.pipe()
         output_read, output_write = os.pipe()
         watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress)
+        patience = 0.0
         try:
             # The descriptors ride on the first byte; a long message follows in pieces.
             sent = socket.send_fds(control, [message], [result_write, output_write])
@@ -119,11 +122,16 @@ class Runner:
             for _ in watch.until_ended(selector):
                 if watch.verdict is not None and not watch.killed:
                     watch.killed = True
+                    patience = time.monotonic() + _KILL_SECONDS
                     if watch.child is None:
                         self._signal_zygote()
                     else:
                         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                             control.sendall(b'{"kill": true}\n')
+                elif watch.killed and time.monotonic() > patience:
+                    # It may have been stopped by what it holds: SIGKILL ends what is stopped, too.
+                    patience = time.monotonic() + _KILL_SECONDS
+                    self._signal_zygote()
         if watch.zygote_died:
             # What it had adopted has nobody to end it now.
             for pid in watch.family:
@@ -144,7 +152,8 @@ class Runner:
         environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "pv.zygote", str(theirs.fileno())],
+            # -P: what lies in the folder that the command is run in must not stand for a library.
+            [sys.executable, "-P", "-m", "pv.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -173,7 +182,7 @@ class _Watch:
         self.verdict: tuple[str, str] | None = None
         self.family: list[int] = []
         self._limits = job.limits
-        self._reference = job.reference
+        self._metrics = frozenset(m.name for m in job.metrics) if isinstance(job, Job) else frozenset[str]()
         self._zygote = zygote
         self._progress = progress
         self._started = time.monotonic()
@@ -253,6 +262,8 @@ class _Watch:
             )
             return bool(data)
         self._result += data
+        if b"\n" not in data:
+            return bool(data)  # a long line is split once, not again for each of its pieces
         *lines, rest = self._result.split(b"\n")
         self._result = bytearray(rest)
         for line in lines:
@@ -293,16 +304,28 @@ class _Watch:
     def _message(self, line: bytes) -> None:
         try:
             message = json.loads(line)
-            if "record" in message:
-                name, value, label = message["record"]
+            (kind, content), *others = message.items()
+            if others:
+                raise ValueError("one message, one kind")
+            if kind == "record":
+                name, value, label = content
+                _require(name in self._metrics, isinstance(value, bool | int | float | str))
+                _require(label is None or isinstance(label, str), self._end is None)
                 self._samples.setdefault(name, []).append((value, label))
-            elif "progress" in message and self._progress is not None:
-                self._progress(*message["progress"])
-            elif "end" in message:
-                self._end = message["end"]
-            elif "error" in message:
-                self._error = message["error"]
-        except (ValueError, KeyError, TypeError):
+            elif kind == "progress":
+                done, total = content
+                _require(isinstance(done, int), total is None or isinstance(total, int))
+                if self._progress is not None:
+                    self._progress(done, total)
+            elif kind == "end":
+                seconds, peak = content["seconds"], content["peak_memory_bytes"]
+                _require(isinstance(content["planted"], bool), self._end is None)
+                _require(math.isfinite(seconds), isinstance(peak, int))
+                self._end = content
+            else:
+                _require(kind == "error", {"kind", "why", "traceback"} <= set(content))
+                self._error = {key: str(text) for key, text in content.items()}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
             self.verdict = self.verdict or ("refused", "something else wrote to the result channel")
 
     def _look(self) -> None:
@@ -347,6 +370,11 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
         "project": job.project,
         "modules": list(job.modules),
     }
+
+
+def _require(*truths: bool) -> None:
+    if not all(truths):
+        raise ValueError("not what the worker sends")
 
 
 def _signal_name(number: int) -> str:

@@ -17,10 +17,12 @@ from pv.contract import Contract, Falsifier
 from pv.defects import proved_defects, read_rule
 from pv.errors import EvidenceError, ExpressionError, PvError
 from pv.evidence import Record, read_record, records_of
+from pv.expression import measurements_from_json
 from pv.freshness import changes, closure_of, current_inputs
 from pv.host import gpu_satisfies
 from pv.planning import levels_of
-from pv.verify import verify
+from pv.verdict import passes
+from pv.verify import metrics_from_json, verify
 
 __all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "supports", "vacuous"]
 
@@ -184,12 +186,30 @@ def vacuous(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
     missed = [name for name, plant in predicate.get("counter_examples", {}).items() if not plant["caught"]]
     if missed:
         return f"it does not notice its counter-example {missed[0]}"
+    if why := _missed_above(falsifier, predicate):
+        return why
     if falsifier.outcome == "refuted":
         example = predicate.get("satisfying_example")
         if example is None or example["verdict"]["outcome"] != "Pass":
             return "its satisfying example does not pass"
     elif predicate["verdict"]["outcome"] == "Pass" and not predicate.get("counter_examples"):
         return "no counter-example was run"
+    return ""
+
+
+def _missed_above(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
+    """Say which counter-example the rule of another level lets pass; empty if none.
+
+    The counter-examples run where the base level's rule judges. Where levels have rules of their own,
+    each must be shown able to see as well: a strict one below a lax one would show nothing.
+    """
+    for level, lines in falsifier.expect.items():
+        if list(lines) == list(predicate["rule"]["lines"]):
+            continue
+        metrics = metrics_from_json(predicate["rule"]["metrics"])
+        for name, plant in predicate.get("counter_examples", {}).items():
+            if passes(lines, measurements_from_json(plant["measurements"]), metrics):
+                return f"its rule at {level} level does not notice the counter-example {name}"
     return ""
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ __all__ = ["Artefact", "Missing", "Subjects", "build_key", "digest_path"]
 
 _HUB = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>[\w./-]+)$")
 _CHUNK = 1 << 20
+Stamp = tuple[str, *tuple[int, ...]]
+"""Path; inode, size, modification and change time in ns; inode and change time of the link, if it is one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +43,12 @@ class Artefact:
     derived_from: tuple[str, ...] = ()
     build_key: str | None = None
     """Digest of what a built subject is built from and by; None for one that is not built."""
-    stamp: tuple[tuple[str, int, int], ...] = ()
-    """(path, size, modification time in ns) of every file when it was hashed."""
+    stamp: tuple[Stamp, ...] = ()
+    """Of every file when it was hashed."""
 
     def changed(self) -> bool:
         """Tell whether a file was replaced since it was hashed."""
-        return _stamp([Path(name) for name, _, _ in self.stamp]) != self.stamp
+        return _stamp([Path(stamp[0]) for stamp in self.stamp]) != self.stamp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Subjects:
         self._config = config
         self._overrides = dict(overrides or {})
         self._known: dict[str, Artefact] = {}
+        self._asked: set[str] = set()
         for name in self._overrides:
             self.spec(name)
 
@@ -142,25 +146,50 @@ class Subjects:
         key = build_key(
             spec.name, self._config, {source.name: source.build_key or source.sha256}, strict=True
         )
-        target = self._config.root / ".pv" / "built" / key[:16] / spec.path
-        if target.exists():
-            return self._keep(spec, target, pinned=spec.sha256, key=key)
+        built = self._config.root / ".pv" / "built"
+        target = built / key[:16] / spec.path
+        stated = built / f"{key[:16]}.sha256"
+        if target.exists() and (key in self._asked or stated.is_file()):
+            return self._kept(spec, target, key, stated)
+        # Nobody says what an unfinished build should be: it is made again.
+        _remove(target)
+        self._asked.add(key)
         return Unbuilt(spec, source, key, target)
+
+    def _kept(self, spec: SubjectSpec, target: Path, key: str, stated: Path) -> Artefact:
+        artefact = self._keep(spec, target, pinned=spec.sha256, key=key)
+        if key in self._asked:
+            self._asked.discard(key)
+            partial = stated.with_name(f"partial-{stated.name}")
+            partial.write_text(artefact.sha256 + "\n", encoding="ascii")
+            partial.replace(stated)
+        elif stated.read_text(encoding="utf-8", errors="replace").strip() != artefact.sha256:
+            del self._known[spec.name]
+            raise SubjectError(
+                f"subject {spec.name} was altered after it was built: {self._config.relative(target)}",
+                remedy=f"remove {self._config.relative(stated)}, and it is built again",
+            )
+        return artefact
 
     def _keep(self, spec: SubjectSpec, path: Path, *, pinned: str | None, key: str | None = None) -> Artefact:
         try:
+            before = _stamp(_covered(path, spec.files))
             sha256, files = digest_path(path, spec.files)
         except OSError as error:
             raise SubjectError(
                 f"subject {spec.name}: {error.strerror}: {self._config.relative(path)}",
                 remedy="mend the file",
             ) from error
+        if _stamp(files) != before:
+            raise SubjectError(
+                f"subject {spec.name} changed while it was read", remedy="let nothing write it"
+            )
         if pinned is not None and sha256 != pinned:
             raise SubjectError(
                 f"subject {spec.name} is not the one that pv.toml pins: sha256 {sha256}, pinned {pinned}",
                 remedy=f"restore {spec.path}, or judge other bytes with --subject {spec.name}=PATH",
             )
-        artefact = Artefact(spec.name, path, sha256, spec.loader, spec.derived_from, key, _stamp(files))
+        artefact = Artefact(spec.name, path, sha256, spec.loader, spec.derived_from, key, before)
         self._known[spec.name] = artefact
         return artefact
 
@@ -217,15 +246,23 @@ def digest_path(path: Path, only: tuple[str, ...] = ()) -> tuple[str, list[Path]
     OSError
         Something cannot be read, or is neither file nor folder.
     """
+    files = _covered(path, only)
+    if files == [path]:
+        return _digest_file(path), files
+    names = sorted(only) or sorted(file.relative_to(path).as_posix() for file in files)
+    lines = "".join(f"{_digest_file(path / name)}  {name}\n" for name in names)
+    return hashlib.sha256(lines.encode()).hexdigest(), files
+
+
+def _covered(path: Path, only: tuple[str, ...]) -> list[Path]:
     if path.is_file():
-        return _digest_file(path), [path]
+        return [path]
     if not path.is_dir():
         raise OSError(0, "neither a file nor a folder", str(path))
-    names = list(only) or sorted(f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file())
-    if not names:
+    files = [path / name for name in only] or sorted(f for f in path.rglob("*") if f.is_file())
+    if not files:
         raise OSError(0, "an empty folder", str(path))
-    lines = "".join(f"{_digest_file(path / name)}  {name}\n" for name in sorted(names))
-    return hashlib.sha256(lines.encode()).hexdigest(), [path / name for name in names]
+    return files
 
 
 def _digest_file(path: Path) -> str:
@@ -236,15 +273,24 @@ def _digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _stamp(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    def one(path: Path) -> tuple[str, int, int]:
+def _stamp(files: list[Path]) -> tuple[Stamp, ...]:
+    def one(path: Path) -> Stamp:
+        # Anyone can set the modification time back; nobody the change time.
         try:
-            status = path.stat()
+            link, status = path.lstat(), path.stat()
         except OSError:
-            return str(path), -1, -1
-        return str(path), status.st_size, status.st_mtime_ns
+            return str(path), -1
+        times = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        return str(path), *times, link.st_ino, link.st_ctime_ns
 
     return tuple(one(path) for path in files)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _hub_path(spec: SubjectSpec) -> tuple[Path, str]:

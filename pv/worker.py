@@ -13,6 +13,8 @@ import os
 import random
 import resource
 import sys
+import sysconfig
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pv.check import Check, CheckError, CounterExample, Metric, Value
+from pv.closure import find_module
 
 __all__ = ["run_build", "run_check"]
 
@@ -35,17 +38,20 @@ class Channel:
         self._descriptor = descriptor
         self._owner = os.getpid()
         self._buffer = bytearray()
+        self._lock = threading.Lock()
 
     def send(self, message: Mapping[str, Any], *, now: bool = False) -> None:
         """Queue one message; a forked copy of the check that comes back here ends instead."""
         if os.getpid() != self._owner:
             os._exit(70)
-        self._buffer += json.dumps(message).encode() + b"\n"
-        if now or len(self._buffer) > _FLUSH_BYTES:
-            view = memoryview(bytes(self._buffer))
-            self._buffer.clear()
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock:
+            self._buffer += line
+            if now or len(self._buffer) > _FLUSH_BYTES:
+                view = memoryview(bytes(self._buffer))
+                self._buffer.clear()
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
 
 
 class Recorder:
@@ -130,6 +136,7 @@ def run_check(job: Mapping[str, Any], descriptor: int) -> None:
             recorder.plant(*_plant(check, job["plant"], {**roles, **arguments}))
         passed = {role: recorder.role(role, value) for role, value in roles.items()}
         check.function(recorder, **passed, **arguments)
+        _refuse_threads()
         _refuse_hidden_inputs(job, read)
     except BaseException as error:
         channel.send({"error": _describe(error)}, now=True)
@@ -263,6 +270,13 @@ def _watch_reads(job: Mapping[str, Any]) -> set[str]:
     return read
 
 
+def _refuse_threads() -> None:
+    """Refuse a run that is not over: what a thread would still record would be missing."""
+    left = [t.name for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    if left:
+        raise CheckError(f"the check returned while its threads {left} still run; join them")
+
+
 def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
     """Evidence names its inputs by digest: refuse a run that read others.
 
@@ -283,10 +297,21 @@ def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
             raise CheckError(
                 f"module {name} was imported in a way that only running shows; import it by its name"
             )
-    allowed = [os.path.realpath(role["path"]) for role in job["roles"].values()] + [job["scratch"]]
-    for path in sorted(read):
-        if path.endswith((".py", ".pyc")) or "/.venv/" in path or "site-packages" in path:
-            continue
+    files = {os.path.realpath(file) for role in job["roles"].values() for file in role["files"]}
+    files |= {
+        os.path.realpath(path)
+        for name in modules
+        if (path := find_module(name, [Path(source) for source in job["sources"]]))
+    }
+    environment = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    if Path(job["project"]) in Path(sys.prefix).parents:
+        environment.append(sys.prefix)
+    allowed = [os.path.realpath(path) for path in (job["scratch"], Path(__file__).parent, *environment)]
+    for role in job["roles"].values():
+        # A folder may be narrowed to some of its files: the others have no part in its digest.
+        files.add(os.path.realpath(role["path"]))
+        allowed += [] if role["files"] else [os.path.realpath(role["path"])]
+    for path in sorted(read - files):
         if not any(path == place or path.startswith(place + os.sep) for place in allowed):
             shown = os.path.relpath(path, job["project"])
             raise CheckError(f"the check read {shown}, which evidence would not name; make it a subject")

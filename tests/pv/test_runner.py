@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,9 @@ def test_memory_of_children_counts(runner: Runner) -> None:
         ("records_without_end", "memory"),
         ("imports_in_hiding", "raised"),
         ("reads_in_hiding", "raised"),
+        ("reads_code_in_hiding", "raised"),
+        ("leaves_a_thread", "raised"),
+        ("nests", "refused"),
     ],
 )
 def test_misbehaviour_ends_in_an_error_and_the_next_check_runs(
@@ -126,6 +130,73 @@ def test_misbehaviour_ends_in_an_error_and_the_next_check_runs(
 ) -> None:
     assert broken(runner, function).kind == kind
     assert measured(runner, "behaves", arguments={"how_many": 1}).samples["pieces"] == ((1, None),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]",
+        "{}",
+        '{"end": {}}',
+        '{"end": {"planted": 1, "seconds": 1.0, "peak_memory_bytes": 1}}',
+        '{"end": {"planted": true, "seconds": "x", "peak_memory_bytes": 1}}',
+        '{"end": {"planted": true, "seconds": 1.0, "peak_memory_bytes": 1}}',
+        '{"error": 3}',
+        '{"error": {}}',
+        '{"progress": [1]}',
+        '{"progress": ["a", [1]]}',
+        '{"record": ["value", {"a": 1}, null]}',
+        '{"record": ["value", 1.0, 5]}',
+        '{"record": ["undeclared", 1.0, null]}',
+        '{"record": ["value", 1.0, null], "progress": [1, 2]}',
+    ],
+)
+def test_what_the_worker_would_not_send_is_refused(runner: Runner, line: str) -> None:
+    assert broken(runner, "says", arguments={"line": line}).kind == "refused"
+
+
+def test_a_check_that_stops_the_zygote_does_not_hang_the_engine(runner: Runner) -> None:
+    started = time.monotonic()
+    assert broken(runner, "stops_its_parent", timeout=0.5).kind == "timeout"
+    assert time.monotonic() - started < 10
+    assert measured(runner, "behaves", arguments={"how_many": 1}).samples["pieces"] == ((1, None),)
+
+
+def test_no_sample_of_a_thread_is_lost(runner: Runner) -> None:
+    assert len(measured(runner, "records_in_threads").samples["value"]) == 40_000
+
+
+def test_a_folder_named_like_an_environment_hides_nothing(runner: Runner, tmp_path: Path) -> None:
+    for name in ("misbehaving.py", "threshold.txt"):
+        shutil.copy(RESOURCES / name, tmp_path)
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "value.txt").write_text("1")
+    place = {"project": str(tmp_path), "sources": (str(tmp_path),)}
+    assert "site-packages/value.txt" in broken(runner, "reads_what_looks_installed", **place).why
+
+
+def test_of_a_narrowed_folder_only_what_is_digested_may_be_read(runner: Runner, tmp_path: Path) -> None:
+    for name in ("misbehaving.py", "threshold.txt"):
+        shutil.copy(RESOURCES / name, tmp_path)
+    place = {"project": str(tmp_path), "sources": (str(tmp_path),)}
+    path, files = str(tmp_path / "threshold.txt"), (str(tmp_path / "threshold.txt"),)
+    narrowed = Role("misbehaving:open_text", path, files)
+    assert measured(runner, "reads_beside", roles={"text": narrowed}, **place)
+    (tmp_path / "other.txt").write_bytes(b"1")
+    other = str(tmp_path / "other.txt")
+    assert (
+        "threshold.txt"
+        in broken(
+            runner, "reads_beside", roles={"text": Role("misbehaving:open_text", other, (other,))}, **place
+        ).why
+    )
+
+
+def test_the_working_folder_stands_for_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    with Runner(tmp_path / "runner") as fresh:
+        assert measured(fresh, "behaves", arguments={"how_many": 1}).samples["pieces"] == ((1, None),)
 
 
 def test_hidden_inputs_are_named(runner: Runner) -> None:

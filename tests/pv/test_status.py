@@ -83,6 +83,19 @@ def test_a_functional_run_cannot_be_passed_off_as_live(project: Project) -> None
     assert project.status()[0] == "UNBOUND"
 
 
+def test_a_lax_rule_above_a_strict_one_is_vacuous(project: Project) -> None:
+    strict = ["max(distance) <= 0.25", "count(distance) == expected"]
+    project.contract(expect={"functional": strict, "live": ["max(distance) <= 0.4999"]})
+    ended = project.pv("discharge", "FALSIFY-SMALL-001")
+    assert ended.code == 1, ended.said
+    why = "its rule at live level does not notice the counter-example one_missing"
+    assert why in ended.out
+    assert project.status() == ("VACUOUS", why)
+    project.contract(expect={"functional": strict, "live": ["max(distance) <= 0.3", strict[1]]})
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+    assert project.status()[0] == "DISCHARGED"
+
+
 def test_without_evidence_nothing_is_claimed(project: Project) -> None:
     assert project.status() == ("UNBOUND", "never run: no evidence")
     project.contract(check="small_checks.wholeness:missing")

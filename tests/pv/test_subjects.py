@@ -133,6 +133,44 @@ def test_a_subject_is_built_once_and_known_by_what_it_is_built_from(project: Pro
     assert project.status()[0] == "STALE"
 
 
+def test_an_edited_build_is_refused_and_an_unfinished_one_made_again(project: Project) -> None:
+    building(project, "twice")
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+    (built,) = (project.root / ".pv" / "built").glob("*/*")
+    (stated,) = (project.root / ".pv" / "built").glob("*.sha256")
+    whole = built.read_bytes()
+    built.write_bytes(whole + b"1\n")
+    before = project.evidence()
+    ended = project.pv("discharge", "--force", "FALSIFY-SMALL-001")
+    assert ended.code == 4
+    assert "subject built was altered after it was built" in ended.out
+    assert project.evidence() == before
+    stated.unlink()
+    assert project.pv("discharge", "--force", "FALSIFY-SMALL-001").code == 0
+    assert built.read_bytes() == whole
+
+
+def test_setting_the_modification_time_back_hides_no_change(project: Project) -> None:
+    subjects = Subjects(project.config())
+    artefact = subjects.resolve("shipped")
+    assert isinstance(artefact, Artefact)
+    assert not artefact.changed()
+    status = artefact.path.stat()
+    data = artefact.path.read_bytes()
+    artefact.path.write_bytes(b"9" + data[1:])
+    os.utime(artefact.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert artefact.changed()
+
+
+def test_a_link_that_is_turned_is_a_change(tmp_path: Path, project: Project) -> None:
+    (tmp_path / "link").symlink_to(project.root / "data" / "shipped.txt")
+    artefact = Subjects(project.config(), {"shipped": tmp_path / "link"}).resolve("shipped")
+    assert isinstance(artefact, Artefact)
+    (tmp_path / "other").symlink_to(project.root / "data" / "shipped.txt")
+    (tmp_path / "other").replace(tmp_path / "link")
+    assert artefact.changed()
+
+
 def test_a_builder_that_writes_nothing_is_one_message(project: Project) -> None:
     building(project, "nothing")
     ended = project.pv("discharge", "FALSIFY-SMALL-001")

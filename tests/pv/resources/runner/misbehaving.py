@@ -6,8 +6,10 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from pv.check import Metric, Run, check
 
@@ -171,3 +173,60 @@ def build_nothing(source: str, output: str) -> None:
 def forks_in_every_fork(run: Run) -> None:
     while True:
         os.fork()
+
+
+def _send(run: Run, line: bytes) -> None:
+    channel: Any = run._channel  # type: ignore[attr-defined]
+    channel.send({"record": ["value", 1.0, None]}, now=True)
+    os.write(channel._descriptor, line + b"\n")
+
+
+@check(metrics=[Metric("value")])
+def says(run: Run, *, line: str) -> None:
+    _send(run, line.encode())
+
+
+@check(metrics=[Metric("value")])
+def nests(run: Run) -> None:
+    _send(run, b"[" * 100_000)
+
+
+@check(metrics=[Metric("value")])
+def stops_its_parent(run: Run) -> None:
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(100)
+
+
+@check(metrics=[Metric("value")])
+def leaves_a_thread(run: Run) -> None:
+    run.record("value", 0.0)
+    threading.Thread(target=time.sleep, args=(1,)).start()
+
+
+@check(metrics=[Metric("value")])
+def records_in_threads(run: Run) -> None:
+    def record() -> None:
+        for number in range(10_000):
+            run.record("value", float(number), label="x" * 50)
+
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@check(metrics=[Metric("value")])
+def reads_code_in_hiding(run: Run) -> None:
+    run.record("value", float(len(Path(__file__).with_name("hidden_module.py").read_text())))
+
+
+@check(metrics=[Metric("value")])
+def reads_what_looks_installed(run: Run) -> None:
+    run.record("value", float(len((Path(__file__).parent / "site-packages" / "value.txt").read_text())))
+
+
+@check(metrics=[Metric("value")])
+def reads_beside(run: Run, *, text: bytes) -> None:
+    run.record("value", float(len(text) + len(Path(__file__).with_name("threshold.txt").read_text())))
