@@ -18,6 +18,7 @@ from pv_runtime.errors import LoadError, QuantisationError
 
 __all__ = ["main"]
 
+_EXTRA = {"numpy", "safetensors", "gguf"}
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
@@ -53,6 +54,13 @@ def _guarded(run: Callable[[], int]) -> int:
     except (LoadError, QuantisationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return REJECTED
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in _EXTRA:
+            traceback.print_exc()
+            return ERROR
+        print(f"error: {error.name} is not installed, and apr needs it", file=sys.stderr)
+        print("    install the extra: pip install 'pv[formats]'", file=sys.stderr)
+        return ERROR
     except FileNotFoundError as error:
         print(f"error: {error.filename}: there is no such file", file=sys.stderr)
         return USAGE

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pv_runtime import cli
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def apr(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pv_runtime.cli", *arguments]
@@ -57,3 +59,21 @@ def test_a_fault_of_our_own_is_an_error(
     monkeypatch.setattr("pv_runtime.commands.inspect.describe", broken)
     assert cli.main(["inspect", str(model_folder)]) == 4
     assert "fault in apr itself" in capsys.readouterr().err
+
+
+def test_without_the_formats_extra_the_message_names_it(tmp_path: Path) -> None:
+    # -S leaves site-packages out, as on a machine that has the core alone.
+    program = "import sys; from pv_runtime.cli import main; sys.exit(main(['inspect', 'x']))"
+    paths = os.pathsep.join(str(ROOT / folder) for folder in (".", "runtime"))
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": paths},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 4
+    assert done.stderr == (
+        "error: numpy is not installed, and apr needs it\n    install the extra: pip install 'pv[formats]'\n"
+    )
