@@ -39,6 +39,7 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pv`` with `argv` (those of the process by default); return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    _open_closed_streams()
     try:
         arguments = _parse(argv)
         arguments.argv = ("pv", *argv)
@@ -67,6 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(printable(line), file=sys.stderr)
         return int(Exit.ERROR)
     return int(code)
+
+
+def _open_closed_streams() -> None:
+    """Open what the caller closed (``pv … >&-``), lest a file or a pipe of ours become its output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  until the end
 
 
 def _say(error: PvError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,23 @@ class Config:
             return path.name
 
 
+def _refuse_circles(derived_from: Mapping[str, Sequence[str]]) -> None:
+    for start in derived_from:
+        seen: set[str] = set()
+        waiting = list(derived_from[start])
+        while waiting:
+            name = waiting.pop()
+            if name == start:
+                raise ConfigError(
+                    f"subjects.{start}.derived_from: it would be derived from itself",
+                    where=Location(FILE_NAME, 1, 1),
+                    remedy="name what it is really made from",
+                )
+            if name not in seen:
+                seen.add(name)
+                waiting += derived_from.get(name, ())
+
+
 def find_root(start: Path) -> Path | None:
     """Walk up from `start` to the folder that holds ``pv.toml``; None where there is none."""
     start = start.resolve()
@@ -151,6 +168,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
                 remedy="docs/configuration.md lists every key",
             ) from error
     project = stated.get("project", {})
+    _refuse_circles({name: s.get("derived_from", ()) for name, s in stated.get("subjects", {}).items()})
     return Config(
         root=root,
         contracts=tuple(project.get("contracts", ("contracts",))),

@@ -147,6 +147,8 @@ def read_record(path: Path) -> Record:
     EvidenceError
         It cannot be read, is not strict JSON, has not the shape of a record, or its sidecar differs.
     """
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
     try:
         data = path.read_bytes()
     except OSError as error:

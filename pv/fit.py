@@ -34,7 +34,20 @@ def fit(falsifier: Falsifier, binding: Binding) -> None:
             raise BindingError(
                 f"no expectation for the {level} level", where=falsifier.where, remedy="write `expect:`"
             )
-    for name in falsifier.counter_examples or ():
+    if falsifier.outcome == "holds" and falsifier.satisfying_example is not None:
+        raise BindingError(
+            "a claim that holds has no use for its satisfying_example, which would never be run",
+            where=falsifier.key_where("satisfying_example"),
+            remedy="take it out, or write outcome: refuted",
+        )
+    listed = falsifier.counter_examples or ()
+    if twice := sorted({name for name in listed if listed.count(name) > 1}):
+        raise BindingError(
+            f"counter-example {twice[0]!r} is listed twice",
+            where=falsifier.key_where("counter_examples"),
+            remedy="take one out: it is planted once",
+        )
+    for name in listed:
         if name not in binding.counter_examples:
             raise BindingError(
                 f"counter-example {name!r} is not planted on {binding.reference}",

@@ -262,6 +262,9 @@ def _covered(path: Path, only: tuple[str, ...]) -> list[Path]:
     files = [path / name for name in only] or sorted(f for f in path.rglob("*") if f.is_file())
     if not files:
         raise OSError(0, "an empty folder", str(path))
+    for file in files:
+        if file.exists() and not file.is_file():
+            raise OSError(0, f"{file.name} is no regular file", str(path))
     return files
 
 

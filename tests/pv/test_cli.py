@@ -94,3 +94,18 @@ def test_a_reader_that_goes_away_is_no_traceback(project: Project) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_no_verdict(project: Project, closed: str) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'"$0" -m pv discharge FALSIFY-SMALL-001 {closed}', sys.executable],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert project.status()[0] == "DISCHARGED"

@@ -64,3 +64,14 @@ def test_without_a_project(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no pv\.toml here or above"):
         load_config(tmp_path)
     assert load_config(tmp_path, required=False).root == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
+def test_a_subject_is_not_derived_from_itself(tmp_path: Path, circle: list[str]) -> None:
+    text = "".join(
+        f'[subjects.{name}]\npath = "x"\nloader = "m:f"\nbuilder = "m:b"\nderived_from = ["{source}"]\n'
+        for name, source in zip(circle, circle[1:] + circle[:1], strict=True)
+    )
+    (tmp_path / "pv.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="it would be derived from itself"):
+        load_config(tmp_path)

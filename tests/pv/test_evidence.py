@@ -278,3 +278,8 @@ def test_two_writers_at_once_leave_one_whole_record(discharged: Project, long: P
     record: Record = read_record(long)
     assert record.predicate["measurements"]["distance"]["values"][0] in {0.125, 0.25}
     assert len(list(long.parent.iterdir())) == 2
+
+
+def test_a_pipe_among_the_records_is_refused_and_not_waited_for(copied: Project) -> None:
+    os.mkfifo(copied.record().with_name("live-pipe-cpu.json"))
+    assert copied.status() == ("UNBOUND", "live-pipe-cpu.json is no regular file")

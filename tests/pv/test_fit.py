@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         ({"subjects": None}, r"needs \['numbers'\] \(at live level\)"),
         ({"expect": {"functional": ["expected == 3"]}}, "no expectation for the live level"),
         ({"counter_examples": ["typo"]}, "counter-example 'typo' is not planted"),
+        ({"counter_examples": ["one_half", "one_half"]}, "counter-example 'one_half' is listed twice"),
+        ({"satisfying_example": {"with": {"copies": 2}}}, "has no use for its satisfying_example"),
     ],
 )
 def test_a_clause_that_does_not_fit_its_check_is_an_error_at_its_place(

@@ -150,6 +150,12 @@ def test_an_edited_build_is_refused_and_an_unfinished_one_made_again(project: Pr
     assert built.read_bytes() == whole
 
 
+def test_a_pipe_among_the_files_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe is no regular file"):
+        digest_path(tmp_path, ("pipe",))
+
+
 def test_setting_the_modification_time_back_hides_no_change(project: Project) -> None:
     subjects = Subjects(project.config())
     artefact = subjects.resolve("shipped")
