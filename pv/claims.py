@@ -20,8 +20,8 @@ UNKNOWN_STATUS = "PV-STATUS-003"
 def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
     """Yield a finding for each ``discharge_status`` that evidence does not support.
 
-    Above the evidence is an error, in contracts that use our fields (in others a warning: they were
-    written for a tool that runs nothing). Stale support is a warning that says what changed.
+    Above the evidence, or no status at all, is an error where our fields are used (in other contracts a
+    warning: they were written for a tool that runs nothing). Stale support is a warning that says what changed.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
             yield _finding(
                 falsifier,
                 UNKNOWN_STATUS,
-                "warning",
+                "error" if ours else "warning",
                 f"{claimed!r} is no status",
                 "Write one that `pv status` shows, or leave it out.",
             )

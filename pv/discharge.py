@@ -8,6 +8,7 @@ that does not notice one of its own counter-examples is vacuous, whatever it mea
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -161,7 +162,8 @@ class _Work:
     def _build(self, unbuilt: Unbuilt) -> None:
         spec = unbuilt.spec
         self.tell(f"building {spec.name}", 0, None)
-        partial = unbuilt.target.with_name(f"partial-{unbuilt.target.name}")
+        # Of this process alone: another discharge may be building the same.
+        partial = unbuilt.target.with_name(f"partial-{os.getpid()}-{unbuilt.target.name}")
         partial.parent.mkdir(parents=True, exist_ok=True)
         done = self.runner.run(
             Build(

@@ -160,7 +160,7 @@ class Subjects:
         artefact = self._keep(spec, target, pinned=spec.sha256, key=key)
         if key in self._asked:
             self._asked.discard(key)
-            partial = stated.with_name(f"partial-{stated.name}")
+            partial = stated.with_name(f"partial-{os.getpid()}-{stated.name}")
             partial.write_text(artefact.sha256 + "\n", encoding="ascii")
             partial.replace(stated)
         elif stated.read_text(encoding="utf-8", errors="replace").strip() != artefact.sha256:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pv.claims import judge_claims
+from pv.contract import load_contract
 from pv.exits import Exit
 
 if TYPE_CHECKING:
@@ -65,11 +68,25 @@ def test_a_claim_above_the_level_reached_is_an_error(project: Project, level: st
     assert "error[PV-STATUS-001]" in project.pv("validate", PATH).out
 
 
-def test_a_word_that_is_no_status_is_a_warning(copied: Project) -> None:
-    where = claim(copied, "DONE")
+@pytest.mark.parametrize("word", ["DONE", "discharged", "D\u0406SCHARGED"])
+def test_a_word_that_is_no_status_is_an_error(copied: Project, word: str) -> None:
+    where = claim(copied, word)
     ended = copied.pv("validate", PATH)
-    assert ended.code == Exit.ACCEPTED
-    assert f"{where}: warning[PV-STATUS-003]: 'DONE' is no status" in ended.out
+    assert ended.code == Exit.REJECTED
+    assert f"{where}: error[PV-STATUS-003]: {word!r} is no status" in ended.out
+
+
+def test_in_a_contract_that_uses_none_of_our_fields_it_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "theirs-v1.yaml"
+    path.write_text(
+        'metadata: {version: "1", description: x, references: [y], kind: pattern}\n'
+        "falsification_tests:\n"
+        "- {id: A, rule: r, prediction: p, if_fails: f, discharge_status: ACTIVE_WITH_LIVE_EVIDENCE}\n",
+        encoding="utf-8",
+    )
+    contract = load_contract(path)
+    (finding,) = judge_claims(contract, path)
+    assert (finding.code, finding.severity, finding.where.line) == ("PV-STATUS-003", "warning", 3)
 
 
 @pytest.mark.parametrize("word", ["REFUTED", "EXCLUDED"])
