@@ -21,8 +21,8 @@ def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
     """Yield a finding for each ``discharge_status`` that evidence does not support.
 
     Above the evidence, or no status at all, is an error where our fields are used (in other contracts a
-    warning: they were written for a tool that runs nothing). Stale support is a warning that says what changed.
-
+    Above the evidence, or no status at all, is an error where our fields are used; elsewhere it is a
+    warning, for that was written for a tool that runs nothing. Stale support is a warning that says what
     Raises
     ------
     ConfigError
