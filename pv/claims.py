@@ -20,9 +20,10 @@ UNKNOWN_STATUS = "PV-STATUS-003"
 def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
     """Yield a finding for each ``discharge_status`` that evidence does not support.
 
-    Above the evidence, or no status at all, is an error where our fields are used (in other contracts a
     Above the evidence, or no status at all, is an error where our fields are used; elsewhere it is a
-    warning, for that was written for a tool that runs nothing. Stale support is a warning that says what
+    warning, for that was written for a tool that runs nothing. Stale support is a warning that says
+    what changed.
+
     Raises
     ------
     ConfigError
