@@ -114,7 +114,8 @@ def test_memory_of_children_counts(runner: Runner) -> None:
         ("aborts", "crashed"),
         ("kills_its_parent", "crashed"),
         ("forks_without_end", "processes"),
-        ("forks_in_every_fork", "processes"),
+        # On a busy machine it may reach its time before somebody comes to count it.
+        ("forks_in_every_fork", "processes timeout"),
         ("records_undeclared", "raised"),
         ("records_wrong_kind", "raised"),
         ("records_without_end", "memory"),
@@ -128,7 +129,7 @@ def test_memory_of_children_counts(runner: Runner) -> None:
 def test_misbehaviour_ends_in_an_error_and_the_next_check_runs(
     runner: Runner, function: str, kind: str
 ) -> None:
-    assert broken(runner, function).kind == kind
+    assert broken(runner, function).kind in kind.split()
     assert measured(runner, "behaves", arguments={"how_many": 1}).samples["pieces"] == ((1, None),)
 
 
