@@ -42,12 +42,13 @@ def edit_block(model: Checkpoint, edit: Callable[[Bytes, Scheme], Bytes]) -> Ove
     """Apply `edit` to one block's bytes: the middle block of the first block-quantised tensor.
 
     A block whose values the edit leaves as they are in fp16 (all scales zero) is passed over for the
-    next one: a defect that changes nothing is none.
+    next one. An edit that changes none is planted all the same: that the falsifier does not notice it
+    is then the verdict's to say, and not an error.
 
     Raises
     ------
     CheckError
-        No tensor is in a block format, or no block of the first one changes.
+        No tensor is in a block format.
     """
     name = first_quantised(model)
     scheme = SCHEMES[model.info(name).dtype]
@@ -58,8 +59,6 @@ def edit_block(model: Checkpoint, edit: Callable[[Bytes, Scheme], Bytes]) -> Ove
         edited = edit(raw[place].copy(), scheme)
         if _visible(scheme, raw[place], edited):
             break
-    else:
-        raise CheckError(f"no block of {name} changes its values under this defect")
 
     def damaged() -> Bytes:
         copy = model.raw(name).copy()

@@ -1,0 +1,122 @@
+"""Our own contracts, judged by the whole engine in a copy of the project: what must turn a verdict, does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGING = "runtime/pv_runtime/checks/packaging.py"
+QUANTISATION = "runtime/pv_runtime/checks/quantisation.py"
+
+
+class Ship:
+    """A copy of what a discharge needs: contracts, sources, models, evidence."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("pv.toml", "contracts", "runtime", "evidence"):
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, root / name)
+        (root / "models").symlink_to(ROOT / "models")
+        (root / "kernels").mkdir()
+
+    def pv(self, *arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pv", *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def edit(self, name: str, before: str, after: str) -> None:
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, (name, before)
+        path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+@pytest.fixture
+def ship(tmp_path: Path) -> Ship:
+    return Ship(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "file", "before", "after", "missed"),
+    [
+        (
+            "FALSIFY-TINY-SHIP-003",
+            PACKAGING,
+            "block[scheme.codes[len(scheme.codes) // 2]] ^= 0x01",
+            "block[scheme.codes[len(scheme.codes) // 2]] ^= 0x00",
+            "flipped_nibble",
+        ),
+        (
+            "FALSIFY-TINY-SHIP-003",
+            PACKAGING,
+            "return damage.without_last(quantised)",
+            "return quantised",
+            "missing_tensor",
+        ),
+        (
+            "FALSIFY-TINY-QUANT-008",
+            QUANTISATION,
+            "return damage.without_last(candidate)",
+            "return candidate",
+            "missing_tensor",
+        ),
+    ],
+)
+def test_a_counter_example_made_harmless_makes_the_falsifier_vacuous(
+    ship: Ship, identifier: str, file: str, before: str, after: str, missed: str
+) -> None:
+    ship.edit(file, before, after)
+    code, said = ship.pv("discharge", identifier)
+    assert code == 1, said
+    assert f"NOT CAUGHT  {missed} " in said
+    assert "VACUOUS" in ship.pv("status", identifier)[1]
+
+
+def test_without_its_evidence_a_claimed_status_is_an_error(ship: Ship) -> None:
+    shutil.rmtree(ship.root / "evidence")
+    code, said = ship.pv("validate", "contracts")
+    assert code == 1
+    assert said.count("error[PV-STATUS-001]") == 9, said
+
+
+def test_a_source_that_is_a_dequantisation_shows_nothing_of_quantising(ship: Ship) -> None:
+    twin = ship.root / "twin"
+    shutil.copytree(ROOT / "models" / "tiny-qwen2-q4_k-twin", twin)
+    shutil.copy(ROOT / "models" / "tiny-qwen2" / "tokenizer.json", twin)
+    code, said = ship.pv(
+        "discharge", "FALSIFY-TINY-QUANT-004", "--subject", f"tiny-qwen2={twin}", "--no-record"
+    )
+    assert code == 1, said
+    assert "FAILS       min(requantisation_rmse) >= 0.02" in said
+    assert "holds       min(cosine) >= 0.993" in said
+
+
+def test_one_flipped_byte_of_the_published_file_is_seen(ship: Ship) -> None:
+    published = ship.root / "published.gguf"
+    shutil.copy(ROOT / "models" / "tiny-qwen2-q4_k" / "model.gguf", published)
+    # The file ends with 1,024 bytes of F32 norm; before them lie the blocks of a projection.
+    with published.open("r+b") as file:
+        file.seek(-5000, os.SEEK_END)
+        byte = file.read(1)[0]
+        file.seek(-5000, os.SEEK_END)
+        file.write(bytes([byte ^ 0xFF]))
+    code, said = ship.pv(
+        "discharge", "FALSIFY-TINY-SHIP-003", "--subject", f"tiny-qwen2-q4_k={published}", "--no-record"
+    )
+    assert code == 1, said
+    assert "holds       min(cosine) >= 0.999" in said
+    assert "FAILS       sum(differing_elements) == 0" in said
