@@ -336,6 +336,10 @@ class _Watch:
             return
         root = self.child or self._zygote
         self.family = family = [root, *descendants(root)]
+        if len(family) > self._limits.processes:
+            # Before their memory is added up: of thousands, that takes time in which they fork on.
+            self.verdict = ("processes", f"it started more than {self._limits.processes} processes")
+            return
         used = anonymous_memory(family)
         self._peak = max(self._peak, used)
         if used > self._limits.memory_bytes + self._base * len(family):
@@ -343,8 +347,6 @@ class _Watch:
                 "memory",
                 f"it used {used >> 20} MiB of its {self._limits.memory_bytes >> 20} MiB of memory",
             )
-        elif len(family) > self._limits.processes:
-            self.verdict = ("processes", f"it started more than {self._limits.processes} processes")
 
 
 def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
