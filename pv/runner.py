@@ -153,7 +153,7 @@ class Runner:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._zygote = subprocess.Popen(
             # -P: what lies in the folder that the command is run in must not stand for a library.
-            [sys.executable, "-P", "-m", "pv.zygote", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "pv.zygote", str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -33,11 +33,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MESSAGE_BYTES = 1 << 22
 
 
-def main(descriptor: int) -> NoReturn:
+def main(descriptor: int, engine: int) -> NoReturn:
     """Serve jobs from the control socket `descriptor` until it closes."""
     control = socket.socket(fileno=descriptor)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _die_with(engine)
     while True:
         message, descriptors, _flags, _address = socket.recv_fds(control, _MESSAGE_BYTES, 2)
         if not message:
@@ -60,10 +60,11 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
         except Exception:  # noqa: S112  the child imports it again and reports the error as its own
             continue
     base = _status_bytes("VmData")
+    zygote = os.getpid()
     child = os.fork()
     if child == 0:
         control.close()
-        _child(job, result, output, base)
+        _child(job, result, output, base, zygote)
     os.close(result)
     os.close(output)
     control.sendall(json.dumps({"started": child, "base": _status_bytes("RssAnon")}).encode() + b"\n")
@@ -87,10 +88,10 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
     control.sendall(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
 
 
-def _child(job: dict[str, Any], result: int, output: int, base: int) -> NoReturn:
+def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int) -> NoReturn:
     try:
         os.setsid()
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _die_with(zygote)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -154,9 +155,16 @@ def _status_bytes(field: str) -> int:
     return 0
 
 
+def _die_with(parent: int) -> None:
+    """Be killed when `parent` dies; end at once where it died before that could be arranged."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
 def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
