@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from pv.check import Check, CheckError, CounterExample, Metric, Value
 from pv.closure import find_module
+from pv.expression.values import plain
 
 __all__ = ["run_build", "run_check"]
 
@@ -79,14 +80,14 @@ class Recorder:
         metric = self._metrics.get(name)
         if metric is None:
             raise CheckError(f"metric {name!r} is recorded but not declared in @check(metrics=[...])")
-        plain = _plain(value)
-        if (metric.kind == "text") != isinstance(plain, str):
+        sample = plain(value)
+        if (metric.kind == "text") != isinstance(sample, str):
             raise CheckError(f"metric {name!r} is declared {metric.kind}, recorded {type(value).__name__}")
         text = None if label is None else str(label)
-        for word in (plain, text):
+        for word in (sample, text):
             if isinstance(word, str) and not word.isascii():
                 _refuse_surrogates(name, word)
-        self._channel.send({"record": [name, plain, text]})
+        self._channel.send({"record": [name, sample, text]})
 
     def role(self, name: str, value: T) -> T:
         if name in self._undamaged:
@@ -194,15 +195,6 @@ def _plant(
 def _resolve(reference: str) -> Any:
     module, name = reference.split(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _plain(value: Any) -> Value:
-    """Bring numpy and torch scalars to plain Python; refuse what is no scalar."""
-    if not isinstance(value, bool | int | float | str) and hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, bool | int | float | str):
-        return value
-    raise CheckError(f"a measurement is a number or a word, not {type(value).__name__}")
 
 
 def _refuse_surrogates(name: str, word: str) -> None:

@@ -263,3 +263,9 @@ def test_closing_ends_the_zygote_and_its_scratch(tmp_path: Path) -> None:
         assert zygote is not None
     assert zygote.poll() is not None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_no_file_can_hold_is_refused(runner: Runner) -> None:
+    outcome = broken(runner, "records_half_a_character")
+    assert outcome.kind == "raised"
+    assert "word" in outcome.why

@@ -230,3 +230,8 @@ def reads_what_looks_installed(run: Run) -> None:
 @check(metrics=[Metric("value")])
 def reads_beside(run: Run, *, text: bytes) -> None:
     run.record("value", float(len(text) + len(Path(__file__).with_name("threshold.txt").read_text())))
+
+
+@check(metrics=[Metric("word", kind="text")])
+def records_half_a_character(run: Run) -> None:
+    run.record("word", "\ud83d")
