@@ -15,6 +15,7 @@ from pv.needs import Needs
 __all__ = [
     "LEVELS",
     "SPELLINGS",
+    "Cited",
     "Contract",
     "Equation",
     "Falsifier",
@@ -23,6 +24,8 @@ __all__ = [
     "NotAContractError",
     "Obligation",
     "QaGate",
+    "Replacement",
+    "Runs",
     "ShapeError",
     "load_contract",
 ]
@@ -98,6 +101,16 @@ class Obligation(Clause):
     formal: str | None
     tolerance: float | None
     applies_to: str | None
+    requires: str | None
+    applies_to_phase: str | None
+    parent_contract: str | None
+    not_applicable: bool
+    na_reason: str | None
+    na_owner: str | None
+    proved: bool
+    """Its ``lean`` block says proved."""
+    exhaustive: bool
+    """The check that covers it enumerates the whole domain."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,12 +133,45 @@ class QaGate(Clause):
     checks: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Replacement:
+    """A counter-example of a ``pytest:`` or ``command:`` check: what it puts in the place of what.
+
+    `subjects` is role → path; `modules` is path of a module → path of the one that takes its place;
+    `arguments` are the words after the program, or after the test's name.
+    """
+
+    subjects: Mapping[str, str]
+    environment: Mapping[str, str]
+    modules: Mapping[str, str]
+    arguments: tuple[str, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """A claim over several runs, told apart `by` seed, UTC day or host; `at_least` so many are needed."""
+
+    by: Literal["seed", "day", "host"]
+    at_least: int
+    seeds: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cited:
+    """One metric of another falsifier's evidence, at `level`, or at the highest that it was judged at."""
+
+    falsifier: str
+    metric: str
+    level: Level | None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Falsifier(Clause):
     """One of ``falsification_tests``.
 
-    At most one of `check`, `pytest` and `command` is set; with none, the falsifier is unbound.
+    At most one of `check`, `pytest`, `command` and `basis` is set; with none, the falsifier is unbound.
     `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
+    `counter_examples` are names; for ``pytest:`` and ``command:`` checks, `replacements` says what they are.
     """
 
     id: str
@@ -143,13 +189,20 @@ class Falsifier(Clause):
     expect: Mapping[str, tuple[str, ...]]
     metrics: tuple[Mapping[str, Any], ...]
     counter_examples: tuple[str, ...] | None
+    replacements: Mapping[str, Replacement]
+    environment: Mapping[str, str]
+    sources: tuple[str, ...]
+    basis: Mapping[str, Cited]
+    blocks: tuple[str, ...]
+    blocked_by: tuple[str, ...]
+    model: str | None
     needs: Mapping[str, Needs]
     ship_blocking: bool
     discharge_status: str | None
     outcome: Literal["holds", "refuted"]
     satisfying_example: Mapping[str, Any] | None
     excluded: str | None
-    runs: Any
+    runs: Runs | None
 
     def expectations(self, level: str) -> tuple[str, ...]:
         """Return the lines that must all hold at `level`; empty where the contract has none."""
@@ -179,6 +232,7 @@ class Contract:
     kind: str
     kind_declared: bool
     registry: bool
+    model: str | None
     references: tuple[str, ...]
     depends_on: tuple[str, ...]
     metadata: Mapping[str, Any]

@@ -17,7 +17,7 @@ from pydantic_core import core_schema as core
 
 from pv.contract import LEVELS, SPELLINGS
 from pv.needs import gpu_requirement, memory_bytes, seconds
-from pv.schema_values import command, entry_point, identifier
+from pv.schema_values import command, entry_point, identifier, runs
 
 __all__ = ["CONTRACT", "equation_name", "validator"]
 
@@ -84,6 +84,10 @@ def _needs_by_level(value: Any) -> Any:
     return value if isinstance(value, dict) and value and set(LEVELS).issuperset(value) else {"*": value}
 
 
+def _form(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "list"
+
+
 def _named(value: Any) -> Any:
     if not isinstance(value, list):
         return {} if value is None else value
@@ -112,6 +116,7 @@ METADATA = _mapping(
         ),
         "locked_level": _with(None, OPTIONAL_TEXT),
         "competitor": _with(None, OPTIONAL_TEXT),
+        "model": _with(None, OPTIONAL_TEXT),
         "demand_score": _with(None, core.nullable_schema(core.int_schema())),
         "intake_status": _with(
             None, core.nullable_schema(_one_of("missing", "partial", "supported", "unclear"))
@@ -151,9 +156,12 @@ OBLIGATION = _mapping(
         "requires": _with(None, OPTIONAL_TEXT),
         "applies_to_phase": _with(None, OPTIONAL_TEXT),
         "parent_contract": _with(None, OPTIONAL_TEXT),
+        "not_applicable": _with(False, TRUTH),
         "na_reason": _with(None, OPTIONAL_TEXT),
         "na_owner": _with(None, OPTIONAL_TEXT),
         "lean": _with(None, core.nullable_schema(LEAN)),
+        # What we add.
+        "exhaustive": _with(False, TRUTH),
     }
 )
 NEEDS = _mapping(
@@ -169,6 +177,27 @@ SATISFYING_EXAMPLE = _mapping(
         "with": _with({}, core.dict_schema(TEXT)),
         "subjects": _with({}, core.dict_schema(TEXT, TEXT)),
     },
+    closed=True,
+)
+REPLACEMENT = _mapping(
+    {
+        "subjects": _with({}, core.dict_schema(TEXT, TEXT)),
+        "environment": _with({}, core.dict_schema(TEXT, TEXT)),
+        "modules": _with({}, core.dict_schema(TEXT, TEXT)),
+        "arguments": _with(None, core.nullable_schema(TEXTS)),
+    },
+    closed=True,
+)
+RUNS = _mapping(
+    {
+        "by": _one_of("seed", "day", "host"),
+        "at_least": _with(None, core.nullable_schema(core.int_schema(ge=2))),
+        "seeds": _with([], core.list_schema(COUNT)),
+    },
+    closed=True,
+)
+CITED = _mapping(
+    {"falsifier": TEXT, "metric": TEXT, "level": _with(None, core.nullable_schema(LEVEL))},
     closed=True,
 )
 FALSIFIER = _mapping(
@@ -193,7 +222,20 @@ FALSIFIER = _mapping(
             ),
         ),
         "metrics": _with([], core.list_schema(core.dict_schema(TEXT))),
-        "counter_examples": _with(None, core.nullable_schema(TEXTS)),
+        "counter_examples": _with(
+            None,
+            core.nullable_schema(
+                core.tagged_union_schema(
+                    {"list": TEXTS, "mapping": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
+                )
+            ),
+        ),
+        "environment": _with({}, core.dict_schema(TEXT, TEXT)),
+        "sources": _with([], TEXTS),
+        "basis": _with({}, core.dict_schema(TEXT, CITED)),
+        "blocks": _with([], TEXTS),
+        "blocked_by": _with([], TEXTS),
+        "model": _with(None, OPTIONAL_TEXT),
         "needs": _with(
             {},
             core.no_info_before_validator_function(_needs_by_level, core.dict_schema(LEVEL_OR_ALL, NEEDS)),
@@ -205,7 +247,7 @@ FALSIFIER = _mapping(
         "outcome": _with("holds", _one_of("holds", "refuted")),
         "satisfying_example": _with(None, core.nullable_schema(SATISFYING_EXAMPLE)),
         "excluded": _with(None, core.nullable_schema(core.str_schema(min_length=1))),
-        "runs": _with(None, core.any_schema()),
+        "runs": _with(None, core.nullable_schema(_then(RUNS, runs))),
     }
 )
 HARNESS = _mapping(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["command", "entry_point", "identifier"]
+__all__ = ["command", "entry_point", "identifier", "runs"]
 
 
 def identifier(text: str) -> str:
@@ -47,3 +47,26 @@ def command(value: Any) -> Any:
     if not (is_argv or value is None or isinstance(value, str)):
         raise ValueError("expected a list of arguments (a check), or text (a note on the test)")
     return value
+
+
+def runs(value: dict[str, Any]) -> dict[str, Any]:
+    """Return `value`, which tells runs apart, with its seeds and their number filled in.
+
+    Raises
+    ------
+    ValueError
+        It contradicts itself, or leaves open how many runs there must be.
+    """
+    seeds, at_least = value["seeds"], value["at_least"]
+    if value["by"] != "seed":
+        if seeds:
+            raise ValueError(f"runs are told apart by {value['by']}, so seeds have no use")
+        if at_least is None:
+            raise ValueError("at_least is missing: how many runs must there be?")
+        return value
+    if not seeds and at_least is None:
+        raise ValueError("seeds is missing: which seeds?")
+    seeds = seeds or list(range(at_least))
+    if len(set(seeds)) != len(seeds) or len(seeds) < 2 or at_least not in {None, len(seeds)}:
+        raise ValueError("seeds must be at least two different ones, as many as at_least says")
+    return {**value, "seeds": seeds, "at_least": len(seeds)}

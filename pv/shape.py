@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import ValidationError
 
 from pv.contract import (
+    Cited,
     Contract,
     Equation,
     Falsifier,
@@ -15,6 +16,8 @@ from pv.contract import (
     NotAContractError,
     Obligation,
     QaGate,
+    Replacement,
+    Runs,
     ShapeError,
 )
 from pv.document import Document
@@ -80,6 +83,7 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
         kind="registry" if metadata["registry"] and kind == "kernel" else kind,
         kind_declared=metadata["kind"] is not None,
         registry=metadata["registry"],
+        model=metadata["model"],
         references=tuple(metadata["references"]),
         depends_on=tuple(metadata["depends_on"]),
         metadata=value["metadata"],
@@ -103,6 +107,14 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
                 formal=item["formal"],
                 tolerance=item["tolerance"],
                 applies_to=item["applies_to"],
+                requires=item["requires"],
+                applies_to_phase=item["applies_to_phase"],
+                parent_contract=item["parent_contract"],
+                not_applicable=item["not_applicable"],
+                na_reason=item["na_reason"],
+                na_owner=item["na_owner"],
+                proved=item["lean"] is not None and item["lean"]["status"] == "proved",
+                exhaustive=item["exhaustive"],
             )
             for index, item in enumerate(model["proof_obligations"])
         ),
@@ -142,6 +154,7 @@ def _place(document: Document, path: Path) -> dict[str, Any]:
 
 def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifier:
     place = _place(document, path)
+    plants = item["counter_examples"]
     return Falsifier(
         **place,
         id=item["id"],
@@ -158,7 +171,19 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         subjects={level: dict(roles) for level, roles in item["subjects"].items()},
         expect={level: tuple(lines) for level, lines in item["expect"].items()},
         metrics=tuple(item["metrics"]),
-        counter_examples=None if item["counter_examples"] is None else tuple(item["counter_examples"]),
+        counter_examples=None if plants is None else tuple(plants),
+        replacements={name: _replacement(plant) for name, plant in plants.items()}
+        if isinstance(plants, dict)
+        else {},
+        environment=dict(item["environment"]),
+        sources=tuple(item["sources"]),
+        basis={
+            name: Cited(cited["falsifier"], cited["metric"], cited["level"])
+            for name, cited in item["basis"].items()
+        },
+        blocks=tuple(item["blocks"]),
+        blocked_by=tuple(item["blocked_by"]),
+        model=item["model"],
         needs={
             level: Needs(needs["memory"], needs["timeout"], needs["gpu"])
             for level, needs in item["needs"].items()
@@ -168,5 +193,17 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         outcome=item["outcome"],
         satisfying_example=place["raw"].get("satisfying_example"),
         excluded=item["excluded"],
-        runs=item["runs"],
+        runs=None
+        if item["runs"] is None
+        else Runs(item["runs"]["by"], item["runs"]["at_least"], tuple(item["runs"]["seeds"])),
+    )
+
+
+def _replacement(item: dict[str, Any]) -> Replacement:
+    arguments = item["arguments"]
+    return Replacement(
+        subjects=dict(item["subjects"]),
+        environment=dict(item["environment"]),
+        modules=dict(item["modules"]),
+        arguments=None if arguments is None else tuple(arguments),
     )

@@ -98,7 +98,7 @@ def _contradictions(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for canonical, alias in same:
         if canonical in item and alias in item:
             yield alias, f"has both {canonical} and {alias}, which mean the same", f"Remove {alias}."
-    bindings = [key for key in ("check", "pytest") if item.get(key) is not None]
+    bindings = [key for key in ("check", "pytest", "basis") if item.get(key) is not None]
     bindings += ["command"] if isinstance(item.get("command"), list) else []
     if len(bindings) > 1:
         yield bindings[1], f"is bound more than once: {', '.join(bindings)}", "Keep one of them."
