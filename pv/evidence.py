@@ -1,6 +1,6 @@
 """Evidence: one JSON record of one run, an in-toto Statement v1, sealed section by section.
 
-``evidence/<contract>/<ID>/<level>-<subject>-<device>.json``. The seal lets a reader name the
+``evidence/<contract>/<ID>/<level>-<subject>-<device>[-<run>].json``. The seal lets a reader name the
 section that was edited; it is no signature. The verdict that is stored is never trusted: see
 :mod:`pv.verify`.
 """
@@ -57,10 +57,17 @@ class Record:
 
 
 def record_path(
-    evidence: Path, contract: str, identifier: str, level: str, subject: str, device: str
+    evidence: Path,
+    contract: str,
+    identifier: str,
+    level: str,
+    subject: str,
+    device: str,
+    run: str | None = None,
 ) -> Path:
-    """Return where the record of one run lies."""
-    return evidence / contract / identifier / f"{level}-{subject}-{device}.json"
+    """Return where the record of one run lies; `run` is its key, where a claim is about several."""
+    name = "-".join([level, subject, device, *([run] if run else [])])
+    return evidence / contract / identifier / f"{name}.json"
 
 
 def statement(predicate: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +117,7 @@ def write_record(path: Path, predicate: Mapping[str, Any]) -> None:
 
 
 def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
-    long = {key: predicate[key] for key in ("measurements", "counter_examples") if key in predicate}
+    long = {key: predicate[key] for key in ("measurements", "counter_examples", "runs") if key in predicate}
     kept = dict(predicate)
     sidecar: Path | None = None
     if len(canonical(long)) > _SIDECAR_BYTES:

@@ -13,7 +13,7 @@ from pv.canonical import digest_of
 from pv.check import CheckError, Metric
 from pv.errors import EvidenceError, ExpressionError
 from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION, Record, record_path, sections, subjects_of
-from pv.expression import measurements_from_json
+from pv.runs import judged_measurements
 from pv.verdict import judge, passes
 
 __all__ = ["metrics_from_json", "metrics_to_json", "verify"]
@@ -83,12 +83,12 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
 
 
 def _verdict_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:
-    again = judge(rule, measurements_from_json(part["measurements"]), metrics).to_json()
+    again = judge(rule, judged_measurements(part), metrics).to_json()
     return bool(again == part["verdict"])
 
 
 def _outcome_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:
-    outcome = "Pass" if passes(rule, measurements_from_json(part["measurements"]), metrics) else "Fail"
+    outcome = "Pass" if passes(rule, judged_measurements(part), metrics) else "Fail"
     return bool(part["verdict"]["outcome"] == outcome)
 
 
@@ -107,6 +107,7 @@ def _verify_place(record: Record) -> None:
         place["level"],
         place["subject"],
         place["device"],
+        place.get("run"),
     )
     if expected != record.path:
         raise _error(
