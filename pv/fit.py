@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+from typing import Literal
+
 from pv.binding import Binding
 from pv.contract import Falsifier
-from pv.errors import BindingError
+from pv.errors import BindingError, Location
 
-__all__ = ["fit", "planned"]
+__all__ = ["Misfit", "fit", "misfits", "planned"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Misfit:
+    """One way in which a clause does not fit its check.
+
+    `kind` is ``plant`` for a counter-example that the check does not have, else ``parameter``: a role, an
+    argument, a level without a rule, or an example that would never be run.
+    """
+
+    kind: Literal["parameter", "plant"]
+    what: str
+    where: Location
+    remedy: str
 
 
 def fit(falsifier: Falsifier, binding: Binding) -> None:
@@ -17,43 +35,68 @@ def fit(falsifier: Falsifier, binding: Binding) -> None:
     BindingError
         With the place in the contract.
     """
+    for misfit in misfits(falsifier, binding):
+        raise BindingError(misfit.what, where=misfit.where, remedy=misfit.remedy)
+
+
+def misfits(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
+    """Yield every way in which a clause does not fit its check, each at its place in the contract."""
+    yield from _parameters(falsifier, binding)
+    if falsifier.outcome == "holds" and falsifier.satisfying_example is not None:
+        yield Misfit(
+            "parameter",
+            "a claim that holds has no use for its satisfying_example, which would never be run",
+            falsifier.key_where("satisfying_example"),
+            "take it out, or write outcome: refuted",
+        )
+    seen: set[str] = set()
+    for index, name in enumerate(falsifier.counter_examples or ()):
+        where = falsifier.value_where("counter_examples", name if falsifier.replacements else index)
+        if name in seen:
+            yield Misfit(
+                "plant",
+                f"counter-example {name!r} is listed twice",
+                where,
+                "take one out: it is planted once",
+            )
+        elif name not in binding.counter_examples:
+            yield Misfit(
+                "plant",
+                f"counter-example {name!r} is not planted on {binding.reference}",
+                where,
+                f"planted are: {', '.join(sorted(binding.counter_examples)) or 'none'}",
+            )
+        seen.add(name)
+
+
+def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
     names = {parameter.name for parameter in binding.parameters}
     for level in falsifier.subjects or {"live": {}}:
-        given = {**falsifier.subjects.get(level, {}), **falsifier.arguments}
-        both = set(falsifier.subjects.get(level, {})) & set(falsifier.arguments)
-        unknown = sorted(set(given) - names) + sorted(both)
+        roles = falsifier.subjects.get(level, {})
+        given = {**roles, **falsifier.arguments}
+        unknown = sorted(set(given) - names) + sorted(set(roles) & set(falsifier.arguments))
         lacking = sorted(p.name for p in binding.parameters if p.required and p.name not in given)
         if unknown or lacking:
             what = f"does not take {unknown}" if unknown else f"needs {lacking}"
-            raise BindingError(
+            yield Misfit(
+                "parameter",
                 f"{binding.reference} {what} (at {level} level)",
-                where=falsifier.key_where("check"),
-                remedy=f"it takes {sorted(names)}: roles from `subjects:`, the rest from `with:`",
+                _place(falsifier, level, unknown),
+                f"it takes {sorted(names)}: roles from `subjects:`, the rest from `with:`",
             )
         if not falsifier.expectations(level):
-            raise BindingError(
-                f"no expectation for the {level} level", where=falsifier.where, remedy="write `expect:`"
+            yield Misfit(
+                "parameter", f"no expectation for the {level} level", falsifier.where, "write `expect:`"
             )
-    if falsifier.outcome == "holds" and falsifier.satisfying_example is not None:
-        raise BindingError(
-            "a claim that holds has no use for its satisfying_example, which would never be run",
-            where=falsifier.key_where("satisfying_example"),
-            remedy="take it out, or write outcome: refuted",
-        )
-    listed = falsifier.counter_examples or ()
-    if twice := sorted({name for name in listed if listed.count(name) > 1}):
-        raise BindingError(
-            f"counter-example {twice[0]!r} is listed twice",
-            where=falsifier.key_where("counter_examples"),
-            remedy="take one out: it is planted once",
-        )
-    for name in listed:
-        if name not in binding.counter_examples:
-            raise BindingError(
-                f"counter-example {name!r} is not planted on {binding.reference}",
-                where=falsifier.key_where("counter_examples"),
-                remedy=f"planted are: {', '.join(sorted(binding.counter_examples)) or 'none'}",
-            )
+
+
+def _place(falsifier: Falsifier, level: str, unknown: list[str]) -> Location:
+    """Return where the first of `unknown` is given; where something lacks, the place of the check."""
+    if unknown and unknown[0] in falsifier.arguments:
+        return falsifier.document.where_key(*falsifier.path, "with", unknown[0])
+    if unknown:
+        return falsifier.document.where_key(*falsifier.path, "subjects", level, unknown[0])
+    return falsifier.key_where("check")
 
 
 def planned(falsifier: Falsifier, binding: Binding) -> tuple[str, ...]:
