@@ -11,7 +11,7 @@ from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import ContractError, SelectionError
 from pv.repository import find_contracts
 
-__all__ = ["Selected", "load_all", "select"]
+__all__ = ["Selected", "load_all", "load_paths", "select"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,24 @@ def load_all(config: Config) -> list[Contract]:
             f"no contracts in {', '.join(config.contracts)}",
             remedy="name their folder in pv.toml ([project] contracts)",
         )
+    return contracts
+
+
+def load_paths(paths: Sequence[str], config: Config) -> list[Contract]:
+    """Load the contracts that `paths`, files and folders, name; with none, every contract of the project.
+
+    Raises
+    ------
+    SelectionError
+        There is none.
+    ContractError, DocumentError
+        One cannot be read.
+    """
+    if not paths:
+        return load_all(config)
+    contracts = _load(find_contracts(paths), config)
+    if not contracts:
+        raise SelectionError(f"no contracts in {', '.join(paths)}", remedy="name a folder with contracts")
     return contracts
 
 

@@ -1,0 +1,164 @@
+"""Which falsifiers wait on which: ``blocks:`` and ``blocked_by:``, within a contract and across contracts.
+
+``blocks: [X]`` written at A and ``blocked_by: [A]`` written at X say the same: X waits on A. A
+reference is ``contract#ID``, or an id or alias, which the own contract resolves before the others do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pv.config import Config
+from pv.contract import Contract, Falsifier
+from pv.errors import Location, PvError
+
+__all__ = ["Blocking", "blast_radius", "find_cycles", "problems", "read_blocking"]
+
+Address = str
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocking:
+    """Who waits on whom: address → the addresses that wait on it directly, as ``contract#ID``."""
+
+    waiting: Mapping[Address, tuple[Address, ...]]
+    ship_blocking: frozenset[Address]
+
+    def behind(self, address: Address) -> tuple[Address, ...]:
+        """Return all that wait on `address`, directly or not, nearest first; never `address` itself."""
+        return _reach(self.waiting, address)
+
+    def before(self, address: Address) -> tuple[Address, ...]:
+        """Return all that `address` waits on, directly or not, nearest first."""
+        turned: dict[Address, tuple[Address, ...]] = {}
+        for first, others in self.waiting.items():
+            for other in others:
+                turned[other] = (*turned.get(other, ()), first)
+        return _reach(turned, address)
+
+    def lines(self, address: Address) -> list[str]:
+        """Say how many wait on `address`, and which; empty where nothing does."""
+        found = self.behind(address)
+        if not found:
+            return []
+        shipping = sum(other in self.ship_blocking for other in found)
+        noun, verb = ("falsifier", "waits") if len(found) == 1 else ("falsifiers", "wait")
+        return [f"{len(found)} {noun} {verb} on this one, {shipping} ship-blocking: {', '.join(found)}"]
+
+
+def read_blocking(contracts: Iterable[Contract]) -> Blocking:
+    """Join what `contracts` say; references that lead nowhere are left out (:func:`problems` names them)."""
+    listed = list(contracts)
+    waiting: dict[Address, list[Address]] = {}
+    for contract in listed:
+        for falsifier in contract.falsifiers:
+            here = f"{contract.stem}#{falsifier.id}"
+            for forwards, names in ((True, falsifier.blocks), (False, falsifier.blocked_by)):
+                for name in names:
+                    found = _resolve(name, contract, listed)
+                    if len(found) == 1:
+                        first, then = (here, found[0]) if forwards else (found[0], here)
+                        waiting.setdefault(first, []).append(then)
+    return Blocking(
+        {first: tuple(dict.fromkeys(then)) for first, then in sorted(waiting.items())},
+        frozenset(
+            f"{c.stem}#{f.id}" for c in listed for f in c.falsifiers if f.ship_blocking and not f.excluded
+        ),
+    )
+
+
+def blast_radius(contract: Contract, falsifier: Falsifier, config: Config) -> list[str]:
+    """Say who waits on a falsifier that failed, in all contracts of the project; empty where nobody does."""
+    from pv.selection import load_all
+
+    try:
+        contracts = load_all(config)
+    except PvError as error:
+        return [f"who waits on this one is not known: {error.what}"]
+    if all(other.stem != contract.stem for other in contracts):
+        contracts.append(contract)
+    return read_blocking(contracts).lines(f"{contract.stem}#{falsifier.id}")
+
+
+def problems(contract: Contract, contracts: Sequence[Contract]) -> Iterator[tuple[Location, str]]:
+    """Yield the place and the message of each reference of `contract` that names nothing, or leads in a circle.
+
+    `contracts` are those of the repository; `contract` need not be among them.
+    """
+    listed = [contract, *(other for other in contracts if other.stem != contract.stem)]
+    for falsifier in contract.falsifiers:
+        for key, names in (("blocks", falsifier.blocks), ("blocked_by", falsifier.blocked_by)):
+            for index, name in enumerate(names):
+                found = _resolve(name, contract, listed)
+                if not found:
+                    yield falsifier.value_where(key, index), f"{key} names {name}, which no contract has"
+                elif len(found) > 1:
+                    yield (
+                        falsifier.value_where(key, index),
+                        f"{key} names {name}, which is not unique: {', '.join(found)}",
+                    )
+    waiting = read_blocking(listed).waiting
+    for cycle in find_cycles(waiting):
+        for falsifier in contract.falsifiers:
+            if f"{contract.stem}#{falsifier.id}" in cycle:
+                key = "blocks" if falsifier.blocks else "blocked_by"
+                yield falsifier.value_where(key), f"it waits on itself: {' → '.join(cycle)}"
+                break
+
+
+def find_cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
+    """Return cycles of a graph, node → the nodes after it, each as a path that ends where it began.
+
+    Every cycle shares an edge with one of those returned. The order of `edges` does not matter.
+    """
+    import graphlib
+
+    left = {node: sorted(set(after)) for node, after in sorted(edges.items())}
+    found: list[tuple[str, ...]] = []
+    while True:
+        # Given node → what comes before it; the cycle that it reports follows the edges all the same.
+        turned: dict[str, list[str]] = {}
+        for node, after in left.items():
+            for other in after:
+                turned.setdefault(other, []).append(node)
+        try:
+            graphlib.TopologicalSorter(turned).prepare()
+        except graphlib.CycleError as error:
+            cycle = _from_the_least(error.args[1][:-1])
+            found.append((*cycle, cycle[0]))
+            left[cycle[-1]].remove(cycle[0])
+        else:
+            return sorted(found)
+
+
+def _from_the_least(cycle: Sequence[str]) -> tuple[str, ...]:
+    start = cycle.index(min(cycle))
+    return (*cycle[start:], *cycle[:start])
+
+
+def _reach(edges: Mapping[Address, Sequence[Address]], start: Address) -> tuple[Address, ...]:
+    found: dict[Address, None] = {}
+    waiting = list(edges.get(start, ()))
+    while waiting:
+        address = waiting.pop(0)
+        if address != start and address not in found:
+            found[address] = None
+            waiting += edges.get(address, ())
+    return tuple(found)
+
+
+def _resolve(name: str, contract: Contract, contracts: Sequence[Contract]) -> list[Address]:
+    stem, _, identifier = name.rpartition("#")
+    if not stem and (own := _named(identifier, contract)):
+        return own
+    return [
+        address
+        for other in contracts
+        if stem in {"", other.stem}
+        for address in _named(identifier, other)
+    ]
+
+
+def _named(identifier: str, contract: Contract) -> list[Address]:
+    return [f"{contract.stem}#{f.id}" for f in contract.falsifiers if identifier in {f.id, *f.aliases}]
