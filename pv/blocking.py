@@ -82,7 +82,7 @@ def blast_radius(contract: Contract, falsifier: Falsifier, config: Config) -> li
 
 
 def problems(contract: Contract, contracts: Sequence[Contract]) -> Iterator[tuple[Location, str]]:
-    """Yield the place and the message of each reference of `contract` that names nothing, or leads in a circle.
+    """Yield place and message of each reference of `contract` that names nothing, or leads in a circle.
 
     `contracts` are those of the repository; `contract` need not be among them.
     """
@@ -153,10 +153,7 @@ def _resolve(name: str, contract: Contract, contracts: Sequence[Contract]) -> li
     if not stem and (own := _named(identifier, contract)):
         return own
     return [
-        address
-        for other in contracts
-        if stem in {"", other.stem}
-        for address in _named(identifier, other)
+        address for other in contracts if stem in {"", other.stem} for address in _named(identifier, other)
     ]
 
 
