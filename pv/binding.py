@@ -52,6 +52,12 @@ def bind(reference: str, config: Config) -> Binding:
         It is not of that form, the module or function is not there, it is no check, or its
         declaration is not literal.
     """
+    if reference not in config.bindings:
+        config.bindings[reference] = _bind(reference, config)
+    return config.bindings[reference]
+
+
+def _bind(reference: str, config: Config) -> Binding:
     if not _REFERENCE.match(reference):
         raise BindingError(
             f"{reference!r} does not name a check", remedy="write `check: package.module:function`"

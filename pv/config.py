@@ -14,6 +14,7 @@ from pydantic_core import core_schema as core
 from pv.errors import ConfigError, Location
 
 if TYPE_CHECKING:
+    from pv.binding import Binding
     from pv.closure import Closure
 
 __all__ = ["FILE_NAME", "Config", "SubjectSpec", "find_root", "load_config"]
@@ -98,6 +99,8 @@ class Config:
         default_factory=dict, compare=False, repr=False
     )
     """Source closures found so far: a command sees the sources as they were when it first looked."""
+    bindings: dict[str, Binding] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Checks bound so far, likewise."""
 
     def relative(self, path: Path) -> str:
         """Return `path` relative to the root; outside of it its name alone: no absolute path leaves."""

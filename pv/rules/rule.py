@@ -1,40 +1,125 @@
-"""What a semantic rule is: a code, a severity, a summary, a remedy and a function."""
+"""What a semantic rule is: a code, a severity, a summary, a remedy and a function.
+
+A :class:`Rule` needs one contract and nothing else. A :class:`ProjectRule` needs what stands around it:
+checks, subjects, evidence, other contracts. What either says can weigh less, or be silent, in contracts
+that use none of our fields: those were written for a tool that runs nothing.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pv.contract import Contract
 from pv.errors import Location
 from pv.finding import Finding, Severity
 
-__all__ = ["Judge", "Rule", "rule"]
+if TYPE_CHECKING:
+    from pv.project import Project
+
+__all__ = [
+    "Elsewhere",
+    "Judge",
+    "Offence",
+    "ProjectJudge",
+    "ProjectRule",
+    "Rule",
+    "project_rule",
+    "rule",
+    "uses_our_fields",
+]
+
+Elsewhere = Literal["error", "warning", "silent"]
+"""What an offence is in a contract that uses none of our fields."""
 
 Judge = Callable[[Contract], Iterable[tuple[Location, str]]]
 """Yields the place and the message of each offence."""
 
 
+class Offence(NamedTuple):
+    """An offence against a project rule; its own remedy, where it has one, replaces the rule's."""
+
+    where: Location
+    message: str
+    remedy: str = ""
+
+
+ProjectJudge = Callable[[Contract, "Project"], Iterable[Offence]]
+"""Yields each offence of a contract in its project."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule that a contract of the right shape can still break."""
+    """A rule that a contract of the right shape can still break.
+
+    `severity` holds in contracts that use our fields, `elsewhere` in the others.
+    """
 
     code: str
     severity: Severity
+    elsewhere: Elsewhere
     summary: str
     remedy: str
     judge: Judge
 
     def check(self, contract: Contract) -> Iterator[Finding]:
         """Yield a finding for each offence of `contract`."""
-        for where, message in self.judge(contract):
-            yield Finding(where, self.code, self.severity, message, self.remedy)
+        severity = _severity(self, contract)
+        if severity != "silent":
+            for where, message in self.judge(contract):
+                yield Finding(where, self.code, severity, message, self.remedy)
 
 
-def rule(code: str, severity: Severity, *, summary: str, remedy: str) -> Callable[[Judge], Rule]:
-    """Make a rule of the function that finds its offences."""
+@dataclasses.dataclass(frozen=True)
+class ProjectRule:
+    """A rule about a contract and the project around it; its severities are those of a :class:`Rule`."""
+
+    code: str
+    severity: Severity
+    elsewhere: Elsewhere
+    summary: str
+    remedy: str
+    judge: ProjectJudge
+
+    def check(self, contract: Contract, project: Project) -> Iterator[Finding]:
+        """Yield a finding for each offence of `contract`."""
+        severity = _severity(self, contract)
+        if severity != "silent":
+            for where, message, remedy in self.judge(contract, project):
+                yield Finding(where, self.code, severity, message, remedy or self.remedy)
+
+
+def uses_our_fields(contract: Contract) -> bool:
+    """Tell whether a falsifier of `contract` says how it is measured or judged: the Rust tool has no such key."""
+    return any(
+        f.check or f.pytest or f.command or f.basis or f.expect or f.subjects for f in contract.falsifiers
+    )
+
+
+def _severity(of: Rule | ProjectRule, contract: Contract) -> Elsewhere:
+    if of.severity == of.elsewhere or uses_our_fields(contract):
+        return of.severity
+    return of.elsewhere
+
+
+def rule(
+    code: str, severity: Severity, *, elsewhere: Elsewhere | None = None, summary: str, remedy: str
+) -> Callable[[Judge], Rule]:
+    """Make a rule of the function that finds its offences; `elsewhere` is as `severity` by default."""
 
     def wrap(judge: Judge) -> Rule:
-        return Rule(code, severity, summary, remedy, judge)
+        return Rule(code, severity, elsewhere or severity, summary, remedy, judge)
+
+    return wrap
+
+
+def project_rule(
+    code: str, severity: Severity, *, elsewhere: Elsewhere = "silent", summary: str, remedy: str
+) -> Callable[[ProjectJudge], ProjectRule]:
+    """Make a project rule of the function that finds its offences."""
+
+    def wrap(judge: ProjectJudge) -> ProjectRule:
+        return ProjectRule(code, severity, elsewhere, summary, remedy, judge)
 
     return wrap

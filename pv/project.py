@@ -1,0 +1,121 @@
+"""What stands around a contract: its project's configuration, checks, evidence, and the other contracts.
+
+Nothing is read until it is asked for, and nothing is read twice: a hook that checks one file waits for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pv.binding import Binding, bind
+from pv.config import Config, find_root, load_config
+from pv.contract import Contract, Falsifier, load_contract
+from pv.errors import PvError
+from pv.evidence import Record, read_record, records_of
+from pv.repository import find_contracts
+from pv.status import Status, derive
+
+__all__ = ["Project"]
+
+
+class Project:
+    """The project of the contracts in `folder`; `contracts` are those that were read already."""
+
+    def __init__(self, folder: Path, contracts: Iterable[Contract] = ()) -> None:
+        self.folder = folder.resolve()
+        self._read = {os.path.realpath(contract.path): contract for contract in contracts}
+        self._statuses: dict[tuple[str, str], Status] = {}
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """What ``pv.toml`` says; the defaults where there is none.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be read.
+        """
+        return load_config(self.folder, required=False)
+
+    @functools.cached_property
+    def root(self) -> Path | None:
+        """The folder that references are relative to: that of ``pv.toml``, else of git; None where neither is."""
+        found = find_root(self.folder)
+        if found is not None:
+            return found
+        return next((f for f in (self.folder, *self.folder.parents) if (f / ".git").exists()), None)
+
+    def binding(self, reference: str) -> Binding:
+        """Return the check that `reference` names, as its source declares it.
+
+        Raises
+        ------
+        BindingError
+            See :func:`pv.binding.bind`.
+        """
+        return bind(reference, self.config)
+
+    def binding_if_readable(self, falsifier: Falsifier) -> Binding | None:
+        """Return the declared check of `falsifier`; None where it has none, or one that cannot be read."""
+        if falsifier.check is None:
+            return None
+        try:
+            return self.binding(falsifier.check)
+        except PvError:
+            return None
+
+    def status(self, contract: Contract, falsifier: Falsifier) -> Status:
+        """Return the derived status of `falsifier`."""
+        key = (contract.stem, falsifier.id)
+        if key not in self._statuses:
+            self._statuses[key] = derive(contract, falsifier, self.config)
+        return self._statuses[key]
+
+    def records(self, contract: Contract, falsifier: Falsifier) -> Iterator[Record]:
+        """Yield the records of `falsifier` that can be read; whether they verify is for its status to say."""
+        for path in records_of(self.config.evidence, contract.stem, falsifier.id):
+            try:
+                yield read_record(path)
+            except PvError:
+                continue
+
+    @functools.cached_property
+    def contract_files(self) -> tuple[Path, ...]:
+        """Every contract file of the project, and every contract that was read: resolved paths, sorted."""
+        found = {Path(path) for path in self._read}
+        if find_root(self.folder) is not None:
+            for name in self.config.contracts:
+                try:
+                    found.update(path.resolve() for path in find_contracts([str(self.config.root / name)]))
+                except PvError:  # an empty or missing folder adds nothing
+                    continue
+        return tuple(sorted(found))
+
+    def others_naming(self, contract: Contract, names: Iterable[str]) -> Iterator[Contract]:
+        """Yield the other contracts of the project that may hold one of `names` as an id.
+
+        A file is parsed only if a name, or an escape that could spell one, stands in it.
+        """
+        wanted = re.compile(
+            "|".join([r"\\", *(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names)])
+        )
+        own = os.path.realpath(contract.path)
+        for path in self.contract_files:
+            if str(path) == own:
+                continue
+            if str(path) not in self._read:
+                try:
+                    if not wanted.search(path.read_text(encoding="utf-8", errors="replace")):
+                        continue
+                    self._read[str(path)] = load_contract(path)
+                except (PvError, OSError):  # its own findings say what is wrong with it
+                    continue
+            yield self._read[str(path)]
+
+    def shown(self, path: str) -> str:
+        """Return `path` as messages show it: relative to the project where it is within."""
+        return self.config.relative(Path(path))
