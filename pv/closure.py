@@ -1,8 +1,14 @@
 """The source closure of a check: which project files its measurements depend on, and their digest.
 
-The closure is found statically: nothing is imported. Comments, docstrings and blank lines are cut
-out before hashing, so that rewording them leaves evidence fresh. The digest does not depend on
-the Python version, because what is hashed is the file's own bytes less those ranges.
+The closure is found statically: nothing is imported. What is hashed is the syntax tree that Python's own
+parser makes of a file, less what cannot alter what the file does: positions, comments, docstrings, other
+constants that stand alone, and ``pass``. Layout, quoting, redundant brackets, line ends and encodings are
+therefore never a change, and any other token always is.
+
+The digest is the same on Python 3.11, 3.12 and 3.13. Their trees differ in positions (those within f-strings
+moved in 3.12), in fields that are empty (``type_params``), and in how the text of an f-string is cut into
+pieces; none of the three is spelled. Of what is spelled, nothing depends on the Unicode tables, as
+``repr`` would.
 """
 
 from __future__ import annotations
@@ -10,24 +16,35 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
 from pv.errors import BindingError, Location
 
-__all__ = ["Closure", "find_closure", "find_module", "normalise"]
+__all__ = ["Closure", "closure_digest", "find_closure", "find_module", "normalise"]
 
 ENGINE = "pv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Closure:
-    """Project modules by name, the outside modules they import, and one digest over the former."""
+    """Project modules by name, the outside modules they import, and one digest over the former.
+
+    `digests` is the sha256 of each part that counts; where it is a module, `modules` has its file.
+    """
 
     modules: tuple[tuple[str, Path], ...]
     outside: tuple[str, ...]
     sha256: str
+    digests: tuple[tuple[str, str], ...]
+
+
+def closure_digest(digests: Iterable[tuple[str, str]]) -> str:
+    """Return the digest of a closure from the name and sha256 of each of its parts, in any order."""
+    lines = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def find_module(name: str, sources: Sequence[Path]) -> Path | None:
@@ -77,80 +94,133 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
         waiting += _packages(name)
         waiting += _resolve(_scan(path).imports, name, path.name == "__init__.py", find)
     modules = tuple(sorted(found.items()))
-    digest = hashlib.sha256()
-    for name, path in modules:
-        digest.update(f"{name}\0{_scan(path).sha256}\n".encode())
+    digests = tuple((name, _scan(path).sha256) for name, path in modules)
     project = {name.split(".")[0] for name in found}
-    return Closure(
-        modules, tuple(sorted(o for o in outside if o.split(".")[0] not in project)), digest.hexdigest()
-    )
+    outside = {name for name in outside if name.split(".")[0] not in project}
+    return Closure(modules, tuple(sorted(outside)), closure_digest(digests), digests)
 
 
 def normalise(source: bytes) -> bytes:
-    """Cut comments, docstrings and blank lines out of Python `source`; lines of strings stay as they are.
+    """Spell what Python `source` does, and nothing of how it is written.
 
     Raises
     ------
-    SyntaxError
-        It is not Python.
+    SyntaxError, ValueError
+        It is not Python, or holds a NUL.
     """
-    return _cut(source, list(ast.walk(ast.parse(source))))
+    return _spelled(_parse(source))
 
 
-def _cut(source: bytes, nodes: Sequence[ast.AST]) -> bytes:
-    lines = [bytearray(line) for line in source.splitlines()]
-    docstrings = {id(found): found for node in nodes if (found := _docstring(node)) is not None}
-    cuts = [_extent(found) for found in docstrings.values()]
-    inside_string: set[int] = set()
-    strings: dict[int, list[tuple[int, int]]] = {}
-    for node in nodes:
-        if not (
-            isinstance(node, ast.JoinedStr)
-            or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
-        ):
-            continue
-        first, start, last, stop = _extent(node)
-        if id(node) not in docstrings:
-            inside_string.update(range(first, last))
-        for row in range(first, last + 1):
-            bounds = (start if row == first else 0, stop if row == last else len(lines[row - 1]))
-            strings.setdefault(row, []).append(bounds)
-    for row, line in enumerate(lines, start=1):
-        # What is not within a string is a comment. Between the pieces of one string it counts as the string.
-        at = line.find(b"#")
-        while at >= 0 and any(start <= at < stop for start, stop in strings.get(row, ())):
-            at = line.find(b"#", at + 1)
-        if at >= 0:
-            cuts.append((row, at, row, len(line)))
-    for first_row, first_column, last_row, last_column in sorted(cuts, reverse=True):
-        for row in range(first_row, last_row + 1):
-            start = first_column if row == first_row else 0
-            stop = last_column if row == last_row else len(lines[row - 1])
-            del lines[row - 1][start:stop]
-    kept = [
-        bytes(line) if row in inside_string else bytes(line).rstrip()
-        for row, line in enumerate(lines, start=1)
-        if row in inside_string or line.strip()
-    ]
-    return b"\n".join(kept)
+def _parse(source: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        # Of an escape that is none, ``"\\d"``, say: versions warn of it in different ways.
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
-def _docstring(node: ast.AST) -> ast.Constant | None:
-    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return None
-    first = node.body[0] if node.body else None
-    if (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
-        return first.value
-    return None
+_UNSPELLED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+"""What follows from the place of a node, or does nothing."""
+_BODIES = frozenset({"body", "orelse", "finalbody"})
+_END = "\0"
 
 
-def _extent(node: ast.expr) -> tuple[int, int, int, int]:
-    """Return first row, first byte, last row, and the byte after the last; rows count from 1."""
-    return node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0
+@cache
+def _fields(kind: str) -> tuple[str, ...]:
+    fields: tuple[str, ...] = getattr(ast, kind)._fields
+    return tuple(name for name in reversed(fields) if name not in _UNSPELLED)
+
+
+def _spelled(tree: ast.AST) -> bytes:
+    """Spell a tree from the root down, without recursion: generated sources are deep.
+
+    Every node is its kind, its fields that are not empty, and an end; every list has an end; every leaf has
+    its type. So two trees have one spelling only if they are equal.
+    """
+    pieces: list[str] = []
+    waiting: list[object] = [tree]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, _Word):
+            pieces.append(item)
+        elif item is None:
+            pieces.append("nothing")  # the key of ``**x`` in a dict, which is not the constant None
+        elif isinstance(item, ast.Constant):
+            pieces.append(_leaf(item.value))
+        elif isinstance(item, ast.AST):
+            kind = type(item).__name__
+            pieces.append(kind)
+            waiting.append(_CLOSE)
+            values = item.__dict__
+            for name in _fields(kind):
+                value = values.get(name)
+                if isinstance(value, list):
+                    if name in _BODIES:
+                        value = [part for part in value if not _idle(part)]
+                    elif isinstance(item, ast.JoinedStr):
+                        value = _joined(value)
+                    if value:
+                        waiting.append(_CLOSE)
+                        waiting.extend(reversed(value))
+                        waiting.append(_Word(f"{name}["))
+                elif value is not None and not _empty(value):
+                    waiting += (value, _Word(name))
+        else:
+            pieces.append(_leaf(item))
+    return _END.join(pieces).encode("utf-8", "surrogatepass")
+
+
+class _Word(str):
+    """A word of the spelling itself, not a string of the source."""
+
+    __slots__ = ()
+
+
+_CLOSE = _Word("]")
+
+
+def _leaf(value: object) -> str:
+    match value:
+        case str():
+            return f"str {len(value)} {value}"
+        case bytes():
+            return f"bytes {value.hex()}"
+        case bool():
+            return f"bool {value}"
+        case int():
+            return f"int {value:x}"  # decimal digits have a limit
+        case float():
+            return f"float {value.hex()}"
+        case complex():
+            return f"complex {value.real.hex()} {value.imag.hex()}"
+        case _:
+            return f"constant {value}"
+
+
+def _idle(statement: object) -> bool:
+    """Tell whether a statement does nothing: a docstring, another constant alone, or ``pass``."""
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+def _empty(value: object) -> bool:
+    """Tell whether a format specification says nothing: some versions leave it out."""
+    return isinstance(value, ast.JoinedStr) and not _joined(value.values)
+
+
+def _joined(parts: Sequence[ast.expr]) -> list[ast.expr]:
+    """Join what stands between the fields of an f-string, which versions cut differently."""
+    joined: list[ast.expr] = []
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if not part.value:
+                continue
+            last = joined[-1] if joined else None
+            if isinstance(last, ast.Constant) and isinstance(last.value, str):
+                joined[-1] = ast.Constant(last.value + part.value)
+                continue
+        joined.append(part)
+    return joined
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,27 +233,25 @@ class _Scan:
 
 def _scan(path: Path) -> _Scan:
     status = path.stat()
-    return _scan_bytes(path, status.st_mtime_ns, status.st_size)
+    return _scan_file(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @lru_cache(maxsize=4096)
-def _scan_bytes(path: Path, _modified: int, _size: int) -> _Scan:
-    source = path.read_bytes()
+def _scan_file(path: Path, _stamp: tuple[int, ...]) -> _Scan:
     try:
-        nodes = list(ast.walk(ast.parse(source)))
-        digest = hashlib.sha256(_cut(source, nodes)).hexdigest()
-    except (SyntaxError, ValueError) as error:
+        tree = _parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", 1) or 1
         raise BindingError(
             f"cannot be parsed as Python: {error}", where=Location(str(path), line, 1), remedy="mend the file"
         ) from error
     imports: list[tuple[int, str, str | None]] = []
-    for node in nodes:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports += [(node.level, node.module or "", alias.name) for alias in node.names]
-    return _Scan(tuple(imports), digest)
+    return _Scan(tuple(imports), hashlib.sha256(_spelled(tree)).hexdigest())
 
 
 def _packages(name: str) -> list[str]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -10,43 +9,76 @@ from hypothesis import strategies as st
 from pv.closure import find_closure, find_module, normalise
 from pv.errors import BindingError
 
-PLAIN = b'x = 1\ndef f(a):\n    y = "a # b"\n    z = """one\n\n  two   \n"""\n    return y + z\n'
-WORDED = b'''# a comment
+PLAIN = b"""x = 1
+def f(a):
+    y = "a # b"
+    z = '''one
+
+  two   
+'''
+    return y + z, {**a}, {None: 1}
+"""  # noqa: W291  what a string holds counts
+WORDED = b'''\xef\xbb\xbf# -*- coding: utf-8 -*- and a comment
 """A module.
 
     With # hashes, and blank lines.
 """
 
 
-x = 1   # one
-def f(a):
-    """A function.
+x =    (1)   # one
+\x0c
+def f(
+        a,  # an argument
+):
+  """A function.
 
     In detail.
-    """
-    # says
-    y = "a # b"   # not a comment in there
+  """
+  # says
+  y = \\
+      'a # b'   # not a comment in there
+  """What y is."""
+  ...
 
-    z = """one
+  z = """one
 
   two   
 """
-    return y + z
-'''  # noqa: W291  what a string holds counts
+  return (y + z), {**a,}, {None: 0x1}
+'''  # noqa: W291
 
 
-def test_comments_docstrings_and_blank_lines_do_not_count() -> None:
-    assert normalise(WORDED) == normalise(PLAIN) == PLAIN.rstrip(b"\n")
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_comments_docstrings_layout_and_quotes_do_not_count(ends: bytes) -> None:
+    assert normalise(WORDED.replace(b"\n", ends)) == normalise(PLAIN)
+    assert normalise(PLAIN.replace(b"    ", b"\t")) == normalise(PLAIN)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         (b"x = 1", b"x = 2"),
+        (b"x = 1", b"x = 1.0"),
+        (b"x = 1", b"x = True"),
+        (b"x = 1", b"x = '1'"),
+        (b"x = 1", b"x = b'1'"),
+        (b"x = 1", b"x = 1,"),
+        (b"x = 1", b"x: int = 1"),
+        (b"x = 1", b"x = None"),
+        (b"x = 1", b"x = -1"),
+        (b"x = 1", b"del x"),
         (b"a # b", b"a # c"),
         (b"one\n\n", b"one\n"),
         (b"two   ", b"two  "),
+        (b"y + z", b"z + y"),
         (b"    return", b"return"),
+        (b"{**a}", b"{None: a}"),
+        (b"{None: 1}", b"{**1}"),
+        (b"def f(a)", b"def f(*a)"),
+        (b"def f(a)", b"def f(a=None)"),
+        (b"def f(a)", b"def f(a, /)"),
+        (b"def f(a)", b"async def f(a)"),
+        (b"def f(a)", b"@f\ndef f(a)"),
     ],
 )
 def test_code_and_strings_do(old: bytes, new: bytes) -> None:
@@ -58,16 +90,52 @@ def test_code_and_strings_do(old: bytes, new: bytes) -> None:
         assert old == b"    return"
 
 
-@given(st.lists(st.sampled_from(["", "   ", "# x", "    # y", "'''doc\n\n   more'''"]), max_size=6))
-def test_normalising_is_idempotent_and_blind_to_what_is_worded(lines: list[str]) -> None:
-    first = [line for line in lines if not line.startswith("'")]
-    source = "\n".join(
-        [*first, "def f():", "    '''a\n\n  b'''", *first, "    return 1", *first, ""]
-    ).encode()
-    once = normalise(source)
-    assert once == b"def f():\n    return 1"
-    assert normalise(once) == once
-    ast.parse(once)
+def test_one_spelling_is_one_tree() -> None:
+    # What a string holds can look like the spelling itself.
+    hostile = [
+        "x = 'a\\0]'",
+        "x = 'a', ']'",
+        "x = 'a]'",
+        "x = ['a']",
+        "x = 'str 1 a'",
+        "x = str, 1, a",
+        "x = f'{a}b'",
+        "x = f'{a}', 'b'",
+        "x = f'{a!r}b'",
+        "x = f'{a:b}'",
+        "x = f'{a:{b}}'",
+        "x = 1e999",
+        "x = 1e999j",
+        "x = '\\ud800'",
+        "global x",
+        "nonlocal x",
+        "import x",
+        "from x import x",
+        "from . import x",
+        "from .. import x",
+        "import x as y",
+    ]
+    sources = [f"def f():\n    {line}".encode() for line in hostile]
+    assert len({normalise(source) for source in sources}) == len(sources)
+
+
+LINES = ["", "   ", "# x", "    # y", "    'doc'", "    pass", "    '''doc\n\n   more'''", "\f", "    ..."]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=6), st.sampled_from(["\n", "\r\n"]))
+def test_what_is_worded_is_never_a_change(lines: list[str], end: str) -> None:
+    above = [line for line in lines if line.strip() in {"", "# x", "# y"}]
+    source = end.join([*above, "def f():", "    '''a\n\n  b'''", *lines, "    return 1", *above, ""])
+    assert normalise(source.encode()) == normalise(b"def f():\n    return 1")
+
+
+def test_an_escape_that_is_none_is_no_warning() -> None:
+    assert normalise(b"x = '\\d'") == normalise(b"x = '\\\\d'")
+
+
+def test_deep_generated_sources_are_spelled_without_recursion() -> None:
+    deep = b"x = " + b" + ".join([b"1"] * 2000)
+    assert normalise(deep) != normalise(deep + b" + 1")
 
 
 def write(root: Path, **files: str) -> None:
