@@ -61,6 +61,7 @@ _PROJECT = _table(
         "contracts": core.list_schema(core.str_schema(), min_length=1),
         "evidence": core.str_schema(min_length=1),
         "sources": core.list_schema(core.str_schema(), min_length=1),
+        "waivers": core.str_schema(min_length=1),
     },
 )
 _FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})
@@ -95,6 +96,8 @@ class Config:
     evidence: Path
     sources: tuple[Path, ...]
     subjects: Mapping[str, SubjectSpec]
+    waivers: Path | None = None
+    """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -108,6 +111,12 @@ class Config:
             return path.resolve().relative_to(self.root).as_posix()
         except ValueError:
             return path.name
+
+
+def _waivers(root: Path, named: str | None) -> Path | None:
+    path = root / (named or "waivers.yaml")
+    # A file that is named must be there when it is read; a broken link is a file that cannot be read.
+    return path if named or path.exists() or path.is_symlink() else None
 
 
 def _refuse_circles(derived_from: Mapping[str, Sequence[str]]) -> None:
@@ -177,6 +186,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         contracts=tuple(project.get("contracts", ("contracts",))),
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
+        waivers=_waivers(root, project.get("waivers")),
         subjects={
             name: SubjectSpec(
                 name=name,
