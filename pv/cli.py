@@ -21,6 +21,8 @@ COMMANDS = {
     "validate": "check contracts; runs no code of contracts or checks",
     "discharge": "run the checks bound to falsifiers, judge them, record evidence",
     "status": "show the status that evidence supports, for every falsifier",
+    "coverage": "show which proof obligations are covered by falsifiers that ran",
+    "graph": "show how contracts, obligations and falsifiers depend on each other",
     "evidence": "show and verify records",
     "doctor": "say what can be judged on this host, what cannot, and why",
 }

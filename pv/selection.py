@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
-from pv.errors import ContractError, SelectionError
+from pv.errors import ContractError, Location, SelectionError
 from pv.repository import find_contracts
 
-__all__ = ["Selected", "load_all", "load_paths", "select"]
+__all__ = ["Selected", "load_all", "load_paths", "place", "select"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,14 @@ def select(words: Sequence[str], config: Config) -> list[Selected]:
     if not chosen:
         raise SelectionError("nothing was selected", remedy="name falsifiers, contracts or folders")
     return list(chosen.values())
+
+
+def place(where: Location, config: Config) -> Location:
+    """Return `where` with a path relative to the project, where it is absolute and lies in the project."""
+    path = Path(where.path)
+    if path.is_absolute() and path.resolve().is_relative_to(config.root):
+        return dataclasses.replace(where, path=config.relative(path))
+    return where
 
 
 def _one(word: str, contracts: Sequence[Contract]) -> Selected:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.planning import levels_of
+from pv.selection import place
 from pv.status import Status, rank
 
 __all__ = ["NO_MODEL", "Blocker", "Readiness", "Row", "by_contract", "next_step", "readiness", "tally"]
@@ -104,8 +105,7 @@ def next_step(row: Row, config: Config) -> str:
     if falsifier.excluded or row.settled:
         return ""
     if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):
-        where = falsifier.where
-        return f"bind a check at {row.contract.path}:{where.line}:{where.column}, then: {again}"
+        return f"bind a check at {place(falsifier.where, config)}, then: {again}"
     if status == "FALSIFIED":
         return f"mend what it found, then: {again}"
     if status == "VACUOUS":
@@ -114,8 +114,7 @@ def next_step(row: Row, config: Config) -> str:
         return again
     levels = levels_of(falsifier)
     if "live" not in levels:
-        where = falsifier.key_where("subjects")
-        return f"name a live subject at {row.contract.path}:{where.line}:{where.column}, then: {again}"
+        return f"name a live subject at {place(falsifier.key_where('subjects'), config)}, then: {again}"
     steps = list(dict.fromkeys(_obtain(falsifier.subjects.get("live", {}), config)))
     gpu = falsifier.needs_at("live").gpu
     steps += [f"on a host with a GPU of compute capability {gpu}"] if gpu else []

@@ -1,0 +1,55 @@
+"""``pv graph``: how contracts, obligations and falsifiers depend on each other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pv.config import Config, load_config
+from pv.contract import Contract
+from pv.errors import PvError
+from pv.exits import Exit
+from pv.graph import build_graph
+from pv.printable import printable
+from pv.reports.graph import as_json, dot, mermaid, text
+from pv.selection import load_all, load_paths
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pv graph``."""
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="default: every contract of the project")
+    parser.add_argument(
+        "--contracts", action="store_true", help="only contracts and what they depend on, no falsifiers"
+    )
+    parser.add_argument("--format", choices=("text", "dot", "mermaid", "json"), default="text")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """Print the graph, and what is wrong with it on stderr; exit 1 at a cycle or a dangling edge of ours."""
+    config = load_config(required=False)
+    contracts = load_paths(arguments.paths, config)
+    graph = build_graph(contracts, _known(config) if arguments.paths else contracts, config)
+    detailed = not arguments.contracts
+    if arguments.format == "json":
+        print(json.dumps(as_json(graph, detailed=detailed), indent=1))
+    else:
+        writer = {"text": text, "dot": dot, "mermaid": mermaid}[arguments.format]
+        print(*writer(graph, detailed=detailed), sep="\n")
+    sys.stdout.flush()
+    for finding in graph.findings:
+        for line in str(finding).splitlines():
+            print(printable(line), file=sys.stderr)
+    return Exit.REJECTED if graph.broken else Exit.ACCEPTED
+
+
+def _known(config: Config) -> list[Contract]:
+    try:
+        return load_all(config)
+    except PvError:  # outside of a project, or another contract is broken: only what was named is known
+        return []
