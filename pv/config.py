@@ -16,6 +16,7 @@ from pv.errors import ConfigError, Location
 if TYPE_CHECKING:
     from pv.binding import Binding
     from pv.closure import Closure
+    from pv.contract import Contract
 
 __all__ = ["FILE_NAME", "Config", "SubjectSpec", "find_root", "load_config"]
 
@@ -103,6 +104,8 @@ class Config:
     )
     """Source closures found so far: a command sees the sources as they were when it first looked."""
     bindings: dict[str, Binding] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    everything: list[Contract] = dataclasses.field(default_factory=list, compare=False, repr=False)
+    """Every contract of the project, once they were loaded."""
     """Checks bound so far, likewise."""
 
     def relative(self, path: Path) -> str:

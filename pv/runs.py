@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv.canonical import digest_of
-from pv.contract import Runs
+from pv.contract import LEVELS, Falsifier, Runs
 from pv.evidence import Record
 from pv.expression import Measurements, measurements_from_json
 from pv.expression.values import Series
@@ -22,7 +22,18 @@ from pv.expression.values import Series
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["CitedRun", "cited_runs", "host_key", "judged_measurements", "missing_runs", "run_key", "union"]
+__all__ = [
+    "CitedRun",
+    "cited_runs",
+    "complete",
+    "counts",
+    "host_key",
+    "judged_measurements",
+    "measurements_together",
+    "missing_runs",
+    "run_key",
+    "union",
+]
 
 _MACHINE = Path("/etc/machine-id")
 
@@ -107,6 +118,51 @@ def judged_measurements(predicate: Mapping[str, Any]) -> Measurements:
         return own
     parts = {cited["key"]: measurements_from_json(cited["measurements"]) for cited in runs["cites"]}
     return union({**parts, runs["key"]: own})
+
+
+def measurements_together(records: Iterable[Record]) -> Measurements:
+    """Return the series of several runs' records, joined.
+
+    Raises
+    ------
+    EvidenceError
+        They have not the shape of measurements.
+    """
+    return union(
+        {
+            str(record.predicate["place"]["run"]): measurements_from_json(record.predicate["measurements"])
+            for record in records
+        }
+    )
+
+
+def complete(falsifier: Falsifier, runs: Runs, records: Sequence[Record]) -> tuple[list[Record], str]:
+    """Return the runs of every level that has as many as it needs, in the order of their keys.
+
+    The second part says what the highest of the other levels still lacks; empty if none does.
+    """
+    kept: list[Record] = []
+    missing = ""
+    for level in LEVELS:
+        here = {
+            str(record.predicate["place"].get("run")): record
+            for record in records
+            if record.predicate["place"]["level"] == level
+        }
+        counted = sorted((key for key in here if counts(runs, key)), key=_natural)
+        lacking = missing_runs(runs, counted)
+        if not lacking:
+            kept += [here[key] for key in counted]
+        elif counted or level in falsifier.subjects:
+            missing = lacking
+    return kept, missing
+
+
+def counts(runs: Runs, key: str) -> bool:
+    """Tell whether the run `key` is one that the claim asks for."""
+    if runs.by == "seed":
+        return key in {f"seed-{seed}" for seed in runs.seeds}
+    return key.startswith(f"{runs.by}-")
 
 
 def missing_runs(runs: Runs, keys: Sequence[str]) -> str:

@@ -33,14 +33,15 @@ def load_all(config: Config) -> list[Contract]:
     ContractError, DocumentError
         One cannot be read.
     """
-    folders = [str(config.root / folder) for folder in config.contracts]
-    contracts = _load(find_contracts(folders), config)
-    if not contracts:
+    if not config.everything:
+        folders = [str(config.root / folder) for folder in config.contracts]
+        config.everything.extend(_load(find_contracts(folders), config))
+    if not config.everything:
         raise SelectionError(
             f"no contracts in {', '.join(config.contracts)}",
             remedy="name their folder in pv.toml ([project] contracts)",
         )
-    return contracts
+    return list(config.everything)
 
 
 def load_paths(paths: Sequence[str], config: Config) -> list[Contract]:

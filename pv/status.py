@@ -6,7 +6,7 @@ Nobody types a status. What the contract claims is compared with what is derived
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from pv.defects import proved_defects, read_rule
 from pv.errors import EvidenceError, ExpressionError, PvError
 from pv.evidence import Record, read_record, records_of
 from pv.expression import measurements_from_json
-from pv.freshness import changes, closure_of, current_inputs
+from pv.freshness import Inputs, changes, closure_of, current_inputs
 from pv.host import gpu_satisfies
 from pv.planning import levels_of
-from pv.verdict import passes
+from pv.runs import complete, measurements_together
+from pv.verdict import judge, passes
 from pv.verify import metrics_from_json, verify
 
 __all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "supports", "vacuous"]
@@ -84,6 +85,8 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
     """Derive the status of one falsifier from what the tree holds; runs nothing."""
     if falsifier.excluded:
         return Status("EXCLUDED", falsifier.excluded)
+    if falsifier.basis:
+        return _derive_gate(contract, falsifier, config)
     if falsifier.check is None:
         other = "pytest:" if falsifier.pytest else "command:" if falsifier.command else ""
         return Status(
@@ -102,17 +105,43 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
     records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
     if not records:
         return Status("UNBOUND", faults[0] if faults else "never run: no evidence")
-    return _judge(falsifier, binding, config, records, faults)
+    return _judge(falsifier, binding, lambda level: current_inputs(falsifier, level, config), records, faults)
+
+
+def _derive_gate(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
+    # Imported late: few contracts have gates.
+    from pv.basis import NoBasisError, binding_of, gather, inputs_of
+    from pv.selection import load_all
+
+    records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
+    try:
+        pieces = gather(falsifier, load_all(config), lambda other, cited: derive(other, cited, config))
+    except NoBasisError as error:
+        if not records:
+            return Status("UNBOUND", error.what)
+        return Status("STALE", error.what, tuple(records), _supported(records, falsifier))
+    except PvError as error:
+        return Status("UNBOUND", f"its basis cannot be read: {error.what}")
+    binding = binding_of(pieces, falsifier)
+    if why := _no_test(falsifier, binding):
+        return Status("VACUOUS", why)
+    if not records:
+        return Status("UNBOUND", faults[0] if faults else "never judged: no evidence")
+    return _judge(falsifier, binding, lambda _level: inputs_of(falsifier, pieces), records, faults)
 
 
 def _judge(
-    falsifier: Falsifier, binding: Binding, config: Config, records: Sequence[Record], faults: list[str]
+    falsifier: Falsifier,
+    binding: Binding,
+    inputs_at: Callable[[str], Inputs],
+    records: Sequence[Record],
+    faults: list[str],
 ) -> Status:
     fresh: list[Record] = []
     stale: list[tuple[Record, tuple[str, ...]]] = []
     for record in records:
         level = record.predicate["place"]["base_level"]
-        found = changes(record.predicate["inputs"], current_inputs(falsifier, level, config))
+        found = changes(record.predicate["inputs"], inputs_at(level))
         if not found and (fault := disagreement(falsifier, binding, record.predicate)):
             faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
         elif not found:
@@ -123,10 +152,15 @@ def _judge(
     runs = [r for r in fresh if r.predicate["place"]["level"] != "algorithm" and _device_counts(falsifier, r)]
     if shown is not None and (why := vacuous(falsifier, shown.predicate)):
         return Status("VACUOUS", why, (shown,))
+    missing = ""
+    if falsifier.runs is not None:
+        runs, missing = complete(falsifier, falsifier.runs, runs)
     wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
-    for record in (*runs, *([shown] if shown else [])):
+    for record in ([shown] if shown else []) if falsifier.runs else (*runs, *([shown] if shown else [])):
         if record.predicate["verdict"]["outcome"] != wanted:
             return Status("FALSIFIED", _summary(record, falsifier), (record,))
+    if falsifier.runs is not None and (fault := _together(falsifier, runs, wanted)):
+        return Status("FALSIFIED", fault, tuple(runs))
     if faults:
         return Status("UNBOUND", faults[0])
     for record, found in stale:
@@ -141,15 +175,35 @@ def _judge(
             return Status("STALE", "its counter-examples have no evidence; discharge it again", tuple(runs))
         return Status("UNBOUND", "no evidence on what is pinned, from a device that its level needs")
     reached = {r.predicate["place"]["level"] for r in runs}
+    over = f", over {', '.join(str(r.predicate['place']['run']) for r in runs)}" if falsifier.runs else ""
     if falsifier.outcome == "refuted":
         if reached:
             return Status("REFUTED", "fails as stated; its satisfying example passes", (shown, *runs))
         return Status("PARTIAL_ALGORITHM_LEVEL", "fails as stated at algorithm level only", (shown,))
     if "live" in reached:
-        return Status("DISCHARGED", "judged live", (shown, *runs))
+        return Status("DISCHARGED", f"judged live{over}", (shown, *runs))
     if "functional" in reached:
-        return Status("FUNCTIONAL", "judged on a stand-in", (shown, *runs))
-    return Status("PARTIAL_ALGORITHM_LEVEL", "survey and counter-examples only", (shown,))
+        return Status("FUNCTIONAL", f"judged on a stand-in{over}", (shown, *runs))
+    lacking = f"; {missing}" if missing else ""
+    return Status("PARTIAL_ALGORITHM_LEVEL", f"survey and counter-examples only{lacking}", (shown,))
+
+
+def _together(falsifier: Falsifier, runs: Sequence[Record], wanted: str) -> str:
+    """Say which level's runs, taken together, are not judged as they are `wanted`; empty if all are."""
+    by_level: dict[str, list[Record]] = {}
+    for record in runs:
+        by_level.setdefault(record.predicate["place"]["level"], []).append(record)
+    for level, records in by_level.items():
+        rule, metrics = (
+            falsifier.expectations(level),
+            metrics_from_json(records[0].predicate["rule"]["metrics"]),
+        )
+        verdict = judge(rule, measurements_together(records), metrics)
+        if verdict.outcome != wanted:
+            keys = ", ".join(str(record.predicate["place"]["run"]) for record in records)
+            failing = next((f": {line.text}" for line in verdict.lines if not line.truth), "")
+            return f"fails at {level} level over {keys}{failing}"
+    return ""
 
 
 def _read(paths: Iterable[Path]) -> tuple[list[Record], list[str]]:
