@@ -1,5 +1,6 @@
 """From ``check: module:function`` to a declared check, without importing anything.
 
+``pytest:`` and ``command:`` declare theirs in the contract: see :mod:`pv.binding_declared`.
 The module's file is found by walking the project's declared sources and parsed; the decorator's
 metrics and counter-examples must therefore be literals. The worker compares the imported check
 with what is read here, and refuses a difference.
@@ -11,14 +12,17 @@ import ast
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pv.check import CheckError, Metric
 from pv.closure import find_module
 from pv.config import Config
+from pv.contract import Falsifier
 from pv.errors import BindingError, Location
 
-__all__ = ["Binding", "Parameter", "bind"]
+__all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier"]
+
+Kind = Literal["check", "pytest", "command"]
 
 _REFERENCE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 
@@ -32,15 +36,33 @@ class Parameter:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reading:
+    """Where a metric of a ``command:`` is read: all but `metric` are texts that may have holes.
+
+    With `sha256_of`, the digest of that file. Else a value in a JSON document, found by `pointer`
+    (RFC 6901): in `file`, or in what the command printed. With neither, its exit code.
+    """
+
+    metric: str
+    pointer: str | None = None
+    file: str | None = None
+    sha256_of: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Binding:
-    """A check as its source declares it."""
+    """A check as its source declares it, or as the contract declares it for ``pytest:`` and ``command:``."""
 
     reference: str
+    """``module:function``, ``pytest:path::test`` or ``command:`` and its words."""
     where: Location
     metrics: Mapping[str, Metric]
     parameters: tuple[Parameter, ...]
+    """Of a ``check:``, its keyword-only parameters; else the roles that are passed as text."""
     counter_examples: Mapping[str, str]
-    """Name of the counter-example → the role that it damages."""
+    """Name of the counter-example → the role that it damages, or what it replaces."""
+    kind: Kind = "check"
+    readings: tuple[Reading, ...] = ()
 
 
 def bind(reference: str, config: Config) -> Binding:
@@ -99,6 +121,28 @@ def _bind(reference: str, config: Config) -> Binding:
         where=Location(shown, 1, 1),
         remedy="correct `check:`, or write the function at the module's top level",
     )
+
+
+def bind_falsifier(falsifier: Falsifier, config: Config) -> Binding:
+    """Read what `falsifier` is bound to, whichever of ``check:``, ``pytest:`` and ``command:`` it has.
+
+    Raises
+    ------
+    BindingError
+        It has none of them, or what it names is not there or not declared as it must be.
+    """
+    if falsifier.check is not None:
+        return bind(falsifier.check, config)
+    if falsifier.pytest is None and falsifier.command is None:
+        raise BindingError(
+            f"no check is bound to {falsifier.id}",
+            where=falsifier.where,
+            remedy="add check:, pytest: or command:",
+        )
+    # Imported late: most projects have only checks, and a hook waits for us.
+    from pv.binding_declared import bind_declared
+
+    return bind_declared(falsifier, config)
 
 
 def _decorator(node: ast.FunctionDef) -> ast.Call | None:
