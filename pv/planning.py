@@ -46,8 +46,10 @@ def levels_of(falsifier: Falsifier) -> tuple[str, ...]:
     """Return the levels at which the claim can be judged at all, lowest first.
 
     A claim about no artefact has only the live level. The algorithm level is the survey and the
-    counter-examples, so every claim has it.
+    counter-examples, so every claim has it. A gate is judged at that of what it cites.
     """
+    if falsifier.basis:
+        return LEVELS
     judged = [level for level in LEVELS if level in falsifier.subjects and level != "algorithm"]
     return ("algorithm", *(judged if falsifier.subjects else ["live"]))
 
