@@ -2,75 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from pv.config import load_config
 from pv.contract import Contract, Falsifier
-from pv.finding import Finding, Severity
-from pv.status import Status, derive, rank, supports
+from pv.status import Status, rank, supports
 
-__all__ = ["ABOVE_EVIDENCE", "STALE_EVIDENCE", "UNKNOWN_STATUS", "judge_claims"]
+if TYPE_CHECKING:
+    from pv.project import Project
 
-ABOVE_EVIDENCE = "PV-STATUS-001"
-STALE_EVIDENCE = "PV-STATUS-002"
-UNKNOWN_STATUS = "PV-STATUS-003"
+__all__ = ["Claim", "Kind", "unsupported_claims"]
+
+Kind = Literal["above", "stale", "unknown"]
 
 
-def judge_claims(contract: Contract, path: Path) -> Iterator[Finding]:
-    """Yield a finding for each ``discharge_status`` that evidence does not support.
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A ``discharge_status`` that evidence does not bear out, and why not.
 
-    Above the evidence, or no status at all, is an error where our fields are used; elsewhere it is a
-    warning, for that was written for a tool that runs nothing. Stale support is a warning that says
-    what changed.
-
-    Raises
-    ------
-    ConfigError
-        The project's ``pv.toml`` cannot be read.
+    ``above`` the evidence; supported once, but ``stale``; or ``unknown``: no word of the ladder.
     """
-    ours = any(f.check or f.expect or f.subjects for f in contract.falsifiers)
-    config = load_config(path.resolve().parent, required=False)
+
+    kind: Kind
+    falsifier: Falsifier
+    message: str
+    remedy: str
+
+
+def unsupported_claims(contract: Contract, project: Project, kind: Kind) -> Iterator[Claim]:
+    """Yield the claims of one `kind` that `contract` makes without support."""
     for falsifier in contract.falsifiers:
         claimed = falsifier.discharge_status
-        if claimed is None:
+        if claimed is None or (rank(claimed) is None) != (kind == "unknown"):
             continue
-        if rank(claimed) is None:
-            yield _finding(
-                falsifier,
-                UNKNOWN_STATUS,
-                "error" if ours else "warning",
-                f"{claimed!r} is no status",
-                "Write one that `pv status` shows, or leave it out.",
-            )
+        if kind == "unknown":
+            yield Claim(kind, falsifier, f"{claimed!r} is no status", "")
             continue
-        derived = derive(contract, falsifier, config)
+        derived = project.status(contract, falsifier)
         if supports(derived.name, claimed):
             continue
-        if derived.name == "STALE" and supports(derived.before, claimed):
-            yield _finding(
-                falsifier,
-                STALE_EVIDENCE,
-                "warning",
-                f"{falsifier.id} claims {claimed}, but its evidence is stale: {derived.reason}",
-                f"Run `pv discharge {contract.stem}#{falsifier.id}`.",
-            )
-        else:
-            yield _finding(
-                falsifier,
-                ABOVE_EVIDENCE,
-                "error" if ours else "warning",
-                *_above(contract, falsifier, derived),
-            )
+        stale = derived.name == "STALE" and supports(derived.before, claimed)
+        if stale == (kind == "stale"):
+            yield Claim(kind, falsifier, *_say(contract, falsifier, derived, stale=stale))
 
 
-def _above(contract: Contract, falsifier: Falsifier, derived: Status) -> tuple[str, str]:
-    supported = f"evidence supports {derived.name}: {derived.reason}"
+def _say(contract: Contract, falsifier: Falsifier, derived: Status, *, stale: bool) -> tuple[str, str]:
+    claims = f"{falsifier.id} claims {falsifier.discharge_status}"
+    command = f"`pv discharge {contract.stem}#{falsifier.id}`"
+    if stale:
+        return f"{claims}, but its evidence is stale: {derived.reason}", f"Run {command}."
     return (
-        f"{falsifier.id} claims {falsifier.discharge_status}, {supported}",
-        f"Run `pv discharge {contract.stem}#{falsifier.id}`, or write the status that holds.",
+        f"{claims}, evidence supports {derived.name}: {derived.reason}",
+        f"Run {command}, or write the status that holds.",
     )
-
-
-def _finding(falsifier: Falsifier, code: str, severity: Severity, message: str, remedy: str) -> Finding:
-    return Finding(falsifier.value_where("discharge_status"), code, severity, message, remedy)

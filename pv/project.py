@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pv.binding import Binding, bind
+from pv.check import Metric
 from pv.config import Config, find_root, load_config
-from pv.contract import Contract, Falsifier, load_contract
+from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
 from pv.evidence import Record, read_record, records_of
 from pv.repository import find_contracts
@@ -43,7 +44,7 @@ class Project:
 
     @functools.cached_property
     def root(self) -> Path | None:
-        """The folder that references are relative to: that of ``pv.toml``, else of git; None where neither is."""
+        """What references are relative to: the folder of ``pv.toml``, else of git; None where neither is."""
         found = find_root(self.folder)
         if found is not None:
             return found
@@ -67,6 +68,11 @@ class Project:
             return self.binding(falsifier.check)
         except PvError:
             return None
+
+    def metrics_if_readable(self, falsifier: Falsifier) -> Mapping[str, Metric] | None:
+        """Return the metrics that the rule of `falsifier` may name; None where they cannot be told."""
+        bound = self.binding_if_readable(falsifier)
+        return None if bound is None else bound.metrics
 
     def status(self, contract: Contract, falsifier: Falsifier) -> Status:
         """Return the derived status of `falsifier`."""
@@ -95,26 +101,48 @@ class Project:
                     continue
         return tuple(sorted(found))
 
+    def contracts(self) -> Iterator[Contract]:
+        """Yield every contract of the project that can be read; of the rest, their own findings tell."""
+        for path in self.contract_files:
+            if (contract := self._load(path)) is not None:
+                yield contract
+
     def others_naming(self, contract: Contract, names: Iterable[str]) -> Iterator[Contract]:
         """Yield the other contracts of the project that may hold one of `names` as an id.
 
         A file is parsed only if a name, or an escape that could spell one, stands in it.
         """
-        wanted = re.compile(
-            "|".join([r"\\", *(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names)])
-        )
+        spelled = (rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names)
+        wanted = re.compile("|".join([r"\\", *spelled]))
         own = os.path.realpath(contract.path)
         for path in self.contract_files:
-            if str(path) == own:
-                continue
-            if str(path) not in self._read:
-                try:
-                    if not wanted.search(path.read_text(encoding="utf-8", errors="replace")):
-                        continue
-                    self._read[str(path)] = load_contract(path)
-                except (PvError, OSError):  # its own findings say what is wrong with it
-                    continue
-            yield self._read[str(path)]
+            if str(path) != own and (str(path) in self._read or self._holds(path, wanted)):
+                other = self._load(path)
+                if other is not None:
+                    yield other
+
+    def is_contract(self, path: Path) -> bool:
+        """Tell whether `path`, one of :attr:`contract_files`, is a contract, if a misshapen one."""
+        try:
+            return str(path) in self._read or bool(load_contract(path))
+        except NotAContractError:
+            return False
+        except PvError:
+            return True
+
+    def _holds(self, path: Path, wanted: re.Pattern[str]) -> bool:
+        try:
+            return wanted.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+        except OSError:
+            return False
+
+    def _load(self, path: Path) -> Contract | None:
+        if str(path) not in self._read:
+            try:
+                self._read[str(path)] = load_contract(path)
+            except PvError:
+                return None
+        return self._read[str(path)]
 
     def shown(self, path: str) -> str:
         """Return `path` as messages show it: relative to the project where it is within."""

@@ -15,7 +15,7 @@ from pv.exits import Exit
 from pv.finding import Finding
 from pv.printable import printable
 from pv.repository import find_contracts
-from pv.rules import judge
+from pv.rules import judge, needs_project
 
 __all__ = ["configure", "run"]
 
@@ -24,11 +24,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = "Check the shape and the rules of contracts. Nothing that a contract names is run."
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a contract, or a folder of contracts")
+    parser.add_argument("--strict", action="store_true", help="warnings reject as well")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    """Print the findings; exit 0 if there is no error, 1 if there is.
+    """Print the findings; exit 0 if there is no error (with ``--strict``: no finding), 1 if there is.
 
     Raises
     ------
@@ -37,51 +41,75 @@ def run(arguments: argparse.Namespace) -> Exit:
     """
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     findings: list[Finding] = []
-    contracts = 0
+    contracts: list[Contract] = []
+    misshapen = 0
     for path in find_contracts(arguments.paths):
-        try:
-            findings += _findings(path)
-        except NotAContractError as note:
-            print(printable(f"{path}: note: {note.what}; it was not checked"), file=sys.stderr)
+        found = _read(path)
+        if isinstance(found, Contract):
+            contracts.append(found)
+        elif isinstance(found, NotAContractError):
+            print(printable(f"{path}: note: {found.what}; it was not checked"), file=sys.stderr)
         else:
-            contracts += 1
-    if not contracts:
+            findings += found
+            misshapen += 1
+    if not contracts and not misshapen:
         raise SelectionError("no contract was named", remedy="Name a contract or a folder with contracts.")
+    for contract in contracts:
+        findings += judge(contract)
+    findings += extra_findings(contracts)
     findings.sort(key=lambda finding: (finding.where, finding.code, finding.message))
     errors = sum(finding.severity == "error" for finding in findings)
-    report = _json if arguments.format == "json" else _text
-    report(findings, contracts, errors)
-    return Exit.REJECTED if errors else Exit.ACCEPTED
+    count = len(contracts) + misshapen
+    if arguments.format == "json":
+        _json(findings, count, errors)
+    else:
+        _text(findings, count, errors, strict=arguments.strict)
+    return Exit.REJECTED if errors or (arguments.strict and findings) else Exit.ACCEPTED
 
 
-def extra_findings(contract: Contract) -> Iterable[Finding]:
-    """Return what must be said of `contract` beyond the rules: statuses that no evidence supports."""
-    # Imported late: evidence and configuration are of no use to a contract that claims nothing.
-    from pv.claims import judge_claims
+def extra_findings(contracts: Sequence[Contract]) -> Iterable[Finding]:
+    """Yield what must be said of `contracts` in their projects: of checks, subjects, evidence, each other."""
+    stems = [contract.stem for contract in contracts]
+    asking = [c for c in contracts if needs_project(c) or stems.count(c.stem) > 1]
+    if not asking:
+        return
+    # Imported late: evidence and configuration are of no use to a contract that asks nothing of them.
+    from pv.config import find_root
+    from pv.project import Project
+    from pv.rules.project_rules import judge_in_project
 
-    return judge_claims(contract, Path(contract.path))
+    projects: dict[Path, Project] = {}
+    for contract in asking:
+        folder = Path(contract.path).resolve().parent
+        folder = find_root(folder) or folder
+        if folder not in projects:
+            projects[folder] = Project(folder, contracts)
+        yield from judge_in_project(contract, projects[folder])
 
 
-def _findings(path: Path) -> Sequence[Finding]:
+def _read(path: Path) -> Contract | NotAContractError | Sequence[Finding]:
+    """Return the contract, what else the file is, or what is wrong with its shape."""
     try:
-        contract = load_contract(path)
+        return load_contract(path)
+    except NotAContractError as note:
+        return note
     except ShapeError as error:
         return error.findings
     except DocumentError as error:
         where = error.where or Location(str(path), 1, 1)
         return [Finding(where, error.code, "error", error.what, error.remedy)]
-    findings = judge(contract)
-    if any(falsifier.discharge_status is not None for falsifier in contract.falsifiers):
-        findings += extra_findings(contract)
-    return findings
 
 
-def _text(findings: Sequence[Finding], contracts: int, errors: int) -> None:
+def _text(findings: Sequence[Finding], contracts: int, errors: int, *, strict: bool) -> None:
     for finding in findings:
         where = finding.where
         print(printable(f"{where}: {finding.severity}[{finding.code}]: {finding.message}"))
         print(printable(f"    {finding.remedy}"))
     print(f"\n{errors} error(s), {len(findings) - errors} warning(s)")
+    if strict and findings and not errors:
+        sys.stdout.flush()
+        print(f"error: --strict: {len(findings)} warning(s)", file=sys.stderr)
+        return
     if not errors:
         print("Contract is valid." if contracts == 1 else f"{contracts} contracts are valid.")
         return

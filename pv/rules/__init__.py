@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pv.contract import Contract
 from pv.finding import Finding
+from pv.rules.covers import covers
 from pv.rules.equations import equations
 from pv.rules.expectation import expectation
 from pv.rules.falsifier_id import falsifier_id
@@ -12,16 +13,20 @@ from pv.rules.formula import formula
 from pv.rules.harness_bound import harness_bound
 from pv.rules.harness_id import harness_id
 from pv.rules.harness_obligation import harness_obligation
+from pv.rules.harness_target import harness_target
 from pv.rules.if_fails import if_fails
+from pv.rules.look_alike import look_alike
 from pv.rules.obligation_property import obligation_property
 from pv.rules.prediction import prediction
 from pv.rules.provability import provability
 from pv.rules.qa_gate import qa_gate
 from pv.rules.references import references
-from pv.rules.rule import Rule
+from pv.rules.rule import Rule, uses_our_fields
+from pv.rules.summary import summary
+from pv.rules.uncovered import uncovered
 from pv.rules.version import version
 
-__all__ = ["RULES", "Rule", "judge"]
+__all__ = ["RULES", "Rule", "judge", "needs_project"]
 
 RULES: dict[str, Rule] = {
     rule.code: rule
@@ -41,6 +46,11 @@ RULES: dict[str, Rule] = {
         qa_gate,
         provability,
         expectation,
+        uncovered,
+        covers,
+        look_alike,
+        harness_target,
+        summary,
     )
 }
 
@@ -49,3 +59,18 @@ def judge(contract: Contract) -> list[Finding]:
     """Return what every rule says of `contract`, sorted by place, then code."""
     findings = [finding for rule in RULES.values() for finding in rule.check(contract)]
     return sorted(findings, key=lambda finding: (finding.where, finding.code))
+
+
+def needs_project(contract: Contract) -> bool:
+    """Tell whether the rules of :mod:`pv.rules.project_rules` have anything to say of `contract`.
+
+    A contract that uses none of our fields, claims no status and names no file of its repository must
+    not wait until checks, evidence and configuration are read.
+    """
+    if uses_our_fields(contract) or contract.document.value.get("status") or contract.metadata.get("status"):
+        return True
+    if any(f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers):
+        return True
+    from pv.references import find_references, texts_of
+
+    return any(any(find_references(text)) for text, _, _ in texts_of(contract))

@@ -1,0 +1,166 @@
+"""References to files of a repository: which words of a text are one, and whether what they name is there.
+
+Only what cannot be meant otherwise counts: a path with a folder and a known ending, or ``path::symbol``.
+A URL, a DOI, the name of another repository, and prose are left alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pv.contract import Contract
+from pv.errors import Location
+
+if TYPE_CHECKING:
+    import ast
+
+__all__ = ["Reference", "complaint", "find_references", "texts_of"]
+
+_REFERENCE = re.compile(
+    r"""(?P<path>(?:[\w.+-]+/)*[\w.+-]+\.(?P<suffix>py|rs|lean|sh|yaml|yml|toml|json|jsonl|md|txt|ipynb))
+    (?P<symbols>(?:::[A-Za-z_]\w*)*)
+    (?:\[[^\]]*\])?      # the case of a parametrised test
+    (?:[:\#][\w.-]+)*    # a line, or a place within
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_KEYS = ("test", "command", "test_harness", "harness", "evidence_discharged_by")
+_AROUND = "`'\"()<>,;.:!?*"
+_RUST_ITEM = r"\b(?:fn|struct|enum|trait|mod|const|static|type|union|macro_rules!)\s+{}\b"
+_RUST_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A path relative to the repository, and the names within the file, outermost first."""
+
+    path: str
+    symbols: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "::".join((self.path, *self.symbols))
+
+
+def find_references(text: str) -> Iterator[Reference]:
+    """Yield the references among the words of `text`."""
+    for word in text.split():
+        # A quick look first: nearly every word of every contract passes here.
+        if "." not in word or ("/" not in word and "::" not in word) or "://" in word:
+            continue
+        bare = word.strip(_AROUND)
+        found = _REFERENCE.fullmatch(bare.removeprefix("./"))
+        if found is None:
+            continue
+        path, symbols = found["path"], tuple(filter(None, found["symbols"].split("::")))
+        first = path.split("/")[0]
+        is_host = "/" in path and "." in first and first.strip(".") != "" and not first.startswith(".")
+        if ("/" in path or symbols) and not is_host:
+            yield Reference(path, symbols)
+
+
+def texts_of(contract: Contract) -> Iterator[tuple[str, Location, bool]]:
+    """Yield each text that may name a file, where it stands, and whether it cites a source."""
+    for index, text in enumerate(contract.references):
+        yield text, contract.document.where("metadata", "references", index), True
+    for falsifier in contract.falsifiers:
+        if falsifier.pytest is not None:
+            yield falsifier.pytest, falsifier.value_where("pytest"), False
+        for key in _KEYS:
+            value = falsifier.raw.get(key)
+            if key == "command" and not isinstance(value, str):
+                continue  # our argument list: its runs tell what is missing
+            for path, text in _within(value):
+                yield text, falsifier.value_where(key, *path), False
+    for harness in contract.kani:
+        if harness.harness:
+            yield harness.harness, harness.value_where("harness"), False
+
+
+def _within(value: object) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield (), value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from (((index, *path), text) for path, text in _within(item))
+    elif isinstance(value, dict):
+        for key in ("path", "test", "harness", "symbol"):
+            if isinstance(value.get(key), str):
+                yield (key,), value[key]
+
+
+def complaint(reference: Reference, root: Path, beside: Path) -> str:
+    """Say what of `reference` is not there; empty if all of it is.
+
+    Parameters
+    ----------
+    reference
+        What to look for.
+    root, beside
+        The folder of the repository, and that of the contract; the path may be relative to either, or to
+        a package at most two folders below the root.
+    """
+    if ".." in PurePosixPath(reference.path).parts:
+        return ""  # it leads elsewhere, which is not for us to judge
+    files = [folder / reference.path for folder in (root, beside) if (folder / reference.path).is_file()]
+    if not files:
+        files = [path for depth in ("*", "*/*") for path in root.glob(f"{depth}/{reference.path}")]
+    if not files:
+        return f"there is no file {reference.path}"
+    if not reference.symbols or any(_has(path, reference.symbols) for path in files):
+        return ""
+    return f"{reference.path} defines no {'::'.join(reference.symbols)}"
+
+
+def _has(path: Path, symbols: tuple[str, ...]) -> bool:
+    if path.suffix == ".py":
+        return _python_has(path, symbols)
+    if path.suffix == ".rs":
+        code = _RUST_COMMENT.sub(" ", path.read_text(encoding="utf-8", errors="replace"))
+        return re.search(_RUST_ITEM.format(re.escape(symbols[-1])), code) is not None
+    return True  # in a file of another language, nobody here can look
+
+
+def _python_has(path: Path, symbols: tuple[str, ...]) -> bool:
+    try:
+        body = _module(path)
+    except (SyntaxError, ValueError):
+        return False
+    for index, symbol in enumerate(symbols):
+        found = _definition(body, symbol)
+        if found is None:
+            return False
+        body = getattr(found, "body", [])
+        if index + 1 < len(symbols) and _definition(body, symbols[index + 1]) is None:
+            # A method may come from a base class, which may stand in any file.
+            return bool(getattr(found, "bases", []))
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _module(path: Path) -> list[ast.stmt]:
+    import ast
+
+    return ast.parse(path.read_bytes()).body
+
+
+def _definition(body: list[ast.stmt], name: str) -> ast.stmt | None:
+    import ast
+
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
+            return node
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return node
+        if isinstance(node, ast.If | ast.Try):
+            branches = [*node.body, *node.orelse, *getattr(node, "finalbody", [])]
+            branches += [s for handler in getattr(node, "handlers", []) for s in handler.body]
+            if (found := _definition(branches, name)) is not None:
+                return found
+    return None

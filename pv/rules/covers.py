@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pv.contract import Contract
+from pv.errors import Location
+from pv.rules.rule import rule
+
+
+@rule(
+    "PV-COVER-002",
+    "error",
+    elsewhere="warning",
+    summary="a falsifier covers an obligation that its contract does not have",
+    remedy="Correct the id, or add the obligation under proof_obligations.",
+)
+def covers(contract: Contract) -> Iterator[tuple[Location, str]]:
+    """Find coverage that is claimed of nothing."""
+    import difflib
+
+    known = [obligation.id for obligation in contract.obligations if obligation.id]
+    for falsifier in contract.falsifiers:
+        for index, name in enumerate(falsifier.covers):
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                meant = f"; did you mean {close[0]}?" if close else ""
+                message = f"{falsifier.id}: the contract has no obligation {name}{meant}"
+                yield falsifier.value_where("covers", index), message
