@@ -8,7 +8,7 @@ from typing import Any
 
 from pv.config import Config
 from pv.contract import Level
-from pv.coverage import COUNTED, KINDS, ContractCoverage, Covered, count, share
+from pv.coverage import COUNTED, KINDS, ContractCoverage, Covered, Kind, count, share
 from pv.printable import printable
 from pv.selection import place
 
@@ -51,8 +51,8 @@ def text(coverages: Sequence[ContractCoverage], level: Level, config: Config) ->
         yield f"  and {len(open_ones) - _NAMED} more (--format json lists all)"
 
 
-def _row(name: str, covered: Sequence[Covered], level: Level, kinds: Sequence[str]) -> tuple[str, ...]:
-    counts: dict[str, int] = {**count(covered)}
+def _row(name: str, covered: Sequence[Covered], level: Level, kinds: Sequence[Kind]) -> tuple[str, ...]:
+    counts = count(covered)
     counting = sum(number for kind, number in counts.items() if kind != "not applicable")
     good = sum(number for kind, number in counts.items() if kind in COUNTED[level])
     cells = (str(counts[kind]) if kind in counts else "-" for kind in kinds)
