@@ -45,8 +45,9 @@ def _built_from_one(subject: dict[str, Any]) -> dict[str, Any]:
 _SUBJECT = core.no_info_after_validator_function(
     _built_from_one,
     _table(
-        {"path": core.str_schema(min_length=1), "loader": _REFERENCE},
+        {"path": core.str_schema(min_length=1)},
         {
+            "loader": _REFERENCE,
             "files": core.list_schema(core.str_schema(min_length=1)),
             "sha256": _SHA256,
             "builder": _REFERENCE,
@@ -71,7 +72,7 @@ _FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SU
 
 @dataclasses.dataclass(frozen=True)
 class SubjectSpec:
-    """A named artefact as ``pv.toml`` states it.
+    """A named artefact as ``pv.toml`` states it; `loader` is empty where only paths are passed on.
 
     ``path`` is relative to the project, absolute, or ``hf://owner/repo@revision/file``; for a subject
     with a ``builder`` it is the name of the file to build. ``files`` narrows a folder to what counts.
@@ -196,7 +197,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
                 path=subject["path"],
                 files=tuple(subject.get("files", ())),
                 sha256=subject.get("sha256"),
-                loader=subject["loader"],
+                loader=subject.get("loader", ""),
                 builder=subject.get("builder"),
                 arguments=subject.get("with", {}),
                 derived_from=tuple(subject.get("derived_from", ())),

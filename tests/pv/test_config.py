@@ -45,7 +45,6 @@ def test_no_absolute_path_leaves(tmp_path: Path) -> None:
         ("[other]\n", "other"),
         ('[project]\ncontracts = "contracts"\n', "contracts"),
         ('[subjects.a]\nloader = "m:f"\n', "path"),
-        ('[subjects.a]\npath = "a"\n', "loader"),
         (SUBJECT.replace("m:f", "m.f"), "loader"),
         (SUBJECT + 'sha256 = "ABC"\n', "sha256"),
         (SUBJECT + 'builder = "m:g"\n', "exactly one name in derived_from"),

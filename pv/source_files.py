@@ -1,0 +1,248 @@
+"""The source closure of a ``pytest:`` or ``command:`` check, by path: what its measurements depend on.
+
+Of a test: its file, every conftest.py from the project's root to it, pytest's settings, and all project
+modules that these import. Of a command: the words that are project files, with what those import. Of both:
+``sources:``, and what counter-examples put in the place of something. A Python file counts by what it does
+(:func:`pv.closure.normalise`), any other by its bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pv.canonical import digest_of
+from pv.closure import Closure, closure_digest, find_closure, normalise
+from pv.config import Config
+from pv.contract import Falsifier
+from pv.errors import BindingError, ConfigError, Location
+from pv.pytest_settings import conftests, find_settings
+
+__all__ = ["declared_closure", "search_path"]
+
+_ENGINE = "pv"
+_PYTHONS = frozenset({"python", "python3"})
+
+
+def declared_closure(falsifier: Falsifier, config: Config) -> Closure:
+    """Return the closure of a falsifier with ``pytest:`` or ``command:``; its parts are named by path.
+
+    Raises
+    ------
+    BindingError
+        A Python file of it cannot be parsed, or a file that the clause names is not there.
+    ConfigError
+        A subject is not in ``pv.toml``.
+    """
+    starts, extra = _starts(falsifier, config)
+    folders = search_path(falsifier, config)
+    files, outside = _follow(starts, folders, config)
+    for name in _builders(falsifier, config):
+        built = find_closure([name], config.sources)
+        files |= {path.resolve() for _, path in built.modules}
+        outside |= set(built.outside)
+    if falsifier.pytest is not None:
+        outside.add("pytest")
+    parts = {config.relative(file): file for file in sorted(files)}
+    digests = [*((name, _digest(file, config)) for name, file in parts.items()), *extra]
+    return Closure(
+        tuple(sorted(parts.items())), tuple(sorted(outside)), closure_digest(digests), tuple(sorted(digests))
+    )
+
+
+def search_path(falsifier: Falsifier, config: Config) -> tuple[Path, ...]:
+    """Return the folders in which the project modules of a test or command are looked for, in order."""
+    folders: dict[Path, None] = {}
+    if falsifier.pytest is not None:
+        test = (config.root / falsifier.pytest.split("::")[0]).resolve()
+        for file in (test, *reversed(conftests(test, config.root))):
+            folders[_above_packages(file)] = None
+        folders |= dict.fromkeys(find_settings(test, config.root).search_path)
+    else:
+        for word in _project_words(falsifier.command or (), config):
+            if word.suffix == ".py":
+                folders[word.parent] = None
+    folders |= dict.fromkeys(config.sources)
+    if falsifier.command is not None and "-m" in falsifier.command:
+        folders[config.root] = None
+    return tuple(folder.resolve() for folder in folders)
+
+
+def _starts(falsifier: Falsifier, config: Config) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the files that the clause names, and parts that are no file: pytest's settings."""
+    files: list[Path] = []
+    extra: list[tuple[str, str]] = []
+    if falsifier.pytest is not None:
+        test = (config.root / falsifier.pytest.split("::")[0]).resolve()
+        files += [test, *conftests(test, config.root)]
+        settings = find_settings(test, config.root)
+        if settings.file is not None:
+            extra.append((f"pytest settings of {config.relative(settings.file)}", digest_of(settings.values)))
+    else:
+        files += _project_words(falsifier.command or (), config)
+        folders = search_path(falsifier, config)
+        for name in _run_as_module(falsifier.command or ()):
+            files += [file for file in _module_files(name, folders) if file.is_file()]
+    for source in falsifier.sources:
+        files += _files_of(config.root / source, falsifier)
+    for replacement in falsifier.replacements.values():
+        for path in (*replacement.subjects.values(), *replacement.modules.values()):
+            files += _files_of(config.root / path, falsifier)
+        files += [(config.root / module).resolve() for module in replacement.modules]
+        files += _project_words(("", *(replacement.arguments or ())), config)
+    return files, extra
+
+
+def _project_words(words: Sequence[str], config: Config) -> list[Path]:
+    """Return the words that are files of the project as they stand."""
+    found = []
+    for index, word in enumerate(words):
+        if "{" in word or not word or (index == 0 and "/" not in word):
+            continue
+        try:
+            path = (config.root / word).resolve()
+            if path.is_file() and path.is_relative_to(config.root.resolve()):
+                found.append(path)
+        except (OSError, ValueError):
+            continue  # too long for a name, or with a NUL
+    return found
+
+
+def _run_as_module(words: Sequence[str]) -> Iterator[str]:
+    if words and words[0] in _PYTHONS:
+        for word, following in itertools.pairwise(words):
+            if word == "-m":
+                yield following
+                yield f"{following}.__main__"
+                return
+
+
+def _files_of(path: Path, falsifier: Falsifier) -> list[Path]:
+    if path.is_file():
+        return [path.resolve()]
+    if not path.is_dir():
+        raise BindingError(
+            f"{path.name} is not there", where=falsifier.where, remedy="correct the path, or add the file"
+        )
+    found = [file for file in sorted(path.rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
+    return [file.resolve() for file in found]
+
+
+def _builders(falsifier: Falsifier, config: Config) -> Iterator[str]:
+    waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
+    waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())
+    while waiting:
+        name = waiting.pop()
+        spec = config.subjects.get(name)
+        if spec is None:
+            raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
+        if spec.builder:
+            yield spec.builder.split(":")[0]
+            waiting += spec.derived_from
+
+
+def _follow(starts: Iterable[Path], folders: Sequence[Path], config: Config) -> tuple[set[Path], set[str]]:
+    """Follow the imports of `starts`; return all project files, and the outside modules."""
+    files: set[Path] = set()
+    outside: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        file = waiting.pop()
+        if file in files:
+            continue
+        files.add(file)
+        if file.suffix != ".py":
+            continue
+        own = _above_packages(file)
+        waiting += _package_files(file, own)
+        for level, module, imported in _imports(file, config):
+            if level:
+                base = file.parents[level - 1] if level <= len(file.parents) else file.parent
+                where: Sequence[Path] = (base,)
+            else:
+                where = (own, *folders)
+            if module.split(".")[0] == _ENGINE and not level:
+                continue
+            found = _module_files(module, where) if module else []
+            if imported:
+                found += _module_files(f"{module}.{imported}".lstrip("."), where, whole=True)
+            found = [path for path in found if path.is_file()]
+            if not found and not level:
+                outside.add(module)
+            waiting += found
+    return files, outside
+
+
+def _module_files(name: str, folders: Sequence[Path], *, whole: bool = False) -> list[Path]:
+    """Return the files that importing `name` runs, from the first folder that has it: packages, then it."""
+    parts = name.split(".")
+    for folder in folders:
+        base = folder.joinpath(*parts)
+        last = next(
+            (f for f in (base / "__init__.py", base.with_name(f"{base.name}.py")) if f.is_file()), None
+        )
+        if last is None and (whole or not base.is_dir()):
+            continue
+        packages = [folder.joinpath(*parts[:count], "__init__.py") for count in range(1, len(parts))]
+        found = [file for file in packages if file.is_file()]
+        if last is not None:
+            found.append(last)
+        if found:
+            return [file.resolve() for file in found]
+    return []
+
+
+def _above_packages(file: Path) -> Path:
+    """Return the folder that must be on the path for `file` to be imported by its full name."""
+    folder = file.parent
+    while (folder / "__init__.py").is_file() and folder.parent != folder:
+        folder = folder.parent
+    return folder
+
+
+def _package_files(file: Path, top: Path) -> list[Path]:
+    return [folder / "__init__.py" for folder in file.parents if top in folder.parents]
+
+
+def _digest(file: Path, config: Config) -> str:
+    status = file.stat()
+    return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[0]
+
+
+def _imports(file: Path, config: Config) -> tuple[tuple[int, str, str | None], ...]:
+    status = file.stat()
+    return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[1]
+
+
+@lru_cache(maxsize=4096)
+def _scan(
+    file: Path, shown: str, _modified: int, _changed: int, _size: int
+) -> tuple[str, tuple[tuple[int, str, str | None], ...]]:
+    """Return the digest of a file, and of Python what it imports as (level, module, name or None)."""
+    source = file.read_bytes()
+    if file.suffix != ".py":
+        return hashlib.sha256(source).hexdigest(), ()
+    try:
+        tree = ast.parse(source)
+        digest = hashlib.sha256(normalise(source)).hexdigest()
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 1) or 1
+        raise BindingError(
+            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
+        ) from error
+    imports: list[tuple[int, str, str | None]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            imports += [(node.level, node.module or "", alias.name) for alias in node.names]
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "pytest_plugins" for target in node.targets
+        ):
+            values = (value for value in ast.walk(node.value) if isinstance(value, ast.Constant))
+            imports += [(0, value.value, None) for value in values if isinstance(value.value, str)]
+    return digest, tuple(imports)
