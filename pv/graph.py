@@ -9,6 +9,9 @@ from pv.blocking import find_cycles, problems, read_blocking
 from pv.config import Config
 from pv.contract import Contract
 from pv.finding import Finding, Severity
+from pv.rules.blocking import blocking
+from pv.rules.covers import covers
+from pv.rules.rule import uses_our_fields
 from pv.selection import place
 from pv.status import contract_status, derive
 
@@ -140,7 +143,7 @@ def _cycles(contracts: Sequence[Contract], universe: dict[str, Contract]) -> lis
 
 
 def _dangling(contract: Contract, universe: dict[str, Contract]) -> list[Finding]:
-    severity: Severity = "error" if _uses_our_fields(contract) else "warning"
+    severity: Severity = "error" if uses_our_fields(contract) else "warning"
     found = [
         Finding(
             contract.document.where("metadata", "depends_on", index),
@@ -157,22 +160,16 @@ def _dangling(contract: Contract, universe: dict[str, Contract]) -> list[Finding
         found += [
             Finding(
                 falsifier.value_where("covers", index),
-                DANGLING,
+                covers.code,
                 severity,
                 f"{falsifier.id} covers {name}, which is no obligation of this contract",
-                "Write the `id` of one of its proof_obligations.",
+                covers.remedy,
             )
             for index, name in enumerate(falsifier.covers)
             if name not in obligations
         ]
-    for where, message in problems(contract, list(universe.values())):
-        circle = "waits on itself" in message
-        remedy = "Take one of these edges out." if circle else "Write ID, or contract#ID."
-        found.append(Finding(where, CYCLE if circle else DANGLING, "error", message, remedy))
+    found += [
+        Finding(where, blocking.code, blocking.severity, message, blocking.remedy)
+        for where, message in problems(contract, list(universe.values()))
+    ]
     return found
-
-
-def _uses_our_fields(contract: Contract) -> bool:
-    return any(
-        f.check or f.pytest or f.command or f.basis or f.expect or f.subjects for f in contract.falsifiers
-    )

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from pv.blocking import blast_radius
 from pv.config import Config, load_config
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
@@ -90,7 +91,8 @@ def run(arguments: argparse.Namespace) -> Exit:
             if text and (
                 item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}
             ):
-                print_one(end)
+                failed = end.outcome in {"Fail", "Vacuous"}
+                print_one(end, blast_radius(item.contract, item.falsifier, config) if failed else ())
     if not ended:
         raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
     results = [end for _, end in ended]

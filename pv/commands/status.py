@@ -15,6 +15,7 @@ from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
 from pv.status import derive
 from pv.tally import Row, readiness
+from pv.waivers import load_waivers
 
 __all__ = ["configure", "run"]
 
@@ -40,8 +41,11 @@ def run(arguments: argparse.Namespace) -> Exit:
     ------
     SelectionError
         Nothing was selected, or ``--against`` names no revision that has the project.
+    WaiverError
+        The waivers cannot be used.
     """
     config = load_config()
+    waivers = load_waivers(config)
     chosen = select(arguments.what, config) if arguments.what else _everything(config)
     if not chosen:
         raise SelectionError("the contracts have no falsifiers", remedy="add falsification_tests to one")
@@ -57,7 +61,11 @@ def run(arguments: argparse.Namespace) -> Exit:
         rows=rows,
         models=readiness(rows, config),
         blocking=read_blocking(contracts.values()),
-        waived={},
+        waived={
+            row.address: waiver.note
+            for row in rows
+            if (waiver := waivers.of(row.contract, row.falsifier)) and not row.settled
+        },
         change=_change(arguments.against, config, rows, chosen, selected=selected),
         selected=selected,
     )

@@ -14,9 +14,13 @@ __all__ = ["as_json", "margin", "print_one", "print_table"]
 _DETAIL_WIDTH = 160
 
 
-def print_one(end: Discharge) -> None:
-    """Print what was judged, on what, how near it was, what it noticed, and where the record lies."""
-    print("\n".join(printable(line) for line in _lines(end)) + "\n")
+def print_one(end: Discharge, waiting: Sequence[str] = ()) -> None:
+    """Print what was judged, on what, how near it was, what it noticed, and where the record lies.
+
+    `waiting` says who waits on a falsifier that failed (:func:`pv.blocking.blast_radius`).
+    """
+    told = [*_lines(end), *(f"  blocks      {line}" for line in waiting)]
+    print("\n".join(printable(line) for line in told) + "\n")
 
 
 def _lines(end: Discharge) -> list[str]:
