@@ -9,14 +9,30 @@ checks one file runs for 80 ms in all.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
 
-from pv.contract import LEVELS, SPELLINGS
+from pv.contract import LEVELS
 from pv.needs import gpu_requirement, memory_bytes, seconds
+from pv.schema_blocks import BLOCKS
+from pv.schema_types import (
+    ANYTHING,
+    COUNT,
+    NOT_NEGATIVE,
+    OPTIONAL_COUNT,
+    OPTIONAL_TEXT,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    default,
+    mapping,
+    matching,
+    one_of,
+    optional,
+    rewritten,
+)
 from pv.schema_values import command, entry_point, identifier, runs
 
 __all__ = ["CONTRACT", "equation_name", "validator"]
@@ -31,16 +47,6 @@ completeness soundness involution determinism roundtrip state_machine classifica
 safety liveness precondition postcondition frame loop_invariant loop_variant old_state subcontract
 """.split()  # noqa: SIM905
 
-Schema = core.CoreSchema
-
-TEXT: Schema = core.str_schema()
-OPTIONAL_TEXT: Schema = core.nullable_schema(TEXT)
-TEXTS: Schema = core.list_schema(TEXT)
-NOT_NEGATIVE: Schema = core.nullable_schema(core.float_schema(ge=0))
-COUNT: Schema = core.int_schema(ge=0)
-OPTIONAL_COUNT: Schema = core.nullable_schema(COUNT)
-TRUTH: Schema = core.bool_schema()
-
 
 @functools.cache
 def validator() -> SchemaValidator:
@@ -52,28 +58,6 @@ def equation_name(item: Any, index: int) -> str:
     """Return the name of the equation at `index` of a list: its ``id``, or else ``equation_N``."""
     name = item.get("id") if isinstance(item, dict) else None
     return name if isinstance(name, str) and name else f"equation_{index}"
-
-
-def _one_of(*words: str) -> Schema:
-    return core.literal_schema(list(words))
-
-
-def _with(default: Any, schema: Schema) -> Schema:
-    return core.with_default_schema(schema, default=default)
-
-
-def _then(schema: Schema, parse: Callable[[Any], Any]) -> Schema:
-    return core.no_info_after_validator_function(parse, schema)
-
-
-def _mapping(fields: dict[str, Schema], *, closed: bool = False) -> Schema:
-    """Return a mapping of `fields`; one with a default may be left out, and others go by their spellings."""
-    typed = {}
-    for name, schema in fields.items():
-        spellings: list[list[str | int]] = [[spelling] for spelling in SPELLINGS.get(name, (name,))]
-        required = schema["type"] != "default"
-        typed[name] = core.typed_dict_field(schema, required=required, validation_alias=spellings)
-    return core.typed_dict_schema(typed, extra_behavior="forbid" if closed else "allow")
 
 
 def _by_level(value: Any) -> Any:
@@ -88,6 +72,10 @@ def _form(value: Any) -> str:
     return "mapping" if isinstance(value, dict) else "list"
 
 
+def _change_form(value: Any) -> str:
+    return _form(value) if isinstance(value, (dict, list)) else "text"
+
+
 def _named(value: Any) -> Any:
     if not isinstance(value, list):
         return {} if value is None else value
@@ -97,220 +85,215 @@ def _named(value: Any) -> Any:
     return named
 
 
-LEVEL = _one_of(*LEVELS)
-LEVEL_OR_ALL = _one_of(*LEVELS, "*")
-IDENTIFIER = _then(TEXT, identifier)
+LEVEL = one_of(*LEVELS)
+LEVEL_OR_ALL = one_of(*LEVELS, "*")
+IDENTIFIER = matching(identifier, "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")
+ENTRY_POINT = matching(entry_point, r"^[^\s:]+:[^\s:.]+$")
+_NUMBER = "^[0-9]{1,9}([.][0-9]{1,9})? ?"
+MEMORY = matching(memory_bytes, _NUMBER + "(B|[kMGT]B|[KMGT]iB)$")
+TIME = matching(seconds, _NUMBER + "(s|min|h)$")
+GPU = matching(gpu_requirement, "^(any|(>=|==) ?[0-9]{1,2}[.][0-9])$")
+CHANGE = core.tagged_union_schema(
+    {"text": TEXT, "list": core.list_schema(ANYTHING), "mapping": core.dict_schema(TEXT, ANYTHING)},
+    discriminator=_change_form,
+)
+CHANGELOG = core.tagged_union_schema(
+    {"list": core.list_schema(CHANGE), "mapping": core.dict_schema(TEXT, CHANGE)}, discriminator=_form
+)
+LINES = core.list_schema(TEXT, min_length=1)
+COMMAND = core.no_info_plain_validator_function(command, metadata={"written": (OPTIONAL_TEXT, LINES)})
 
-METADATA = _mapping(
+METADATA = mapping(
+    "metadata",
     {
         "version": TEXT,
         "description": TEXT,
-        "created": _with(None, OPTIONAL_TEXT),
-        "author": _with(None, OPTIONAL_TEXT),
-        "references": _with([], TEXTS),
-        "depends_on": _with([], TEXTS),
-        "registry": _with(False, TRUTH),
-        "kind": _with(None, core.nullable_schema(_one_of(*KINDS))),
-        "enforcement_level": _with(
-            None, core.nullable_schema(_one_of("basic", "standard", "strict", "proven"))
-        ),
-        "locked_level": _with(None, OPTIONAL_TEXT),
-        "competitor": _with(None, OPTIONAL_TEXT),
-        "model": _with(None, OPTIONAL_TEXT),
-        "demand_score": _with(None, core.nullable_schema(core.int_schema())),
-        "intake_status": _with(
-            None, core.nullable_schema(_one_of("missing", "partial", "supported", "unclear"))
-        ),
-    }
+        "created": default(None, OPTIONAL_TEXT),
+        "author": default(None, OPTIONAL_TEXT),
+        "references": default([], TEXTS),
+        "depends_on": default([], TEXTS),
+        "status": default(None, OPTIONAL_TEXT),
+        "updated": default(None, OPTIONAL_TEXT),
+        "changelog": optional(CHANGELOG),
+        "registry": default(False, TRUTH),
+        "kind": optional(one_of(*KINDS)),
+        "enforcement_level": optional(one_of("basic", "standard", "strict", "proven")),
+        "locked_level": default(None, OPTIONAL_TEXT),
+        "competitor": default(None, OPTIONAL_TEXT),
+        "model": default(None, OPTIONAL_TEXT),
+        "demand_score": optional(core.int_schema()),
+        "intake_status": optional(one_of("missing", "partial", "supported", "unclear")),
+    },
 )
-EQUATION = _mapping(
+EQUATION = mapping(
+    "equation",
     {
-        "formula": _with("", TEXT),
-        "domain": _with(None, OPTIONAL_TEXT),
-        "codomain": _with(None, OPTIONAL_TEXT),
-        "invariants": _with([], TEXTS),
-        "preconditions": _with([], TEXTS),
-        "postconditions": _with([], TEXTS),
-        "lean_theorem": _with(None, OPTIONAL_TEXT),
-        "float_tolerance": _with(None, NOT_NEGATIVE),
-    }
+        "formula": default("", TEXT),
+        "domain": default(None, OPTIONAL_TEXT),
+        "codomain": default(None, OPTIONAL_TEXT),
+        "invariants": default([], TEXTS),
+        "preconditions": default([], TEXTS),
+        "postconditions": default([], TEXTS),
+        "lean_theorem": default(None, OPTIONAL_TEXT),
+        "float_tolerance": default(None, NOT_NEGATIVE),
+        "assumes": default(None, ANYTHING),
+        "guarantees": default(None, ANYTHING),
+    },
 )
-LEAN = _mapping(
+EQUATIONS = core.dict_schema(TEXT, EQUATION)
+LEAN = mapping(
+    "lean",
     {
         "theorem": TEXT,
-        "module": _with(None, OPTIONAL_TEXT),
-        "status": _with("sorry", _one_of("proved", "sorry", "wip", "not-applicable")),
-        "depends_on": _with([], TEXTS),
-        "mathlib_imports": _with([], TEXTS),
-        "notes": _with(None, OPTIONAL_TEXT),
-    }
+        "module": default(None, OPTIONAL_TEXT),
+        "status": default("sorry", one_of("proved", "sorry", "wip", "not-applicable")),
+        "depends_on": default([], TEXTS),
+        "mathlib_imports": default([], TEXTS),
+        "notes": default(None, OPTIONAL_TEXT),
+    },
 )
-OBLIGATION = _mapping(
+OBLIGATION = mapping(
+    "obligation",
     {
-        "id": _with(None, OPTIONAL_TEXT),
-        "type": _with("invariant", _one_of(*OBLIGATION_TYPES)),
-        "property": _with("", TEXT),
-        "formal": _with(None, OPTIONAL_TEXT),
-        "tolerance": _with(None, NOT_NEGATIVE),
-        "applies_to": _with(None, OPTIONAL_TEXT),
-        "requires": _with(None, OPTIONAL_TEXT),
-        "applies_to_phase": _with(None, OPTIONAL_TEXT),
-        "parent_contract": _with(None, OPTIONAL_TEXT),
-        "not_applicable": _with(False, TRUTH),
-        "na_reason": _with(None, OPTIONAL_TEXT),
-        "na_owner": _with(None, OPTIONAL_TEXT),
-        "lean": _with(None, core.nullable_schema(LEAN)),
+        "id": default(None, OPTIONAL_TEXT),
+        "type": default("invariant", one_of(*OBLIGATION_TYPES)),
+        "property": default("", TEXT),
+        "formal": default(None, OPTIONAL_TEXT),
+        "tolerance": default(None, NOT_NEGATIVE),
+        "applies_to": default(None, OPTIONAL_TEXT),
+        "requires": default(None, OPTIONAL_TEXT),
+        "applies_to_phase": default(None, OPTIONAL_TEXT),
+        "parent_contract": default(None, OPTIONAL_TEXT),
+        "not_applicable": default(False, TRUTH),
+        "na_reason": default(None, OPTIONAL_TEXT),
+        "na_owner": default(None, OPTIONAL_TEXT),
+        "lean": optional(LEAN),
         # What we add.
-        "exhaustive": _with(False, TRUTH),
-    }
+        "exhaustive": default(False, TRUTH),
+    },
+    spelled=True,
 )
-NEEDS = _mapping(
+NEEDS = mapping(
+    "needs",
     {
-        "memory": _with(None, core.nullable_schema(_then(TEXT, memory_bytes))),
-        "timeout": _with(None, core.nullable_schema(_then(TEXT, seconds))),
-        "gpu": _with(None, core.nullable_schema(_then(TEXT, gpu_requirement))),
+        "memory": optional(MEMORY),
+        "timeout": optional(TIME),
+        "gpu": optional(GPU),
     },
     closed=True,
 )
-SATISFYING_EXAMPLE = _mapping(
+NEEDS_BY_LEVEL = core.dict_schema(LEVEL, NEEDS)
+SATISFYING_EXAMPLE = mapping(
+    "satisfying_example",
     {
-        "with": _with({}, core.dict_schema(TEXT)),
-        "subjects": _with({}, core.dict_schema(TEXT, TEXT)),
+        "with": default({}, core.dict_schema(TEXT)),
+        "subjects": default({}, core.dict_schema(TEXT, TEXT)),
     },
     closed=True,
 )
-REPLACEMENT = _mapping(
+REPLACEMENT = mapping(
+    "replacement",
     {
-        "subjects": _with({}, core.dict_schema(TEXT, TEXT)),
-        "environment": _with({}, core.dict_schema(TEXT, TEXT)),
-        "modules": _with({}, core.dict_schema(TEXT, TEXT)),
-        "arguments": _with(None, core.nullable_schema(TEXTS)),
+        "subjects": default({}, core.dict_schema(TEXT, TEXT)),
+        "environment": default({}, core.dict_schema(TEXT, TEXT)),
+        "modules": default({}, core.dict_schema(TEXT, TEXT)),
+        "arguments": optional(TEXTS),
     },
     closed=True,
 )
-RUNS = _mapping(
+RUNS = mapping(
+    "runs",
     {
-        "by": _one_of("seed", "day", "host"),
-        "at_least": _with(None, core.nullable_schema(core.int_schema(ge=2))),
-        "seeds": _with([], core.list_schema(COUNT)),
+        "by": one_of("seed", "day", "host"),
+        "at_least": optional(core.int_schema(ge=2)),
+        "seeds": default([], core.list_schema(COUNT)),
     },
     closed=True,
 )
-CITED = _mapping(
-    {"falsifier": TEXT, "metric": TEXT, "level": _with(None, core.nullable_schema(LEVEL))},
+CITED = mapping(
+    "cited",
+    {"falsifier": TEXT, "metric": TEXT, "level": optional(LEVEL)},
     closed=True,
 )
-FALSIFIER = _mapping(
+EXPECT = core.dict_schema(LEVEL_OR_ALL, LINES)
+FALSIFIER = mapping(
+    "falsifier",
     {
         "id": IDENTIFIER,
-        "rule": _with("", TEXT),
-        "prediction": _with("", TEXT),
-        "if_fails": _with("", TEXT),
-        "test": _with(None, OPTIONAL_TEXT),
-        "test_harness": _with(None, OPTIONAL_TEXT),
-        "name": _with(None, OPTIONAL_TEXT),
+        "rule": default("", TEXT),
+        "prediction": default("", TEXT),
+        "if_fails": default("", TEXT),
+        "test": default(None, OPTIONAL_TEXT),
+        "test_harness": default(None, OPTIONAL_TEXT),
+        "name": default(None, OPTIONAL_TEXT),
         # What we add.
-        "command": _with(None, core.no_info_plain_validator_function(command)),
-        "check": _with(None, core.nullable_schema(_then(TEXT, entry_point))),
-        "pytest": _with(None, OPTIONAL_TEXT),
-        "with": _with({}, core.dict_schema(TEXT)),
-        "subjects": _with({}, core.dict_schema(LEVEL, core.dict_schema(TEXT, TEXT))),
-        "expect": _with(
-            {},
-            core.no_info_before_validator_function(
-                _by_level, core.dict_schema(LEVEL_OR_ALL, core.list_schema(TEXT, min_length=1))
-            ),
+        "command": default(None, COMMAND),
+        "check": optional(ENTRY_POINT),
+        "pytest": default(None, OPTIONAL_TEXT),
+        "with": default({}, core.dict_schema(TEXT)),
+        "subjects": default({}, core.dict_schema(LEVEL, core.dict_schema(TEXT, TEXT))),
+        "expect": default({}, rewritten(_by_level, EXPECT, LINES, EXPECT)),
+        "metrics": default([], core.list_schema(core.dict_schema(TEXT))),
+        "counter_examples": optional(
+            core.tagged_union_schema(
+                {"list": TEXTS, "mapping": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
+            )
         ),
-        "metrics": _with([], core.list_schema(core.dict_schema(TEXT))),
-        "counter_examples": _with(
-            None,
-            core.nullable_schema(
-                core.tagged_union_schema(
-                    {"list": TEXTS, "mapping": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
-                )
-            ),
+        "environment": default({}, core.dict_schema(TEXT, TEXT)),
+        "sources": default([], TEXTS),
+        "basis": default({}, core.dict_schema(TEXT, CITED)),
+        "blocks": default([], TEXTS),
+        "blocked_by": default([], TEXTS),
+        "model": default(None, OPTIONAL_TEXT),
+        "needs": default(
+            {}, rewritten(_needs_by_level, core.dict_schema(LEVEL_OR_ALL, NEEDS), NEEDS, NEEDS_BY_LEVEL)
         ),
-        "environment": _with({}, core.dict_schema(TEXT, TEXT)),
-        "sources": _with([], TEXTS),
-        "basis": _with({}, core.dict_schema(TEXT, CITED)),
-        "blocks": _with([], TEXTS),
-        "blocked_by": _with([], TEXTS),
-        "model": _with(None, OPTIONAL_TEXT),
-        "needs": _with(
-            {},
-            core.no_info_before_validator_function(_needs_by_level, core.dict_schema(LEVEL_OR_ALL, NEEDS)),
-        ),
-        "covers": _with([], TEXTS),
-        "aliases": _with([], core.list_schema(IDENTIFIER)),
-        "ship_blocking": _with(False, TRUTH),
-        "discharge_status": _with(None, OPTIONAL_TEXT),
-        "outcome": _with("holds", _one_of("holds", "refuted")),
-        "satisfying_example": _with(None, core.nullable_schema(SATISFYING_EXAMPLE)),
-        "excluded": _with(None, core.nullable_schema(core.str_schema(min_length=1))),
-        "runs": _with(None, core.nullable_schema(_then(RUNS, runs))),
-    }
+        "covers": default([], TEXTS),
+        "aliases": default([], core.list_schema(IDENTIFIER)),
+        "ship_blocking": default(False, TRUTH),
+        "discharge_status": default(None, OPTIONAL_TEXT),
+        "outcome": default("holds", one_of("holds", "refuted")),
+        "satisfying_example": optional(SATISFYING_EXAMPLE),
+        "excluded": optional(core.str_schema(min_length=1)),
+        "runs": optional(core.no_info_after_validator_function(runs, RUNS)),
+    },
+    spelled=True,
 )
-HARNESS = _mapping(
+HARNESS = mapping(
+    "harness",
     {
         "id": TEXT,
         "obligation": TEXT,
-        "property": _with(None, OPTIONAL_TEXT),
-        "bound": _with(None, OPTIONAL_COUNT),
-        "strategy": _with(
-            None,
-            core.nullable_schema(_one_of("exhaustive", "stub_float", "compositional", "bounded_int")),
-        ),
-        "solver": _with(None, OPTIONAL_TEXT),
-        "harness": _with(None, OPTIONAL_TEXT),
-        "actually_verified": _with(False, TRUTH),
-    }
+        "property": default(None, OPTIONAL_TEXT),
+        "bound": default(None, OPTIONAL_COUNT),
+        "strategy": optional(one_of("exhaustive", "stub_float", "compositional", "bounded_int")),
+        "solver": default(None, OPTIONAL_TEXT),
+        "harness": default(None, OPTIONAL_TEXT),
+        "actually_verified": default(False, TRUTH),
+    },
 )
-QA_GATE = _mapping(
+QA_GATE = mapping(
+    "qa_gate",
     {
-        "id": _with("", TEXT),
-        "name": _with("", TEXT),
-        "description": _with(None, OPTIONAL_TEXT),
-        "checks": _with([], TEXTS),
-        "pass_criteria": _with(None, OPTIONAL_TEXT),
-        "falsification": _with(None, OPTIONAL_TEXT),
-    }
+        "id": default("", TEXT),
+        "name": default("", TEXT),
+        "description": default(None, OPTIONAL_TEXT),
+        "checks": default([], TEXTS),
+        "pass_criteria": default(None, OPTIONAL_TEXT),
+        "falsification": default(None, OPTIONAL_TEXT),
+    },
 )
-PHASE = _mapping({"name": TEXT, "description": TEXT, "invariant": _with(None, OPTIONAL_TEXT)})
-ENFORCEMENT = _mapping(
-    {
-        "description": TEXT,
-        "check": _with(None, OPTIONAL_TEXT),
-        "severity": _with(None, OPTIONAL_TEXT),
-        "reference": _with(None, OPTIONAL_TEXT),
-    }
-)
-VERIFICATION_SUMMARY = _mapping(
-    {
-        "total_obligations": COUNT,
-        "l2_property_tested": _with(None, OPTIONAL_COUNT),
-        "l3_kani_proved": _with(None, OPTIONAL_COUNT),
-        "l4_lean_proved": _with(None, OPTIONAL_COUNT),
-        "l4_sorry_count": _with(None, OPTIONAL_COUNT),
-        "l4_not_applicable": _with(None, OPTIONAL_COUNT),
-    }
-)
-CONTRACT = _mapping(
+CONTRACT = mapping(
+    "contract",
     {
         "metadata": METADATA,
-        "equations": _with(
-            {}, core.no_info_before_validator_function(_named, core.dict_schema(TEXT, EQUATION))
+        "equations": default(
+            {}, rewritten(_named, EQUATIONS, core.nullable_schema(EQUATIONS), core.list_schema(EQUATION))
         ),
-        "proof_obligations": _with([], core.list_schema(OBLIGATION)),
-        "falsification_tests": _with([], core.list_schema(FALSIFIER)),
-        "kani_harnesses": _with([], core.list_schema(HARNESS)),
-        "qa_gate": _with(None, core.nullable_schema(QA_GATE)),
-        "kernel_structure": _with(
-            None, core.nullable_schema(_mapping({"phases": _with([], core.list_schema(PHASE))}))
-        ),
-        "simd_dispatch": _with(
-            None, core.nullable_schema(core.dict_schema(TEXT, core.dict_schema(TEXT, TEXT)))
-        ),
-        "enforcement": _with(None, core.nullable_schema(core.dict_schema(TEXT, ENFORCEMENT))),
-        "verification_summary": _with(None, core.nullable_schema(VERIFICATION_SUMMARY)),
-    }
+        "proof_obligations": default([], core.list_schema(OBLIGATION)),
+        "falsification_tests": default([], core.list_schema(FALSIFIER)),
+        "kani_harnesses": default([], core.list_schema(HARNESS)),
+        "qa_gate": optional(QA_GATE),
+        **BLOCKS,
+    },
 )
