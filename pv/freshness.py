@@ -107,7 +107,7 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
         if not spec.loader:
             raise ConfigError(
                 f"subject {name!r} has no loader, which a check needs to open it",
-                remedy=f"add loader = \"module:function\" to [subjects.{name}]",
+                remedy=f'add loader = "module:function" to [subjects.{name}]',
             )
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
         waiting += spec.derived_from if spec.builder else ()
