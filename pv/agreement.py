@@ -9,6 +9,7 @@ from pv.binding import Binding
 from pv.contract import Falsifier
 from pv.fit import planned
 from pv.freshness import base_level, roles_at
+from pv.normal_form import normal_rule, plain
 from pv.planning import levels_of
 from pv.verify import metrics_to_json
 
@@ -29,9 +30,9 @@ def disagreement(falsifier: Falsifier, binding: Binding, predicate: Mapping[str,
         ("place", (level in levels_of(falsifier), base), (True, at)),
         ("falsifier", (stated["id"], stated["outcome"]), (falsifier.id, falsifier.outcome)),
         ("check", predicate["check"]["reference"], binding.reference),
-        ("check", predicate["check"]["arguments"], dict(falsifier.arguments)),
+        ("check", predicate["check"]["arguments"], plain(falsifier.arguments)),
         ("subjects", roles, roles_at(falsifier, at)),
-        ("rule", list(predicate["rule"]["lines"]), list(falsifier.expectations(at))),
+        ("rule", normal_rule(predicate["rule"]["lines"]), normal_rule(falsifier.expectations(at))),
         ("rule", predicate["rule"]["metrics"], metrics_to_json(binding.metrics)),
     ):
         if recorded != wanted:

@@ -20,7 +20,8 @@ from pv.errors import BindingError
 from pv.evidence import Record
 from pv.expression import Measurements, measurements_from_json
 from pv.expression.values import Series
-from pv.freshness import Inputs, clause_digest
+from pv.freshness import Inputs
+from pv.normal_form import normal_clause
 from pv.runs import union
 from pv.semantics import SEMANTICS
 from pv.verify import metrics_from_json
@@ -192,8 +193,8 @@ def level_of(pieces: Sequence[Piece]) -> Level:
 def inputs_of(falsifier: Falsifier, pieces: Sequence[Piece]) -> Inputs:
     """Return what decides a gate's verdict: its clause, and each piece of evidence that it cites."""
     return Inputs(
-        clause_digest(falsifier),
-        "none",
+        normal_clause(falsifier),
+        {},
         SEMANTICS,
         {f"basis.{piece.name}": piece.sha256 for piece in pieces},
     )

@@ -37,7 +37,7 @@ __all__ = [
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:pv:discharge:v1"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SIDECAR_BYTES = 1 << 18
 _SIDECAR_SUFFIX = ".series.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-__all__ = ["Needs", "gpu_requirement", "memory_bytes", "seconds"]
+__all__ = ["Needs", "gpu_requirement", "memory_bytes", "seconds", "spell_bytes", "spell_seconds"]
 
 _BYTES = {"B": 1} | {f"{prefix}iB": 1 << 10 * power for power, prefix in enumerate("KMGT", 1)}
 _BYTES |= {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)}
@@ -59,6 +59,21 @@ def seconds(text: str) -> float:
         It is not a positive number with a unit of ours.
     """
     return _quantity(text, _SECONDS)
+
+
+def spell_bytes(count: int) -> str:
+    """Return `count` bytes in the largest binary unit that leaves no remainder: ``8 GiB``."""
+    power = next(power for power in (4, 3, 2, 1, 0) if count % (1 << 10 * power) == 0)
+    unit = f"{' KMGT'[power].strip()}iB" if power else "B"
+    return f"{count >> 10 * power} {unit}"
+
+
+def spell_seconds(count: float) -> str:
+    """Return `count` seconds in the largest unit that leaves no remainder: ``10 min``."""
+    for unit in ("h", "min"):
+        if count % _SECONDS[unit] == 0:
+            return f"{count / _SECONDS[unit]:.0f} {unit}"
+    return f"{count:g} s" if float(f"{count:g}") == count else f"{count!r} s"
 
 
 def _quantity(text: str, units: dict[str, float]) -> float:

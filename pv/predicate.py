@@ -12,9 +12,11 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.evidence import SCHEMA_VERSION
 from pv.expression import Measurements, measurements_to_json, series_of
-from pv.freshness import clause_digest, closure_of
+from pv.freshness import closure_of, make_inputs
 from pv.host import describe, versions
+from pv.inputs import Inputs
 from pv.jobs import Measured
+from pv.normal_form import plain
 from pv.planning import Ready
 from pv.revision import revision
 from pv.semantics import SEMANTICS
@@ -72,12 +74,16 @@ def build_predicate(
     started_at: str,
     extra: Mapping[str, Any],
     satisfying: Mapping[str, Artefact],
+    inputs: Inputs | None = None,
 ) -> dict[str, Any]:
     """Put together the predicate of one record.
 
     `extra` holds the sections of the algorithm level; `satisfying` the artefacts of a satisfying example.
+    `inputs` is what decided the verdict where that is no run of a check.
     """
-    closure = closure_of(falsifier, config)
+    outside = closure_of(falsifier, config).outside if inputs is None else ()
+    if inputs is None:
+        inputs = _inputs(falsifier, config, {**ready.artefacts, **satisfying})
     return {
         "schema_version": SCHEMA_VERSION,
         "engine": {"version": pv.__version__, "semantics": SEMANTICS},
@@ -98,18 +104,9 @@ def build_predicate(
         },
         "check": {
             "reference": binding.reference,
-            "arguments": dict(falsifier.arguments),
-            "modules": [name for name, _ in closure.modules],
+            "arguments": plain(falsifier.arguments),
         },
-        "inputs": {
-            "clause": clause_digest(falsifier),
-            "check": closure.sha256,
-            "semantics": SEMANTICS,
-            "artefacts": {
-                role: artefact.build_key or artefact.sha256
-                for role, artefact in sorted({**ready.artefacts, **satisfying}.items())
-            },
-        },
+        "inputs": inputs.to_json(),
         "subjects": {
             role: {
                 "name": artefact.name,
@@ -124,7 +121,7 @@ def build_predicate(
         **judged.to_json(),
         **extra,
         "host": describe(),
-        "versions": versions(["pydantic", "yaml", *closure.outside]),
+        "versions": versions(["pydantic", "yaml", *outside]),
         "revision": revision(config.root, ignoring=config.relative(config.evidence)),
         "run": {
             "argv": list(arguments),
@@ -135,6 +132,16 @@ def build_predicate(
             "output": {"bytes": judged.run.output.total, "sha256": judged.run.output.sha256},
         },
     }
+
+
+def _inputs(falsifier: Falsifier, config: Config, artefacts: Mapping[str, Artefact]) -> Inputs:
+    builds = [artefact.build for artefact in artefacts.values() if artefact.build]
+    return make_inputs(
+        falsifier,
+        config,
+        {role: (artefact.name, artefact.identity) for role, artefact in artefacts.items()},
+        {part.subject: part for build in builds for part in build.chain()},
+    )
 
 
 def _provenance(names: Sequence[str], config: Config) -> list[dict[str, str | None]]:

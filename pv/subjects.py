@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pv.canonical import digest_of
-from pv.closure import find_closure
+from pv.builds import Build, make_build
 from pv.config import Config, SubjectSpec
+from pv.digests import DigestCache, Stamp, covered_files, digest_path, stamps_of
 from pv.errors import ConfigError, SubjectError
 
-__all__ = ["Artefact", "Missing", "Subjects", "build_key", "digest_path"]
+__all__ = ["Artefact", "Missing", "Subjects", "Unbuilt"]
 
 _HUB = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>[\w./-]+)$")
-_CHUNK = 1 << 20
-Stamp = tuple[str, *tuple[int, ...]]
-"""Path; inode, size, modification and change time in ns; inode and change time of the link, if it is one."""
+DIGESTS = Path(".pv", "digests.json")
+"""Where digests of big files are remembered, below the project."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +39,24 @@ class Artefact:
     sha256: str
     loader: str
     derived_from: tuple[str, ...] = ()
-    build_key: str | None = None
-    """Digest of what a built subject is built from and by; None for one that is not built."""
+    build: Build | None = None
+    """What a built subject is built from and by; None for one that is not built."""
     stamp: tuple[Stamp, ...] = ()
     """Of every file when it was hashed."""
 
+    @property
+    def build_key(self) -> str | None:
+        """The key of its build; None for one that is not built."""
+        return self.build.key if self.build else None
+
+    @property
+    def identity(self) -> str:
+        """What evidence knows it by: the key of its build, else the digest of its bytes."""
+        return self.build_key or self.sha256
+
     def changed(self) -> bool:
         """Tell whether a file was replaced since it was hashed."""
-        return _stamp([Path(stamp[0]) for stamp in self.stamp]) != self.stamp
+        return stamps_of([Path(stamp[0]) for stamp in self.stamp]) != self.stamp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +65,13 @@ class Unbuilt:
 
     spec: SubjectSpec
     source: Artefact
-    build_key: str
+    build: Build
     target: Path
+
+    @property
+    def build_key(self) -> str:
+        """The key of its build."""
+        return self.build.key
 
 
 class Subjects:
@@ -75,6 +88,7 @@ class Subjects:
         self._overrides = dict(overrides or {})
         self._known: dict[str, Artefact] = {}
         self._asked: set[str] = set()
+        self._digests = DigestCache(config.root / DIGESTS)
         for name in self._overrides:
             self.spec(name)
 
@@ -143,23 +157,22 @@ class Subjects:
         if isinstance(source, Unbuilt):
             # Built one by one, innermost first: the caller builds this one and asks again.
             return source
-        key = build_key(
-            spec.name, self._config, {source.name: source.build_key or source.sha256}, strict=True
-        )
+        build = make_build(spec, self._config, source.identity, source.build)
+        key = build.key
         built = self._config.root / ".pv" / "built"
         target = built / key[:16] / spec.path
         stated = built / f"{key[:16]}.sha256"
         if target.exists() and (key in self._asked or stated.is_file()):
-            return self._kept(spec, target, key, stated)
+            return self._kept(spec, target, build, stated)
         # Nobody says what an unfinished build should be: it is made again.
         _remove(target)
         self._asked.add(key)
-        return Unbuilt(spec, source, key, target)
+        return Unbuilt(spec, source, build, target)
 
-    def _kept(self, spec: SubjectSpec, target: Path, key: str, stated: Path) -> Artefact:
-        artefact = self._keep(spec, target, pinned=spec.sha256, key=key)
-        if key in self._asked:
-            self._asked.discard(key)
+    def _kept(self, spec: SubjectSpec, target: Path, build: Build, stated: Path) -> Artefact:
+        artefact = self._keep(spec, target, pinned=spec.sha256, build=build)
+        if build.key in self._asked:
+            self._asked.discard(build.key)
             partial = stated.with_name(f"partial-{os.getpid()}-{stated.name}")
             partial.write_text(artefact.sha256 + "\n", encoding="ascii")
             partial.replace(stated)
@@ -171,16 +184,21 @@ class Subjects:
             )
         return artefact
 
-    def _keep(self, spec: SubjectSpec, path: Path, *, pinned: str | None, key: str | None = None) -> Artefact:
+    def _keep(
+        self, spec: SubjectSpec, path: Path, *, pinned: str | None, build: Build | None = None
+    ) -> Artefact:
         try:
-            before = _stamp(_covered(path, spec.files))
-            sha256, files = digest_path(path, spec.files)
+            before = stamps_of(covered_files(path, spec.files))
+            sha256, files = digest_path(path, spec.files, self._digests)
+            if pinned not in {None, sha256}:
+                # Before bytes are called wrong, they are read.
+                sha256, files = digest_path(path, spec.files)
         except OSError as error:
             raise SubjectError(
                 f"subject {spec.name}: {error.strerror}: {self._config.relative(path)}",
                 remedy="mend the file",
             ) from error
-        if _stamp(files) != before:
+        if stamps_of(files) != before:
             raise SubjectError(
                 f"subject {spec.name} changed while it was read", remedy="let nothing write it"
             )
@@ -189,104 +207,10 @@ class Subjects:
                 f"subject {spec.name} is not the one that pv.toml pins: sha256 {sha256}, pinned {pinned}",
                 remedy=f"restore {spec.path}, or judge other bytes with --subject {spec.name}=PATH",
             )
-        artefact = Artefact(spec.name, path, sha256, spec.loader, spec.derived_from, key, before)
+        self._digests.save()
+        artefact = Artefact(spec.name, path, sha256, spec.loader, spec.derived_from, build, before)
         self._known[spec.name] = artefact
         return artefact
-
-
-def build_key(
-    name: str, config: Config, digests: Mapping[str, str] | None = None, *, strict: bool = False
-) -> str:
-    """Digest of what decides a built subject's bytes: its source, its builder's closure, its arguments.
-
-    Without `digests` the source's pin stands for its bytes, so that the key is a function of the tree.
-
-    Raises
-    ------
-    ConfigError
-        A source has neither pin nor builder, and `strict` is set.
-    """
-    spec = config.subjects[name]
-    if spec.builder is None:
-        if digests and name in digests:
-            return digests[name]
-        if spec.sha256 is None and strict:
-            raise ConfigError(
-                f"subject {name} has no sha256 in pv.toml",
-                remedy="pin it: what is built from it must be known",
-            )
-        return spec.sha256 or "unpinned"
-    source = spec.derived_from[0]
-    source_key = digests[source] if digests and source in digests else build_key(source, config)
-    return digest_of(
-        {
-            "source": source_key,
-            "builder": spec.builder,
-            "closure": find_closure([spec.builder.split(":")[0]], config.sources).sha256,
-            "with": dict(spec.arguments),
-            "path": spec.path,
-        }
-    )
-
-
-def digest_path(path: Path, only: tuple[str, ...] = ()) -> tuple[str, list[Path]]:
-    r"""Hash a file, or a folder by its files' digests and names.
-
-    A folder's digest is the sha256 of the lines ``<sha256>  <relative name>\n`` in the order of
-    names: what ``sha256sum`` prints for them. Links that lead outside the folder are followed as
-    files; other kinds of files are refused.
-
-    Returns
-    -------
-    tuple[str, list[Path]]
-        The hexadecimal digest, and the files that it covers.
-
-    Raises
-    ------
-    OSError
-        Something cannot be read, or is neither file nor folder.
-    """
-    files = _covered(path, only)
-    if files == [path]:
-        return _digest_file(path), files
-    names = sorted(only) or sorted(file.relative_to(path).as_posix() for file in files)
-    lines = "".join(f"{_digest_file(path / name)}  {name}\n" for name in names)
-    return hashlib.sha256(lines.encode()).hexdigest(), files
-
-
-def _covered(path: Path, only: tuple[str, ...]) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise OSError(0, "neither a file nor a folder", str(path))
-    files = [path / name for name in only] or sorted(f for f in path.rglob("*") if f.is_file())
-    if not files:
-        raise OSError(0, "an empty folder", str(path))
-    for file in files:
-        if file.exists() and not file.is_file():
-            raise OSError(0, f"{file.name} is no regular file", str(path))
-    return files
-
-
-def _digest_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _stamp(files: list[Path]) -> tuple[Stamp, ...]:
-    def one(path: Path) -> Stamp:
-        # Anyone can set the modification time back; nobody the change time.
-        try:
-            link, status = path.lstat(), path.stat()
-        except OSError:
-            return str(path), -1
-        times = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        return str(path), *times, link.st_ino, link.st_ctime_ns
-
-    return tuple(one(path) for path in files)
 
 
 def _remove(path: Path) -> None:

@@ -13,6 +13,7 @@ from pv.canonical import digest_of
 from pv.check import CheckError, Metric
 from pv.errors import EvidenceError, ExpressionError
 from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION, Record, record_path, sections, subjects_of
+from pv.inputs import contradiction
 from pv.runs import judged_measurements
 from pv.verdict import judge, passes
 
@@ -65,6 +66,8 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
     for role, subject in predicate["subjects"].items():
         if predicate["inputs"]["artefacts"].get(role) != (subject["build_key"] or subject["sha256"]):
             raise _error(record, "inputs", f"and section subjects disagree about role {role}")
+    if fault := contradiction(predicate["inputs"]):
+        raise _error(record, "inputs", fault)
     rule: Sequence[str] = predicate["rule"]["lines"]
     metrics = metrics_from_json(predicate["rule"]["metrics"])
     follows = _outcome_follows if outcomes_only else _verdict_follows

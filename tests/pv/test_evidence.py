@@ -137,7 +137,7 @@ def test_resealing_over_nonsense_never_ends_but_in_an_evidence_error(
         (("inputs", "artefacts", "numbers"), "0" * 64, "inputs"),
         (("inputs", "clause"), "0" * 64, "subject"),
         (("place", "level"), "live", "place"),
-        (("schema_version",), 2, "schema_version"),
+        (("schema_version",), 1, "schema_version"),
     ],
 )
 def test_a_record_sealed_again_is_refused_where_it_does_not_follow(

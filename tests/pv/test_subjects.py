@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pv.builds import build_key
+from pv.digests import digest_path
 from pv.errors import ConfigError, SubjectError
-from pv.subjects import Artefact, Missing, Subjects, Unbuilt, build_key, digest_path
+from pv.subjects import Artefact, Missing, Subjects, Unbuilt
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
