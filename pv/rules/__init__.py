@@ -5,6 +5,7 @@ from __future__ import annotations
 from pv.contract import Contract
 from pv.finding import Finding
 from pv.rules.covers import covers
+from pv.rules.dropped import dropped
 from pv.rules.equations import equations
 from pv.rules.expectation import expectation
 from pv.rules.falsifier_id import falsifier_id
@@ -16,13 +17,23 @@ from pv.rules.harness_obligation import harness_obligation
 from pv.rules.harness_target import harness_target
 from pv.rules.if_fails import if_fails
 from pv.rules.look_alike import look_alike
+from pv.rules.na_owner import na_owner
+from pv.rules.na_reason import na_reason
+from pv.rules.near_miss import near_miss
+from pv.rules.near_miss_key import near_miss_key
+from pv.rules.not_applicable import not_applicable
 from pv.rules.obligation_property import obligation_property
+from pv.rules.parent import parent
+from pv.rules.parent_dependency import parent_dependency
+from pv.rules.phase import phase
 from pv.rules.prediction import prediction
 from pv.rules.provability import provability
 from pv.rules.qa_gate import qa_gate
 from pv.rules.references import references
+from pv.rules.requires import requires
 from pv.rules.rule import Rule, uses_our_fields
 from pv.rules.summary import summary
+from pv.rules.top_level_kind import top_level_kind
 from pv.rules.uncovered import uncovered
 from pv.rules.version import version
 
@@ -51,6 +62,17 @@ RULES: dict[str, Rule] = {
         look_alike,
         harness_target,
         summary,
+        requires,
+        phase,
+        parent,
+        parent_dependency,
+        top_level_kind,
+        near_miss,
+        na_reason,
+        na_owner,
+        not_applicable,
+        near_miss_key,
+        dropped,
     )
 }
 

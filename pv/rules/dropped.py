@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pv.contract import Contract
+from pv.errors import Location
+from pv.rules.keys import known_keys, misspelt
+from pv.rules.rule import rule
+
+_NAMES = frozenset({"falsification", "falsifiers", "falsifications", "gates", "invariants", "obligations"})
+"""Names of blocks that assert something, whatever stands in them."""
+_ASSERTS = frozenset({
+    "falsifier", "falsification", "falsification_id", "prediction", "if_fails", "fails_if", "ship_blocking",
+    "verdict", "discharge_status", "evidence_discharged_by", "binds_to",
+})  # fmt: skip
+"""Keys that only an assertion has."""
+
+_KAIZEN = frozenset({"invariants"})
+"""What the Rust tool reads in contracts of that kind."""
+
+
+@rule(
+    "PV-DROPPED-001",
+    "warning",
+    summary="a block that asserts something is read by nothing",
+    remedy="Write what it asserts as proof_obligations and falsification_tests, which are judged.",
+)
+def dropped(contract: Contract) -> Iterator[tuple[Location, str]]:
+    """Find gates and falsifiers that stand where neither the Rust tool nor we look."""
+    value = contract.document.value
+    unread = value.keys() - known_keys("contract")
+    misspellings = {key for key, _ in misspelt(value, "contract")} if unread else set()
+    for key in value:
+        if key not in unread or key in misspellings or (contract.kind == "kaizen" and key in _KAIZEN):
+            continue
+        named = key in _NAMES and isinstance(value[key], dict | list) and bool(value[key])
+        if named or _asserts(value[key]):
+            yield (
+                contract.document.where_key(key),
+                f"the block {key} asserts something and is read by nothing",
+            )
+
+
+def _asserts(value: Any) -> bool:
+    """Tell whether a mapping with an assertion's key, or an id that is a falsifier's, lies in `value`."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += item
+        elif isinstance(item, dict):
+            name = item.get("id")
+            if _ASSERTS & item.keys() or (isinstance(name, str) and name.startswith(("FALSIFY-", "GATE-"))):
+                return True
+            waiting += item.values()
+    return False
