@@ -71,32 +71,28 @@ def misfits(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
 
 def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
     names = {parameter.name for parameter in binding.parameters}
-    for level in falsifier.subjects or {"live": {}}:
+    remedy = f"it takes {sorted(names)}: roles from `subjects:`, the rest from `with:`"
+
+    def misfit(what: str, level: str, where: Location) -> Misfit:
+        return Misfit("parameter", f"{binding.reference} {what} (at {level} level)", where, remedy)
+
+    levels = list(falsifier.subjects) or ["live"]
+    for name in sorted(set(falsifier.arguments) - names):
+        where = falsifier.document.where_key(*falsifier.path, "with", name)
+        yield misfit(f"does not take [{name!r}]", levels[0], where)
+    for level in levels:
         roles = falsifier.subjects.get(level, {})
+        for name in sorted(role for role in roles if role not in names or role in falsifier.arguments):
+            where = falsifier.document.where_key(*falsifier.path, "subjects", level, name)
+            yield misfit(f"does not take [{name!r}]", level, where)
         given = {**roles, **falsifier.arguments}
-        unknown = sorted(set(given) - names) + sorted(set(roles) & set(falsifier.arguments))
         lacking = sorted(p.name for p in binding.parameters if p.required and p.name not in given)
-        if unknown or lacking:
-            what = f"does not take {unknown}" if unknown else f"needs {lacking}"
-            yield Misfit(
-                "parameter",
-                f"{binding.reference} {what} (at {level} level)",
-                _place(falsifier, level, unknown),
-                f"it takes {sorted(names)}: roles from `subjects:`, the rest from `with:`",
-            )
+        if lacking:
+            yield misfit(f"needs {lacking}", level, falsifier.key_where("check"))
         if not falsifier.expectations(level):
             yield Misfit(
                 "parameter", f"no expectation for the {level} level", falsifier.where, "write `expect:`"
             )
-
-
-def _place(falsifier: Falsifier, level: str, unknown: list[str]) -> Location:
-    """Return where the first of `unknown` is given; where something lacks, the place of the check."""
-    if unknown and unknown[0] in falsifier.arguments:
-        return falsifier.document.where_key(*falsifier.path, "with", unknown[0])
-    if unknown:
-        return falsifier.document.where_key(*falsifier.path, "subjects", level, unknown[0])
-    return falsifier.key_where("check")
 
 
 def planned(falsifier: Falsifier, binding: Binding) -> tuple[str, ...]:

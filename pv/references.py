@@ -30,7 +30,8 @@ _REFERENCE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _KEYS = ("test", "command", "test_harness", "harness", "evidence_discharged_by")
-_AROUND = "`'\"()<>,;.:!?*"
+_BEFORE = "`'\"(<["
+_BEHIND = "`'\")>,;.:!?"
 _RUST_ITEM = r"\b(?:fn|struct|enum|trait|mod|const|static|type|union|macro_rules!)\s+{}\b"
 _RUST_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -52,7 +53,7 @@ def find_references(text: str) -> Iterator[Reference]:
         # A quick look first: nearly every word of every contract passes here.
         if "." not in word or ("/" not in word and "::" not in word) or "://" in word:
             continue
-        bare = word.strip(_AROUND)
+        bare = word.lstrip(_BEFORE).rstrip(_BEHIND)
         found = _REFERENCE.fullmatch(bare.removeprefix("./"))
         if found is None:
             continue

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pv.claims import judge_claims
+from pv.claims import unsupported_claims
 from pv.contract import load_contract
 from pv.exits import Exit
+from pv.project import Project as Surroundings
+from pv.rules.status_unknown import status_unknown
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -42,7 +44,7 @@ def test_a_claim_whose_evidence_is_deleted_is_an_error_at_its_place(copied: Proj
 
 
 def test_a_claim_whose_evidence_went_stale_is_a_warning(copied: Project) -> None:
-    copied.edit("small_checks/scale.py", "1.0", "1.00")
+    copied.edit("small_checks/scale.py", "1.0", "2.0 - 1.0")
     where = claim(copied, "DISCHARGED")
     ended = copied.pv("validate", PATH)
     assert ended.code == Exit.ACCEPTED
@@ -54,7 +56,7 @@ def test_a_claim_whose_evidence_went_stale_is_a_warning(copied: Project) -> None
 
 def test_stale_evidence_for_less_is_no_excuse(project: Project) -> None:
     project.pv("discharge", ID, "--level", "functional")
-    project.edit("small_checks/scale.py", "1.0", "1.00")
+    project.edit("small_checks/scale.py", "1.0", "2.0 - 1.0")
     where = claim(project, "DISCHARGED")
     ended = project.pv("validate", PATH)
     assert ended.code == Exit.REJECTED
@@ -85,7 +87,9 @@ def test_in_a_contract_that_uses_none_of_our_fields_it_is_a_warning(tmp_path: Pa
         encoding="utf-8",
     )
     contract = load_contract(path)
-    (finding,) = judge_claims(contract, path)
+    surroundings = Surroundings(tmp_path)
+    (finding,) = status_unknown.check(contract, surroundings)
+    assert [claim.kind for claim in unsupported_claims(contract, surroundings, "unknown")] == ["unknown"]
     assert (finding.code, finding.severity, finding.where.line) == ("PV-STATUS-003", "warning", 3)
 
 

@@ -15,6 +15,8 @@ from pv.contract import Contract
 from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
+from pv.project import Project
+from pv.rules import project_rules
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "tests" / "pv" / "rules" / "resources"
@@ -161,16 +163,16 @@ def test_a_contract_does_not_drive_the_terminal(capsys: Captured, tmp_path: Path
     assert all(line.isprintable() for line in (out + err).splitlines())
 
 
-def test_a_typed_status_asks_the_hook(
+def test_only_a_contract_that_asks_something_of_its_project_is_judged_in_it(
     capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
-    def ask(contract: Contract) -> list[Finding]:
+    def ask(contract: Contract, _: Project) -> list[Finding]:
         asked.append(contract.stem)
         return [Finding(contract.falsifiers[0].where, "X-001", "error", "no evidence", "Run it.")]
 
-    monkeypatch.setattr(validate, "extra_findings", ask)
+    monkeypatch.setattr(project_rules, "judge_in_project", ask)
     claiming = tmp_path / "claiming.yaml"
     text = GOOD.read_text(encoding="utf-8")
     claiming.write_text(text.replace("  rule:", "  discharge_status: DISCHARGED\n  rule:"), encoding="utf-8")
@@ -178,6 +180,31 @@ def test_a_typed_status_asks_the_hook(
     assert run(claiming) is Exit.REJECTED
     assert asked == ["claiming"]
     assert "error[X-001]" in capsys.readouterr().out
+
+
+def test_strict(capsys: Captured) -> None:
+    assert run(WARNED, "--strict") is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert out.endswith("\n\n0 error(s), 1 warning(s)\n")
+    assert err == "error: --strict: 1 warning(s)\n"
+    assert run(WARNED, "--strict", "--json") is Exit.REJECTED
+    assert json.loads(capsys.readouterr().out)["warnings"] == 1
+    assert run(GOOD, "--strict") is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith("Contract is valid.\n")
+    assert run(BAD, "--strict") is Exit.REJECTED
+    assert capsys.readouterr().err == "error: Contract has 1 validation error(s)\n"
+
+
+def test_two_contracts_of_one_name_are_an_error_each(capsys: Captured, tmp_path: Path) -> None:
+    for name in ("a/same-v1.yaml", "b/same-v1.yml", "b/other-v1.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(GOOD.read_bytes())
+    assert run(tmp_path) is Exit.REJECTED
+    out = capsys.readouterr().out
+    assert f"{tmp_path}/a/same-v1.yaml:2:1: error[PV-ID-002]: another contract is named same-v1: " in out
+    assert f"{tmp_path}/b/same-v1.yml:2:1: error[PV-ID-002]" in out
+    assert out.endswith("\n2 error(s), 0 warning(s)\n")
+    assert run(tmp_path / "a", tmp_path / "b/other-v1.yaml") is Exit.ACCEPTED
 
 
 @needs_corpus
