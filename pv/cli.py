@@ -24,6 +24,8 @@ COMMANDS = {
     "coverage": "show which proof obligations are covered by falsifiers that ran",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "evidence": "show and verify records",
+    "sync": "write the statuses that evidence supports into contracts, and nothing else",
+    "waivers": "list the failures that somebody took responsibility for, and check that each is in order",
     "doctor": "say what can be judged on this host, what cannot, and why",
 }
 
