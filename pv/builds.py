@@ -30,7 +30,7 @@ class Build:
     builder: str
     digests: tuple[tuple[str, str], ...]
     """Name and sha256 of every module of the builder's source closure."""
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = dataclasses.field(hash=False)
     path: str
     before: Build | None
     """How `of` is made, where it is built itself."""

@@ -28,15 +28,16 @@ def forge(project: Project, level: str, **changes: Any) -> None:
 def test_a_record_with_other_lines_than_the_contract_supports_nothing(project: Project) -> None:
     project.contract(expect=["max(distance) <= 0.2", "count(distance) == expected"])
     project.pv("discharge", ID)
-    clause = json.loads(project.record("algorithm").read_bytes())["predicate"]["inputs"]["clause"]
-    subject = {"name": f"clause:small-v1#{ID}", "digest": {"sha256": clause}}
+    inputs = json.loads(project.record("algorithm").read_bytes())["predicate"]["inputs"]
+    clause = {key: inputs[key] for key in ("clause", "form")}
+    subject = {"name": f"clause:small-v1#{ID}", "digest": {"sha256": clause["clause"]}}
     project.contract(expect=["max(distance) <= 0.25", "count(distance) == expected"])
     project.pv("discharge", ID)
     project.contract(expect=["max(distance) <= 0.2", "count(distance) == expected"])
     for level in ("algorithm", "live"):
         path = project.record(level)
         whole = json.loads(path.read_bytes())
-        whole["predicate"]["inputs"]["clause"] = clause
+        whole["predicate"]["inputs"] |= clause
         whole["subject"][0] = subject
         whole["predicate"]["seal"] = seal(whole)
         path.write_text(json.dumps(whole), encoding="utf-8")
