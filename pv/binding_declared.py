@@ -34,6 +34,12 @@ def bind_declared(falsifier: Falsifier, config: Config) -> Binding:
             where=falsifier.key_where("with"),
             remedy="pass words or environment variables: see docs/how-to/bind-existing-tests.md",
         )
+    if (falsifier.satisfying_example or {}).get("with"):
+        raise BindingError(
+            "a satisfying_example of pytest: or command: fills roles otherwise; `with:` has no use there",
+            where=falsifier.value_where("satisfying_example", "with"),
+            remedy="write satisfying_example: {subjects: {role: NAME}}",
+        )
     metrics, readings = declared_metrics(falsifier)
     if falsifier.command is not None:
         _check_program(falsifier, config)

@@ -7,6 +7,7 @@ that does not notice one of its own counter-examples is vacuous, whatever it mea
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import shutil
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.agreement import disagreement
-from pv.binding import Binding, bind
-from pv.closure import find_closure
+from pv.binding import Binding, bind_falsifier
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError, PvError, SubjectError
@@ -24,9 +24,10 @@ from pv.evidence import Record, read_record, record_path, write_record
 from pv.fit import fit, planned
 from pv.freshness import base_level, changes, closure_of, current_inputs, satisfying_roles
 from pv.host import gpus
-from pv.jobs import Broken, Build, Job, Limits, Role
+from pv.jobs import Broken, Build
+from pv.launch import job_of, limits_of
 from pv.outcome import Discharge, Options, Outcome, Plant
-from pv.planning import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS, Declined, Ready, levels_of, prepare
+from pv.planning import Declined, Ready, levels_of, prepare
 from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
 from pv.runner import Runner
 from pv.status import vacuous
@@ -62,13 +63,12 @@ def discharge(
     Nothing that the check does raises: it ends in an outcome. Declined and Error write nothing.
     """
     address = f"{contract.stem}#{falsifier.id}"
-    if falsifier.check is None:
-        other = "pytest: and command: checks are not run yet" if falsifier.pytest or falsifier.command else ""
+    if falsifier.check is None and falsifier.pytest is None and falsifier.command is None:
         return Discharge(
             address,
             falsifier.rule,
             "Unbound",
-            message=other or f"no check is bound to it (add `check:` at {falsifier.where})",
+            message=f"no check is bound to it (add `check:`, `pytest:` or `command:` at {falsifier.where})",
         )
     declined: list[Declined] = []
     try:
@@ -104,7 +104,7 @@ class _Work:
         self.options = options
         self.tell = tell
         self.address = f"{contract.stem}#{falsifier.id}"
-        self.binding: Binding = bind(falsifier.check or "", config)
+        self.binding: Binding = bind_falsifier(falsifier, config)
         self.closure = closure_of(falsifier, config)
         self.base = base_level(falsifier)
         self.declined = declined
@@ -171,7 +171,7 @@ class _Work:
                 source=str(unbuilt.source.path),
                 output=str(partial),
                 arguments=spec.arguments,
-                limits=self._limits(self.base),
+                limits=limits_of(self.falsifier, self.base),
                 seed=0,
                 sources=tuple(str(source) for source in self.config.sources),
                 preload=self.closure.outside,
@@ -186,12 +186,6 @@ class _Work:
             )
         partial.replace(unbuilt.target)
 
-    def _limits(self, level: str) -> Limits:
-        needs = self.falsifier.needs_at(level)
-        return Limits(
-            needs.memory_bytes or DEFAULT_MEMORY_BYTES, needs.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
-        )
-
     def _judge(
         self,
         ready: Ready,
@@ -202,38 +196,35 @@ class _Work:
     ) -> Judged:
         level = self.base if ready.level == "algorithm" else ready.level
         what = what or (f"counter-example {plant}" if plant else level)
-        job = Job(
-            reference=self.binding.reference,
-            metrics=tuple(self.binding.metrics.values()),
-            arguments=self.falsifier.arguments if arguments is None else arguments,
-            roles={
-                role: Role(a.loader, str(a.path), tuple(stamp[0] for stamp in a.stamp))
-                for role, a in ready.artefacts.items()
-            },
-            limits=self._limits(level),
+        job = job_of(
+            self.falsifier,
+            self.binding,
+            self.closure,
+            self.config,
+            ready,
+            level,
             seed=self.options.seed or 0,
-            device=ready.device,
-            level=level,
+            arguments=self.falsifier.arguments if arguments is None else arguments,
             plant=plant,
-            project=str(self.config.root),
-            sources=tuple(str(source) for source in self.config.sources),
-            modules=tuple(name for name, _ in self.closure.modules),
-            preload=self.closure.outside,
         )
         self.tell(what, 0, None)
         run = self.runner.run(job, lambda done, total: self.tell(what, done, total))
+        if isinstance(run, Broken) and run.kind == "declined":
+            self.declined.append(Declined(ready.level, run.why, ""))
+            raise _Stop("Declined", f"{what}: {run.why}")
         if isinstance(run, Broken):
             raise _Stop("Error", f"{what}: {run.why}", run.traceback or run.output.tail)
         for artefact in ready.artefacts.values():
             if artefact.changed():
                 raise _Stop("Error", f"subject {artefact.name} changed while it was judged")
-        modules = [name for name, _ in self.closure.modules]
         # Looked up afresh: what the configuration remembers is how the sources were at the start.
-        if find_closure(modules, self.config.sources).sha256 != self.closure.sha256:
+        afresh = dataclasses.replace(self.config, closures={})
+        if closure_of(self.falsifier, afresh).sha256 != self.closure.sha256:
             raise _Stop("Error", f"{what}: the source of the check changed while it ran")
         if plant is not None and not run.planted:
             of = self.binding.counter_examples[plant]
-            raise _Stop("Error", f"counter-example {plant}: the role {of!r} never passed through the check")
+            what = f"the role {of!r}" if self.binding.kind == "check" else of
+            raise _Stop("Error", f"counter-example {plant}: {what} never passed through the check")
         measurements = measurements_of(run)
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pv.binding import Kind, Reading
 from pv.check import Metric, Value
 
 __all__ = ["Broken", "Build", "Job", "Limits", "Measured", "Output", "Role"]
@@ -32,7 +33,10 @@ class Role:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Run one check once, with at most one role damaged."""
+    """Run one check once, with at most one role damaged, or with what a counter-example replaces replaced.
+
+    `reference` is ``module:function`` for a check; for a test its node, ``path::test``.
+    """
 
     reference: str
     metrics: tuple[Metric, ...]
@@ -47,9 +51,21 @@ class Job:
     """Root of the project: files read below it must be sources, subjects or scratch."""
     sources: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
-    """The static closure: the project modules that may be imported."""
+    """The static closure: the project modules that may be imported; of a test or command, the files."""
     preload: tuple[str, ...] = ()
     """Outside modules that the zygote imports once, before it forks."""
+    kind: Kind = "check"
+    words: tuple[str, ...] = ()
+    """Of a command, all of its words; of a test, options for pytest. They have holes."""
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Variables to set for a test or command; the values have holes."""
+    search: tuple[str, ...] = ()
+    """Folders in which a test or command finds modules, in order."""
+    replaced_modules: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """File of a module → the file that takes its place."""
+    settings: str = ""
+    """The file with pytest's settings; empty where there is none."""
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +105,12 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class Broken:
-    """The job did not run to its end; `kind` says how, `why` is one sentence for a person."""
+    """The job did not run to its end; `kind` says how, `why` is one sentence for a person.
 
-    kind: Literal["raised", "timeout", "memory", "processes", "crashed", "no-result", "refused"]
+    ``declined``: it could not be judged here, or it asked not to be; all others are errors.
+    """
+
+    kind: Literal["raised", "timeout", "memory", "processes", "crashed", "no-result", "refused", "declined"]
     why: str
     output: Output
     seconds: float

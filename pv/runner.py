@@ -286,7 +286,7 @@ class _Watch:
         if self.verdict is not None:
             return broken(*self.verdict)
         if self._error is not None:
-            kind = "memory" if self._error["kind"] == "memory" else "raised"
+            kind = self._error["kind"] if self._error["kind"] in {"memory", "declined"} else "raised"
             why = self._error["why"]
             if kind == "memory":
                 why = f"it ran out of its {self._limits.memory_bytes >> 20} MiB of memory ({why})"
@@ -363,7 +363,7 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
         return {**common, "kind": "build", "source": job.source, "output": job.output, "device": "cpu"}
     return {
         **common,
-        "kind": "check",
+        "kind": job.kind,
         "metrics": [[m.name, m.unit, m.low, m.high, m.slack, m.kind] for m in job.metrics],
         "roles": {name: dataclasses.asdict(role) for name, role in job.roles.items()},
         "device": job.device,
@@ -371,6 +371,12 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
         "plant": job.plant,
         "project": job.project,
         "modules": list(job.modules),
+        "words": list(job.words),
+        "environment": dict(job.environment),
+        "search": list(job.search),
+        "replaced_modules": dict(job.replaced_modules),
+        "settings": job.settings,
+        "readings": [dataclasses.asdict(reading) for reading in job.readings],
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.agreement import disagreement
-from pv.binding import Binding, bind
+from pv.binding import Binding, bind_falsifier
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.defects import proved_defects, read_rule
@@ -87,13 +87,10 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
         return Status("EXCLUDED", falsifier.excluded)
     if falsifier.basis:
         return _derive_gate(contract, falsifier, config)
-    if falsifier.check is None:
-        other = "pytest:" if falsifier.pytest else "command:" if falsifier.command else ""
-        return Status(
-            "UNBOUND", f"{other} is not run yet; only check: is" if other else "no check is bound to it"
-        )
+    if falsifier.check is None and falsifier.pytest is None and falsifier.command is None:
+        return Status("UNBOUND", "no check is bound to it")
     try:
-        binding = bind(falsifier.check, config)
+        binding = bind_falsifier(falsifier, config)
         closure_of(falsifier, config)
     except PvError as error:
         return Status("UNBOUND", f"its check cannot be bound: {error.what}")

@@ -25,7 +25,18 @@ from pv.check import Check, CheckError, CounterExample, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
 
-__all__ = ["run_build", "run_check"]
+__all__ = [
+    "Channel",
+    "Recorder",
+    "Unavailable",
+    "distrust_bytecode",
+    "refuse_hidden_files",
+    "report",
+    "run_build",
+    "run_check",
+    "seed_generators",
+    "watch_reads",
+]
 
 T = TypeVar("T")
 _FLUSH_BYTES = 1 << 16
@@ -77,6 +88,7 @@ class Recorder:
         self._fill = fill
 
     def record(self, name: str, value: Value, *, label: str | None = None) -> None:
+        """Send one sample, if it is declared and of its metric's kind."""
         metric = self._metrics.get(name)
         if metric is None:
             raise CheckError(f"metric {name!r} is recorded but not declared in @check(metrics=[...])")
@@ -90,6 +102,7 @@ class Recorder:
         self._channel.send({"record": [name, sample, text]})
 
     def role(self, name: str, value: T) -> T:
+        """Pass `value` through the role `name`, damaged if that is what is planted."""
         if name in self._undamaged:
             raise CheckError(f"role {name!r} passes twice")
         self._undamaged[name] = value
@@ -100,12 +113,14 @@ class Recorder:
         return value
 
     def undamaged(self, name: str) -> Any:
+        """Return the role `name` as it came."""
         try:
             return self._undamaged[name]
         except KeyError:
             raise CheckError(f"role {name!r} has not passed yet") from None
 
     def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """Iterate over `items`, and tell the engine how far it came."""
         if total is None:
             total = len(items) if isinstance(items, Sized) else None
         for done, item in enumerate(items):
@@ -115,51 +130,67 @@ class Recorder:
             yield item
 
     def scratch(self) -> str:
+        """Return the empty folder of this run."""
         return self._scratch
+
+
+class Unavailable(Exception):  # noqa: N818  no error of the check: what it needs is not here
+    """It cannot be judged here; the message says what is missing, and what to type."""
+
+
+def report(
+    job: Mapping[str, Any], descriptor: int, run: Callable[[Mapping[str, Any], Channel], bool]
+) -> None:
+    """Call `run`, and say on `descriptor` how it ended; never raises.
+
+    `run` returns whether what was to be damaged or replaced was used.
+    """
+    channel = Channel(descriptor)
+    started = time.monotonic()
+    try:
+        seed_generators(job["seed"])
+        distrust_bytecode(job["scratch"])
+        planted = run(job, channel)
+    except BaseException as error:
+        channel.send({"error": _describe(error)}, now=True)
+    else:
+        channel.send({"end": {"planted": planted, **_usage(started)}}, now=True)
 
 
 def run_check(job: Mapping[str, Any], descriptor: int) -> None:
     """Run the check of `job` and report on `descriptor`; never raises."""
-    channel = Channel(descriptor)
-    started = time.monotonic()
-    try:
-        _seed(job["seed"])
-        _distrust_bytecode(job["scratch"])
-        sys.path[:0] = job["sources"]
-        read = _watch_reads(job)
-        check = _load_check(job)
-        recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
-        roles = {
-            role: _resolve(spec["loader"])(Path(spec["path"])) for role, spec in sorted(job["roles"].items())
-        }
-        arguments = dict(job["arguments"])
-        if job["plant"] is not None:
-            recorder.plant(*_plant(check, job["plant"], {**roles, **arguments}))
-        passed = {role: recorder.role(role, value) for role, value in roles.items()}
-        check.function(recorder, **passed, **arguments)
-        _refuse_threads()
-        _refuse_hidden_inputs(job, read)
-    except BaseException as error:
-        channel.send({"error": _describe(error)}, now=True)
-    else:
-        channel.send({"end": {"planted": recorder.planted, **_usage(started)}}, now=True)
+    report(job, descriptor, _check)
 
 
 def run_build(job: Mapping[str, Any], descriptor: int) -> None:
     """Run the builder of `job` and report on `descriptor`; never raises."""
-    channel = Channel(descriptor)
-    started = time.monotonic()
-    try:
-        _seed(job["seed"])
-        _distrust_bytecode(job["scratch"])
-        sys.path[:0] = job["sources"]
-        _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
-        if not Path(job["output"]).exists():
-            raise CheckError(f"builder {job['reference']} returned without writing its output")
-    except BaseException as error:
-        channel.send({"error": _describe(error)}, now=True)
-    else:
-        channel.send({"end": {"planted": False, **_usage(started)}}, now=True)
+    report(job, descriptor, _build)
+
+
+def _check(job: Mapping[str, Any], channel: Channel) -> bool:
+    sys.path[:0] = job["sources"]
+    read = watch_reads(job["project"])
+    check = _load_check(job)
+    recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
+    roles = {
+        role: _resolve(spec["loader"])(Path(spec["path"])) for role, spec in sorted(job["roles"].items())
+    }
+    arguments = dict(job["arguments"])
+    if job["plant"] is not None:
+        recorder.plant(*_plant(check, job["plant"], {**roles, **arguments}))
+    passed = {role: recorder.role(role, value) for role, value in roles.items()}
+    check.function(recorder, **passed, **arguments)
+    _refuse_threads()
+    _refuse_hidden_inputs(job, read)
+    return recorder.planted
+
+
+def _build(job: Mapping[str, Any], _channel: Channel) -> bool:
+    sys.path[:0] = job["sources"]
+    _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
+    if not Path(job["output"]).exists():
+        raise CheckError(f"builder {job['reference']} returned without writing its output")
+    return False
 
 
 def _load_check(job: Mapping[str, Any]) -> Check[...]:
@@ -206,7 +237,7 @@ def _refuse_surrogates(name: str, word: str) -> None:
         ) from None
 
 
-def _distrust_bytecode(scratch: str) -> None:
+def distrust_bytecode(scratch: str) -> None:
     """Compile what is imported from its source from here on.
 
     Cached bytecode is matched by size and whole seconds only: after a quick edit, the code that runs
@@ -216,7 +247,7 @@ def _distrust_bytecode(scratch: str) -> None:
     sys.dont_write_bytecode = True
 
 
-def _seed(seed: int) -> None:
+def seed_generators(seed: int) -> None:
     """Seed every generator that is loaded; a check draws its own from ``run.seed``."""
     random.seed(seed)
     for module, function in (("numpy.random", "seed"), ("torch", "manual_seed")):
@@ -234,6 +265,8 @@ def _describe(error: BaseException) -> dict[str, str]:
         text = str(error)
     except Exception:
         text = "(its message cannot be printed)"
+    if isinstance(error, Unavailable):
+        return {"kind": "declined", "why": text[:2000], "traceback": ""}
     kind = "memory" if isinstance(error, MemoryError) else "raised"
     return {
         "kind": kind,
@@ -242,9 +275,9 @@ def _describe(error: BaseException) -> dict[str, str]:
     }
 
 
-def _watch_reads(job: Mapping[str, Any]) -> set[str]:
-    """Collect the project files that the check opens for reading."""
-    root = job["project"] + os.sep
+def watch_reads(project: str) -> set[str]:
+    """Collect the files of `project` that are opened for reading from here on."""
+    root = project + os.sep
     read: set[str] = set()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -257,7 +290,7 @@ def _watch_reads(job: Mapping[str, Any]) -> set[str]:
         if path.startswith(root):
             read.add(path)
 
-    if job["project"]:
+    if project:
         sys.addaudithook(hook)
     return read
 
@@ -289,12 +322,26 @@ def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
             raise CheckError(
                 f"module {name} was imported in a way that only running shows; import it by its name"
             )
-    files = {os.path.realpath(file) for role in job["roles"].values() for file in role["files"]}
-    files |= {
-        os.path.realpath(path)
-        for name in modules
-        if (path := find_module(name, [Path(source) for source in job["sources"]]))
-    }
+    refuse_hidden_files(
+        job,
+        read,
+        {
+            os.path.realpath(path)
+            for name in modules
+            if (path := find_module(name, [Path(source) for source in job["sources"]]))
+        },
+    )
+
+
+def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str]) -> None:
+    """Refuse a run that `read` project files that are none of `files`, no subjects, and not of Python.
+
+    Raises
+    ------
+    CheckError
+        With the first of them.
+    """
+    files = files | {os.path.realpath(file) for role in job["roles"].values() for file in role["files"]}
     environment = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     if Path(job["project"]) in Path(sys.prefix).parents:
         environment.append(sys.prefix)

@@ -25,12 +25,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pv.worker import run_build, run_check
+from pv.worker_command import run_command
+from pv.worker_pytest import run_pytest
 
 __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _MESSAGE_BYTES = 1 << 22
+_RUNS = {"build": run_build, "check": run_check, "command": run_command, "pytest": run_pytest}
 
 
 def main(descriptor: int, engine: int) -> NoReturn:
@@ -103,7 +106,7 @@ def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int
             # Counts private writable memory, not mapped models; a CUDA context maps far more than it uses.
             bound = base + job["memory_bytes"]
             resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-        (run_build if job["kind"] == "build" else run_check)(job, result)
+        _RUNS[job["kind"]](job, result)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
