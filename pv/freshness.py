@@ -59,6 +59,8 @@ def base_level(falsifier: Falsifier) -> str:
 def closure_of(falsifier: Falsifier, config: Config) -> Closure:
     """Return the source closure of the check and of every loader and builder that its subjects name.
 
+    That of ``pytest:`` and ``command:`` goes by files: see :mod:`pv.source_files`.
+
     Raises
     ------
     BindingError
@@ -66,6 +68,14 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
     ConfigError
         A subject is not in ``pv.toml``.
     """
+    if falsifier.pytest is not None or falsifier.command is not None:
+        # Imported late: most projects have only checks, and a hook waits for us.
+        from pv.source_files import declared_closure
+
+        key = frozenset({digest_of(dict(falsifier.raw))})
+        if key not in config.closures:
+            config.closures[key] = declared_closure(falsifier, config)
+        return config.closures[key]
     references = {falsifier.check or ""}
     waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
     waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())
@@ -74,6 +84,11 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
         spec = config.subjects.get(name)
         if spec is None:
             raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
+        if not spec.loader:
+            raise ConfigError(
+                f"subject {name!r} has no loader, which a check needs to open it",
+                remedy=f'add loader = "module:function" to [subjects.{name}]',
+            )
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
         waiting += spec.derived_from if spec.builder else ()
     modules = frozenset(reference.split(":")[0] for reference in references)
