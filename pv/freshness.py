@@ -72,10 +72,7 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
         # Imported late: most projects have only checks, and a hook waits for us.
         from pv.source_files import declared_closure
 
-        key = frozenset({digest_of(dict(falsifier.raw))})
-        if key not in config.closures:
-            config.closures[key] = declared_closure(falsifier, config)
-        return config.closures[key]
+        return declared_closure(falsifier, config)
     references = {falsifier.check or ""}
     waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
     waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())

@@ -38,6 +38,13 @@ def declared_closure(falsifier: Falsifier, config: Config) -> Closure:
     ConfigError
         A subject is not in ``pv.toml``.
     """
+    key = frozenset({digest_of(dict(falsifier.raw))})
+    if key not in config.closures:
+        config.closures[key] = _closure(falsifier, config)
+    return config.closures[key]
+
+
+def _closure(falsifier: Falsifier, config: Config) -> Closure:
     starts, extra = _starts(falsifier, config)
     folders = search_path(falsifier, config)
     files, outside = _follow(starts, folders, config)
