@@ -18,7 +18,7 @@ _NAMED = 3
 def plan(chosen: Iterable[tuple[Contract, Falsifier]]) -> Iterator[str]:
     """Yield the lines of the plan: how many are bound, and of a few what is planted and judged where."""
     everything = list(chosen)
-    bound = [(c, f) for c, f in everything if f.check is not None and not f.excluded]
+    bound = [(c, f) for c, f in everything if (f.check or f.pytest or f.command) and not f.excluded]
     excluded = sum(bool(f.excluded) for _, f in everything)
     unbound = len(everything) - len(bound) - excluded
     counts = [f"{len(bound)} with a check"]
