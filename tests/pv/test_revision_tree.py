@@ -113,8 +113,9 @@ def test_names_that_are_no_utf8_or_hold_a_line_feed_are_read(project: Project) -
 @pytest.mark.parametrize("reference", ["nonsense", "--all", "", "HEAD:pv.toml", "HEAD^{tree}"])
 def test_what_is_no_commit_is_refused(project: Project, reference: str) -> None:
     commit(project.root)
-    with pytest.raises(SelectionError, match="is no git revision here"), materialised(
-        project.root, reference
+    with (
+        pytest.raises(SelectionError, match="is no git revision here"),
+        materialised(project.root, reference),
     ):
         pass
 

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pv.graph import ContractNode, Edge, FalsifierNode, Graph
+from pv.reports.graph import as_json, dot, mermaid, text
+
+HOSTILE = [
+    'a"b',
+    "a\\",
+    'a\\"',
+    "a\nb",
+    "a --> b",
+    '"]; n0 --> n9; x["',
+    "a]b}c)d|e",
+    "#quot;",
+    "&quot;",
+    "%%{init: {}}%%",
+    "`code`",
+    "<script>alert(1)</script>",
+    "end",
+    "\x1b[31m",
+    "n0 [label=x]",
+    "\u202egnirts",
+    "\N{SNOWMAN}",
+]
+
+
+def of(*names: str) -> Graph:
+    """Return a graph in which everything carries one of `names`."""
+    return Graph(
+        contracts=tuple(
+            ContractNode(
+                name,
+                f"{name}.yaml",
+                "STALE",
+                (name,),
+                (FalsifierNode(f"{name}#{name}", "FALSIFIED", ship_blocking=True, covers=(name,)),),
+            )
+            for name in names
+        ),
+        depends_on=tuple(Edge(names[0], name) for name in names[1:]),
+        blocks=tuple(Edge(f"{names[0]}#{names[0]}", f"{name}#{name}") for name in names[1:]),
+        findings=(),
+    )
+
+
+STRING = r'"(?:[^"\\\n]|\\[^\n])*"'
+DOT_LINE = re.compile(
+    rf"digraph contracts \{{|\}}|  rankdir=LR;"
+    rf"|  (?P<start>node|n\d+)(?: -> (?P<end>n\d+))?"
+    rf"(?: \[(?:\w+=(?:{STRING}|\w+)(?:, )?)*\])?;"
+)
+
+
+def dot_edges(lines: list[str]) -> list[tuple[str, str]]:
+    """Read what we write of the dot language, strictly: one statement a line, nothing else."""
+    edges = []
+    for line in lines:
+        match = DOT_LINE.fullmatch(line)
+        assert match, line
+        if match["end"]:
+            edges.append((match["start"], match["end"]))
+    return edges
+
+
+MERMAID_LINE = re.compile(
+    r'flowchart LR|  n\d+(?:\["L"\]|\(\["L"\]\)|\("L"\)|\{\{"L"\}\})'.replace("L", r"[^\"\n`]*")
+    + r"|  style n\d+ fill:#[0-9a-f]{6},color:#000000"
+    + r"|  (?P<start>n\d+) (?:---|-->\|covers\||-->\|depends on\||-\.->\|blocks\|) (?P<end>n\d+)"
+)
+
+
+def mermaid_edges(lines: list[str]) -> list[tuple[str, str]]:
+    edges = []
+    for line in lines:
+        match = MERMAID_LINE.fullmatch(line)
+        assert match, line
+        if match["end"]:
+            edges.append((match["start"], match["end"]))
+    return edges
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_cannot_add_an_edge_or_end_a_label(name: str) -> None:
+    plain, hostile = of("plain", "other"), of("plain", name)
+    for reader, writer in ((dot_edges, dot), (mermaid_edges, mermaid)):
+        for detailed in (False, True):
+            wanted = reader(list(writer(plain, detailed=detailed)))
+            assert reader(list(writer(hostile, detailed=detailed))) == wanted
+            assert wanted
+
+
+@given(st.text(max_size=40).filter(lambda name: name not in {"plain", "other"}))
+def test_no_text_can(name: str) -> None:
+    wanted = of("plain", "other")
+    assert dot_edges(list(dot(of("plain", name), detailed=True))) == dot_edges(
+        list(dot(wanted, detailed=True))
+    )
+    assert mermaid_edges(list(mermaid(of("plain", name), detailed=True))) == mermaid_edges(
+        list(mermaid(wanted, detailed=True))
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable()])
+def test_labels_say_the_name(name: str) -> None:
+    line = next(line for line in dot(of(name), detailed=False) if "label=" in line)
+    label = re.search(r'label="((?:[^"\\]|\\.)*?)\\nSTALE"', line)
+    assert label
+    assert re.sub(r"\\(.)", r"\1", label[1]).replace("&amp;", "&") == name
+    line = list(mermaid(of(name), detailed=False))[1]
+    label = re.search(r'\["(.*)<br/>STALE"\]', line)
+    assert label
+    assert re.sub(r"#(\d+);", lambda match: chr(int(match[1])), label[1]) == name
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_reads_it() -> None:
+    written = "\n".join(dot(of("plain", *HOSTILE), detailed=True))
+    done = subprocess.run(["dot", "-Tcanon"], input=written, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_status_is_a_label_and_a_colour() -> None:
+    (line,) = [line for line in dot(of("a"), detailed=False) if "label=" in line]
+    assert line == '  n0 [label="a\\nSTALE", shape=box, fillcolor="#ffcc80"];'
+    assert list(mermaid(of("a"), detailed=False)) == [
+        "flowchart LR",
+        '  n0["a<br/>STALE"]',
+        "  style n0 fill:#ffcc80,color:#000000",
+    ]
+
+
+def test_text_and_json_name_everything() -> None:
+    assert list(text(of("a", "b"), detailed=True)) == [
+        "a: STALE",
+        "  depends on  b",
+        "  a  FALSIFIED  ship-blocking",
+        "    covers    a",
+        "    blocks    b#b",
+        "b: STALE",
+        "  b  FALSIFIED  ship-blocking",
+        "    covers    b",
+    ]
+    assert list(text(of("a", "b"), detailed=False)) == ["a: STALE", "  depends on  b", "b: STALE"]
+    document = as_json(of("a", "b"), detailed=True)
+    assert document["blocks"] == [["a#a", "b#b"]]
+    assert document["depends_on"] == [["a", "b"]]
+    assert document["contracts"][0]["falsifiers"][0]["covers"] == ["a"]
+    assert "falsifiers" not in as_json(of("a"), detailed=False)["contracts"][0]

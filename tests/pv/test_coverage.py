@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pv.coverage import KINDS, Kind, count, cover, share
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+BARE: Mapping[str, Any] = {"rule": "r", "prediction": "p", "if_fails": "f"}
+
+
+def oblige(project: Project, *obligations: Mapping[str, Any], covers: Sequence[str] = ()) -> None:
+    """Give the contract obligations; its first falsifier covers some. What that makes stale is the point."""
+    path = project.root / "contracts" / "small-v1.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["proof_obligations"] = [{"type": "invariant", "property": "p", **one} for one in obligations]
+    document["falsification_tests"][0]["covers"] = list(covers)
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def kinds(project: Project) -> list[tuple[str | None, Kind]]:
+    return [(one.obligation.id, one.kind) for one in cover(project.load(), project.config()).obligations]
+
+
+def test_naming_is_not_covering(project: Project) -> None:
+    oblige(project, {"id": "A"}, {"id": "B"}, {}, covers=["A"])
+    assert kinds(project) == [("A", "never run"), ("B", "uncovered"), (None, "uncovered")]
+    reasons = [one.reason for one in cover(project.load(), project.config()).obligations]
+    assert reasons[0].startswith("FALSIFY-SMALL-001: never run")
+    assert reasons[1:] == ["no falsifier names it", "it has no id, so that nothing can name it"]
+
+
+def test_what_ran_covers_until_it_is_stale(project: Project) -> None:
+    oblige(project, {"id": "A"}, covers=["A"])
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+    assert kinds(project) == [("A", "live")]
+    project.edit("small_checks/scale.py", "1", "2")
+    assert kinds(project) == [("A", "stale")]
+
+
+def test_the_levels_are_told_apart(project: Project) -> None:
+    oblige(project, {"id": "A"}, covers=["A"])
+    assert project.pv("discharge", "FALSIFY-SMALL-001", "--level", "functional").code == 0
+    assert kinds(project) == [("A", "functional")]
+    coverage = cover(project.load(), project.config()).obligations
+    assert [share(coverage, level) for level in ("algorithm", "functional", "live")] == [1, 1, 0]
+
+
+def test_a_falsified_falsifier_decides_and_else_the_best_one(project: Project) -> None:
+    project.contract(
+        {"id": "UNBOUND", **BARE, "covers": ["A", "B"]},
+        {"id": "VACUOUS", **BARE, "covers": ["A"], "check": "small_checks.wholeness:wholeness",
+         "counter_examples": [], "expect": ["max(distance) <= 0.25"], "subjects": {"live": {"numbers": "shipped"}}},
+    )  # fmt: skip
+    oblige(project, {"id": "A"}, {"id": "B"}, covers=["A", "B"])
+    assert kinds(project) == [("A", "vacuous"), ("B", "unbound")]
+    project.contract(
+        {"id": "UNBOUND", **BARE},
+        {**dict(yaml.safe_load((project.root / "contracts/small-v1.yaml").read_text())["falsification_tests"][1]),
+         "id": "FAILS", "expect": ["max(distance) <= 0.01"], "counter_examples": ["one_half"], "covers": ["A"]},
+        {"id": "LATER", **BARE, "covers": ["A"], "check": "small_checks.wholeness:wholeness",
+         "counter_examples": ["one_half", "one_missing"],
+         "expect": ["max(distance) <= 0.25", "count(distance) == expected"],
+         "subjects": {"live": {"numbers": "shipped"}}},
+    )  # fmt: skip
+    oblige(project, {"id": "A"})
+    project.pv("discharge", "contracts")
+    coverage = cover(project.load(), project.config())
+    (one,) = coverage.obligations
+    assert (one.kind, one.falsifiers) == ("falsified", ("FAILS", "LATER"))
+
+
+def test_excluded_falsifiers_cover_nothing(project: Project) -> None:
+    project.contract({"id": "X", **BARE, "excluded": "a process rule"})
+    oblige(project, {"id": "A"}, covers=["A"])
+    assert kinds(project) == [("A", "uncovered")]
+
+
+def test_what_does_not_apply_is_outside_and_what_is_said_to_be_proved_covers_nothing(
+    project: Project,
+) -> None:
+    oblige(
+        project,
+        {"id": "A", "not_applicable": True, "na_reason": "no such part", "na_owner": "me"},
+        {"id": "B", "lean": {"theorem": "t", "status": "proved"}},
+        {"id": "C", "lean": {"theorem": "t", "status": "proved"}},
+        covers=["C"],
+    )
+    assert kinds(project) == [("A", "not applicable"), ("B", "proved"), ("C", "never run")]
+    coverage = cover(project.load(), project.config()).obligations
+    assert share(coverage, "algorithm") == Fraction(0, 2)
+    assert share(coverage[:1], "algorithm") is None
+    assert list(count(coverage)) == [
+        kind for kind in KINDS if kind in {"not applicable", "proved", "never run"}
+    ]
