@@ -82,13 +82,15 @@ def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
         yield misfit(f"does not take [{name!r}]", levels[0], where)
     for level in levels:
         roles = falsifier.subjects.get(level, {})
-        for name in sorted(role for role in roles if role not in names or role in falsifier.arguments):
+        # A role that a test or command is not told of is still a file that it may read.
+        unknown = set(roles) - names if binding.kind == "check" else set()
+        for name in sorted(unknown | (set(roles) & set(falsifier.arguments))):
             where = falsifier.document.where_key(*falsifier.path, "subjects", level, name)
             yield misfit(f"does not take [{name!r}]", level, where)
         given = {**roles, **falsifier.arguments}
         lacking = sorted(p.name for p in binding.parameters if p.required and p.name not in given)
         if lacking:
-            yield misfit(f"needs {lacking}", level, falsifier.key_where("check"))
+            yield misfit(f"needs {lacking}", level, falsifier.key_where(binding.kind))
         if not falsifier.expectations(level):
             yield Misfit(
                 "parameter", f"no expectation for the {level} level", falsifier.where, "write `expect:`"
