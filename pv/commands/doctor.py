@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pv
-from pv.binding import bind
+from pv.binding import bind_falsifier
 from pv.config import Config, find_root, load_config
 from pv.errors import PvError
 from pv.exits import Exit
@@ -75,12 +75,12 @@ def _levels(config: Config) -> list[dict[str, Any]]:
     subjects = Subjects(config)
     for contract in load_all(config):
         for falsifier in contract.falsifiers:
-            if falsifier.check is None or falsifier.excluded:
+            if not (falsifier.check or falsifier.pytest or falsifier.command) or falsifier.excluded:
                 continue
             address = f"{contract.stem}#{falsifier.id}"
             for level in levels_of(falsifier):
                 try:
-                    bind(falsifier.check, config)
+                    bind_falsifier(falsifier, config)
                     closure_of(falsifier, config)
                     ready: Ready | Declined | None = prepare(
                         falsifier, level, subjects, gpus(), "auto", _refuse
