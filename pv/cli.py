@@ -26,6 +26,7 @@ COMMANDS = {
     "evidence": "show and verify records",
     "sync": "write the statuses that evidence supports into contracts, and nothing else",
     "waivers": "list the failures that somebody took responsibility for, and check that each is in order",
+    "schema": "print the JSON Schema of a contract, for editors",
     "doctor": "say what can be judged on this host, what cannot, and why",
 }
 
