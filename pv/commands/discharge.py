@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pv.blocking import blast_radius
@@ -14,12 +15,14 @@ from pv.errors import ConfigError, SelectionError
 from pv.evidence import read_record, record_path
 from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
+from pv.printable import printable
 from pv.progress import Progress
 from pv.reports.discharge import as_json, print_one, print_table
 from pv.reports.plan import plan
 from pv.runner import Runner
 from pv.selection import Selected, select
 from pv.subjects import Subjects
+from pv.waivers import Waiver, Waivers, load_waivers
 
 __all__ = ["configure", "run"]
 
@@ -65,6 +68,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     config = load_config()
     _check_device(arguments.device)
     selected = select(arguments.what, config)
+    waivers = load_waivers(config)
     subjects = Subjects(config, _overrides(arguments.subject))
     options = Options(
         level=arguments.level,
@@ -78,6 +82,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     if text:
         print(*plan((item.contract, item.falsifier) for item in selected), sep="\n", file=sys.stderr)
     ended: list[tuple[Selected, Discharge]] = []
+    waived: dict[str, Waiver] = {}
     with Runner(config.root / ".pv") as runner, Progress(sys.stderr) as progress:
         for item in selected:
             if item.falsifier.excluded:
@@ -85,28 +90,50 @@ def run(arguments: argparse.Namespace) -> Exit:
             before = _verdicts_at(arguments.against, item, config) if arguments.against else {}
             with progress.of(item.falsifier.id) as tell:
                 end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
+            judged = end
             if arguments.against:
                 end = _compared(end, before, arguments.against, config)
+            if EXITS[end.outcome] == Exit.REJECTED and end is judged:
+                # A verdict that is not reproduced is no failure that anybody knew of.
+                waived |= _waived(item, end, waivers)
             ended.append((item, end))
             if text and (
                 item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}
             ):
                 failed = end.outcome in {"Fail", "Vacuous"}
-                print_one(end, blast_radius(item.contract, item.falsifier, config) if failed else ())
+                waiting = blast_radius(item.contract, item.falsifier, config) if failed else ()
+                print_one(end, waiting, waived[end.address].note if end.address in waived else "")
     if not ended:
         raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
     results = [end for _, end in ended]
     if not text:
-        print(json.dumps([as_json(end) for end in results], indent=1))
+        listed = [as_json(end) for end in results]
+        for end, shown in zip(results, listed, strict=True):
+            shown["waived"] = waived[end.address].to_json() if end.address in waived else None
+        print(json.dumps(listed, indent=1))
     elif len(results) > 1:
-        print_table(results)
-    return _exit(results, allow_declined=arguments.allow_declined)
+        print_table(results, waived.keys())
+    return _exit(results, waived.keys(), allow_declined=arguments.allow_declined)
 
 
-def _exit(results: list[Discharge], *, allow_declined: bool) -> Exit:
-    ends = [EXITS[end.outcome] for end in results]
+def _waived(item: Selected, end: Discharge, waivers: Waivers) -> dict[str, Waiver]:
+    waiver = waivers.of(item.contract, item.falsifier)
+    expired = waivers.expired(item.contract, item.falsifier)
+    if expired:
+        print(
+            printable(f"{end.address}: its waiver expired on {expired.expires}, so this fails the command"),
+            file=sys.stderr,
+        )
+    return {end.address: waiver} if waiver else {}
+
+
+def _exit(results: list[Discharge], waived: Collection[str], *, allow_declined: bool) -> Exit:
+    ends = [Exit.ACCEPTED if end.address in waived else EXITS[end.outcome] for end in results]
+    if waived:
+        print(f"{len(waived)} failed and waived: it does not fail this command", file=sys.stderr)
     combined = worst(ends)
-    if combined == Exit.DECLINED and allow_declined and Exit.ACCEPTED in ends:
+    passed = any(EXITS[end.outcome] == Exit.ACCEPTED for end in results)
+    if combined == Exit.DECLINED and allow_declined and passed:
         count = ends.count(Exit.DECLINED)
         print(f"{count} declined or unbound, allowed by --allow-declined", file=sys.stderr)
         return Exit.ACCEPTED

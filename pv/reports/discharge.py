@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pv.outcome import Discharge
@@ -14,12 +14,15 @@ __all__ = ["as_json", "margin", "print_one", "print_table"]
 _DETAIL_WIDTH = 160
 
 
-def print_one(end: Discharge, waiting: Sequence[str] = ()) -> None:
+def print_one(end: Discharge, waiting: Sequence[str] = (), waived: str = "") -> None:
     """Print what was judged, on what, how near it was, what it noticed, and where the record lies.
 
-    `waiting` says who waits on a falsifier that failed (:func:`pv.blocking.blast_radius`).
+    `waiting` says who waits on a falsifier that failed (:func:`pv.blocking.blast_radius`), `waived` why
+    and until when its failure is put up with (:attr:`pv.waivers.Waiver.note`).
     """
-    told = [*_lines(end), *(f"  blocks      {line}" for line in waiting)]
+    head, *rest = _lines(end)
+    told = [f"{head} ({waived})" if waived else head, *rest]
+    told += [f"  blocks      {line}" for line in waiting]
     print("\n".join(printable(line) for line in told) + "\n")
 
 
@@ -92,11 +95,15 @@ def margin(verdict: Mapping[str, Any] | None) -> str:
     return f"{closest['relative']:+.2%} of {closest['text']}"
 
 
-def print_table(ends: Sequence[Discharge]) -> None:
-    """Print one line a falsifier, and the count of each outcome."""
+def print_table(ends: Sequence[Discharge], waived: Collection[str] = ()) -> None:
+    """Print one line a falsifier, and the count of each outcome; `waived` are addresses."""
+
+    def outcome(end: Discharge) -> str:
+        return f"{end.outcome} (WAIVED)" if end.address in waived else end.outcome
+
     rows = [("falsifier", "outcome", "level reached", "judged on", "margin")]
     rows += [
-        (end.address, end.outcome, end.level or "-", end.subject or "-", margin(end.verdict) or "-")
+        (end.address, outcome(end), end.level or "-", end.subject or "-", margin(end.verdict) or "-")
         for end in ends
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -106,7 +113,7 @@ def print_table(ends: Sequence[Discharge]) -> None:
         )
         if number == 0:
             print("  ".join("-" * width for width in widths))
-    counts = Counter(end.outcome for end in ends)
+    counts = Counter(map(outcome, ends))
     print("\n" + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
 
 
