@@ -69,7 +69,7 @@ def _values(key: str, old: Any, new: Any) -> Iterator[str]:
     old, new = old or {}, new or {}
     for name in sorted({*old, *new}):
         if _differs_in_type(old.get(name), new.get(name)) or (name in old) != (name in new):
-            path = key if name == "*" else f"{key}.{name}"
+            path = key if name == "*" else f"{key} {name}" if key.endswith(":") else f"{key}.{name}"
             yield from _values(path, old.get(name), new.get(name))
 
 
