@@ -118,10 +118,14 @@ class DigestCache:
             document = json.loads(self._path.read_bytes())
             files = document["files"]
             if document["version"] == _VERSION and document["sha256"] == digest_of(files):
-                return dict(files)
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+                return {name: entry for name, entry in files.items() if _is_entry(entry)}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             pass
         return {}
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and len(entry) == 6 and isinstance(entry[-1], str) and len(entry[-1]) == 64
 
 
 def digest_path(

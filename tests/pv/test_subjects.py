@@ -2,44 +2,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pv.builds import build_key
-from pv.digests import digest_path
 from pv.errors import ConfigError, SubjectError
 from pv.subjects import Artefact, Missing, Subjects, Unbuilt
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
-
-
-def test_a_file_is_digested_as_sha256sum_does(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x" * (3 << 20))
-    assert digest_path(tmp_path / "a") == (hashlib.sha256(b"x" * (3 << 20)).hexdigest(), [tmp_path / "a"])
-
-
-def test_a_folder_is_digested_by_the_lines_of_sha256sum(tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
-    for name in ("z", "b/c", "a"):
-        (tmp_path / name).write_text(name, encoding="utf-8")
-    lines = subprocess.run(
-        ["sha256sum", "a", "b/c", "z"], cwd=tmp_path, capture_output=True, check=True
-    ).stdout
-    assert digest_path(tmp_path)[0] == hashlib.sha256(lines).hexdigest()
-    only = subprocess.run(["sha256sum", "a", "z"], cwd=tmp_path, capture_output=True, check=True).stdout
-    assert digest_path(tmp_path, ("z", "a"))[0] == hashlib.sha256(only).hexdigest()
-
-
-def test_what_has_no_bytes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    for name, why in (("empty", "an empty folder"), ("pipe", "neither a file nor a folder")):
-        with pytest.raises(OSError, match=why):
-            digest_path(tmp_path / name)
 
 
 def test_a_subject_is_found_missing_or_refused(project: Project) -> None:
@@ -150,12 +123,6 @@ def test_an_edited_build_is_refused_and_an_unfinished_one_made_again(project: Pr
     stated.unlink()
     assert project.pv("discharge", "--force", "FALSIFY-SMALL-001").code == 0
     assert built.read_bytes() == whole
-
-
-def test_a_pipe_among_the_files_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="pipe is no regular file"):
-        digest_path(tmp_path, ("pipe",))
 
 
 def test_setting_the_modification_time_back_hides_no_change(project: Project) -> None:
