@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_cycles_are_cycles_and_taking_one_edge_of_each_leaves_none(edges: dict[s
     cycles = find_cycles(edges)
     for cycle in cycles:
         assert cycle[0] == cycle[-1] == min(cycle)
-        assert all(then in edges[first] for first, then in zip(cycle, cycle[1:], strict=False))
+        assert all(then in edges[first] for first, then in itertools.pairwise(cycle))
         left[cycle[-2]].discard(cycle[-1])
     assert acyclic(left)
     assert bool(cycles) != acyclic({node: set(after) for node, after in edges.items()})

@@ -133,7 +133,8 @@ def test_a_failing_discharge_says_who_waits(copied: Project) -> None:
 def test_a_waiver_is_beside_the_status_and_still_blocks(copied: Project) -> None:
     copied.edit("small_checks/scale.py", "1", "2")
     (copied.root / "waivers.yaml").write_text(
-        f"- id: {ID}\n  reason: a known fault\n  approver: me\n  created: '2020-01-01'\n  expires: '9999-12-31'\n"
+        f"- id: {ID}\n  reason: a known fault\n  approver: me\n"
+        "  created: '2020-01-01'\n  expires: '9999-12-31'\n"
     )
     copied.edit("pv.toml", "[project]", '[project]\nwaivers = "waivers.yaml"')
     ended = copied.pv("status")
