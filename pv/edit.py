@@ -138,7 +138,9 @@ def _edited(value: Any, edit: Edit) -> Any:
     def added(collection: Any) -> Any:
         if isinstance(collection, dict):
             return {**collection, edit.key: edit.value}
-        return [edit.value, *collection] if edit.first else [*collection, edit.value]
+        if isinstance(collection, list):
+            return [edit.value, *collection] if edit.first else [*collection, edit.value]
+        return edit  # equal to no document: there is no such collection
 
     return _at(value, edit.path, added)
 
@@ -149,7 +151,7 @@ def _at(value: Any, path: Sequence[str | int], change: Any) -> Any:
     step, rest = path[0], path[1:]
     if isinstance(value, dict):
         return {**value, step: _at(value.get(str(step)), rest, change)}
-    if isinstance(value, list) and isinstance(step, int):
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
         return [*value[:step], _at(value[step], rest, change), *value[step + 1 :]]
     return change(None)
 
@@ -189,27 +191,31 @@ def _places(edit: Edit, root: Node, text: str) -> Iterator[_Splice]:
         return
     present = node.child(edit.path[-1])
     if present is not None and present.kind in {"scalar", "alias"}:
-        yield _replacement(present, edit.value, text)
+        yield from _replacements(present, edit.value, text)
     elif present is None and isinstance(edit.path[-1], str):
         yield from _additions(node, Add(path, edit.value, edit.path[-1]), text)
 
 
-def _replacement(node: Node, value: str, text: str) -> _Splice:
+def _replacements(node: Node, value: str, text: str) -> Iterator[_Splice]:
     written = text[node.start : node.end]
     if node.kind == "alias":
-        return _Splice(node.start, node.end, scalar(value, None))
+        yield _Splice(node.start, node.end, scalar(value, None))
+        return
     if node.style is None and not node.text:
         apart = "" if text[: node.end][-1:].isspace() else " "
-        return _Splice(node.end, node.end, f"{apart}{scalar(value, None)}")
+        yield _Splice(node.end, node.end, f"{apart}{scalar(value, None)}")
+        return
     match = _PROPERTIES.match(written)
     properties = match[0] if match else ""
-    if not node.block_scalar:
-        return _Splice(node.start + len(properties), node.end, scalar(value, node.style, replaces=True))
-    # Its header may carry a comment, and blank lines may follow: both stay.
-    head = re.compile(r"[|>][-+0-9]*([^\r\n]*)").match(written, len(properties))
-    comment = head[1] if head else ""
-    tail = written[len(written.rstrip()) :]
-    return _Splice(node.start, node.end, f"{properties}{scalar(value, None)}{comment}{tail}")
+    if node.block_scalar:
+        # Its header may carry a comment, and blank lines may follow: both stay.
+        head = re.compile(r"[|>][-+0-9]*([^\r\n]*)").match(written, len(properties))
+        spelled = scalar(value, None) + (head[1] if head else "") + written[len(written.rstrip()) :]
+    else:
+        spelled = scalar(value, node.style, replaces=True)
+    # A tag such as !!null would make something else of the text: it goes where it cannot stay.
+    for kept in dict.fromkeys((properties, "")):
+        yield _Splice(node.start, node.end, kept + spelled)
 
 
 def _additions(node: Node, edit: Add, text: str) -> Iterator[_Splice]:
