@@ -88,7 +88,8 @@ def _options(job: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
     options = [f"--rootdir={job['project']}", "-c", settings, "-o", "addopts=", "-p", "no:cacheprovider"]
     # It reorders tests and seeds them by the clock.
     options += ["-p", "no:randomly", f"--basetemp={Path(job['scratch'], 'tests')}"]
-    if any(entry.name == "hypothesispytest" for entry in entry_points(group="pytest11")):
+    plugins = {entry.name for entry in entry_points(group="pytest11")}
+    if "hypothesispytest" in plugins and "no:hypothesispytest" not in job["words"]:
         options.append(f"--hypothesis-seed={job['seed']}")
     return [*options, *(fill(word, values) for word in job["words"]), "--", job["reference"]]
 
@@ -224,7 +225,8 @@ def _reason(report: Any) -> str:
 
 def _last_line(report: Any) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
-        return str(crash.message).splitlines()[0][:500]
+    text = getattr(report.longrepr, "errorstring", None) if crash is None else crash.message
+    if text and str(text).strip():
+        return str(text).strip().splitlines()[0][:500]
     lines = [line for line in str(report.longrepr or "").splitlines() if line.strip()]
     return lines[-1].removeprefix("E").strip()[:500] if lines else "no reason given"
