@@ -5,13 +5,14 @@ Nothing is read until it is asked for, and nothing is read twice: a hook that ch
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pv.binding import Binding, bind
+from pv.binding import Binding, bind_falsifier
 from pv.check import Metric
 from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
@@ -50,29 +51,50 @@ class Project:
             return found
         return next((f for f in (self.folder, *self.folder.parents) if (f / ".git").exists()), None)
 
-    def binding(self, reference: str) -> Binding:
-        """Return the check that `reference` names, as its source declares it.
+    def binding(self, falsifier: Falsifier) -> Binding:
+        """Return what `falsifier` is bound to, as it is declared.
 
         Raises
         ------
         BindingError
-            See :func:`pv.binding.bind`.
+            See :func:`pv.binding.bind_falsifier`.
         """
-        return bind(reference, self.config)
+        return bind_falsifier(falsifier, self.config)
 
     def binding_if_readable(self, falsifier: Falsifier) -> Binding | None:
-        """Return the declared check of `falsifier`; None where it has none, or one that cannot be read."""
-        if falsifier.check is None:
-            return None
+        """Return what `falsifier` is bound to; None where that is nothing, or cannot be read."""
         try:
-            return self.binding(falsifier.check)
+            return self.binding(falsifier)
         except PvError:
             return None
 
     def metrics_if_readable(self, falsifier: Falsifier) -> Mapping[str, Metric] | None:
-        """Return the metrics that the rule of `falsifier` may name; None where they cannot be told."""
-        bound = self.binding_if_readable(falsifier)
-        return None if bound is None else bound.metrics
+        """Return the metrics that the rule of `falsifier` may name; None where they cannot be told.
+
+        Those of a gate are the cited ones, under the names that it gives them.
+        """
+        if not falsifier.basis:
+            bound = self.binding_if_readable(falsifier)
+            return None if bound is None else bound.metrics
+        metrics: dict[str, Metric] = {}
+        for name, cited in falsifier.basis.items():
+            found = self.named(cited.falsifier)
+            bound = self.binding_if_readable(found[0][1]) if len(found) == 1 else None
+            if bound is None or cited.metric not in bound.metrics:
+                return None
+            metrics[name] = dataclasses.replace(bound.metrics[cited.metric], name=name)
+        return metrics
+
+    def named(self, name: str) -> list[tuple[Contract, Falsifier]]:
+        """Return the falsifiers that ``contract#ID``, or an id or alias, names in this project."""
+        stem, _, identifier = name.rpartition("#")
+        return [
+            (contract, falsifier)
+            for contract in self.contracts()
+            if stem in {"", contract.stem}
+            for falsifier in contract.falsifiers
+            if identifier in {falsifier.id, *falsifier.aliases}
+        ]
 
     def status(self, contract: Contract, falsifier: Falsifier) -> Status:
         """Return the derived status of `falsifier`."""

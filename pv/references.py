@@ -69,8 +69,6 @@ def texts_of(contract: Contract) -> Iterator[tuple[str, Location, bool]]:
     for index, text in enumerate(contract.references):
         yield text, contract.document.where("metadata", "references", index), True
     for falsifier in contract.falsifiers:
-        if falsifier.pytest is not None:
-            yield falsifier.pytest, falsifier.value_where("pytest"), False
         for key in _KEYS:
             value = falsifier.raw.get(key)
             if key == "command" and not isinstance(value, str):

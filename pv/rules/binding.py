@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 @project_rule(
     "PV-CHECK-001",
     "error",
-    summary="a check is not there, or its declaration cannot be read",
-    remedy="Name a function that is declared with @check in one of the project's sources.",
+    summary="what a falsifier is bound to is not there, or its declaration cannot be read",
+    remedy="Name a function that is declared with @check, a test, or a program that is there.",
 )
 def binding(contract: Contract, project: Project) -> Iterator[Offence]:
-    """Find falsifiers whose check could never run; the file is parsed, not imported."""
+    """Find falsifiers whose check could never run; files are parsed, not imported."""
     for falsifier in contract.falsifiers:
-        if falsifier.check is not None:
-            try:
-                project.binding(falsifier.check)
-            except PvError as error:
-                place = f"{error.where}: " if error.where else ""
-                where = falsifier.value_where("check")
-                yield Offence(where, f"{falsifier.id}: {place}{error.what}", _sentence(error.remedy))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+        key = next((key for key in ("check", "pytest", "command") if getattr(falsifier, key)), None)
+        if key is None:
+            continue
+        try:
+            project.binding(falsifier)
+        except PvError as error:
+            within = error.where is not None and error.where.path == falsifier.document.path
+            where = error.where if within and error.where else falsifier.value_where(key)
+            place = f"{error.where}: " if error.where and not within else ""
+            remedy = f"{error.remedy[:1].upper()}{error.remedy[1:]}." if error.remedy else ""
+            yield Offence(where, f"{falsifier.id}: {place}{error.what}", remedy)

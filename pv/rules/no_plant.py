@@ -21,13 +21,11 @@ def no_plant(contract: Contract, project: Project) -> Iterator[Offence]:
     for falsifier in contract.falsifiers:
         if falsifier.excluded or falsifier.outcome == "refuted" or falsifier.counter_examples:
             continue
-        if falsifier.check is not None:
-            bound = project.binding_if_readable(falsifier)
-            if bound is None or (falsifier.counter_examples is None and bound.counter_examples):
-                continue
-            where = falsifier.key_where("counter_examples" if falsifier.counter_examples == () else "check")
-        elif falsifier.pytest is not None or falsifier.command is not None:
-            where = falsifier.key_where("command" if falsifier.pytest is None else "pytest")
-        else:
+        key = next((key for key in ("check", "pytest", "command") if getattr(falsifier, key)), None)
+        if key is None:
             continue  # bound to nothing, or to evidence whose own falsifiers are shown able to fail
+        bound = project.binding_if_readable(falsifier)
+        if bound is None or (falsifier.counter_examples is None and bound.counter_examples):
+            continue
+        where = falsifier.key_where("counter_examples" if falsifier.counter_examples == () else key)
         yield Offence(where, f"{falsifier.id}: no counter-example shows that it can fail")

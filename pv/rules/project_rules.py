@@ -5,6 +5,7 @@ from __future__ import annotations
 from pv.contract import Contract
 from pv.finding import Finding
 from pv.project import Project
+from pv.rules.basis import basis
 from pv.rules.binding import binding
 from pv.rules.blocking import blocking
 from pv.rules.dangling import dangling
@@ -31,6 +32,7 @@ PROJECT_RULES: dict[str, ProjectRule] = {
     rule.code: rule
     for rule in (
         binding,
+        basis,
         parameters,
         subject,
         metric,

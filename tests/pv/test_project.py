@@ -13,18 +13,36 @@ if TYPE_CHECKING:
 
     from tests.pv.conftest import Project
 
-REFERENCE = "small_checks.wholeness:wholeness"
 THEIRS = 'metadata: {version: "1", description: x}\nfalsification_tests: [{id: %s}]\n'
 
 
 def test_a_check_is_parsed_once(project: Project) -> None:
     surroundings = Surroundings(project.root / "contracts")
-    before = surroundings.binding(REFERENCE)
+    falsifier = project.load().falsifiers[0]
+    before = surroundings.binding(falsifier)
     project.edit("small_checks/wholeness.py", '"one_half"', '"another"')
-    assert surroundings.binding(REFERENCE) is before
-    assert "another" in Surroundings(project.root).binding(REFERENCE).counter_examples
+    assert surroundings.binding(falsifier) is before
+    assert "another" in Surroundings(project.root).binding(falsifier).counter_examples
+    project.contract(check="small_checks.gone:gone")
     with pytest.raises(BindingError):
-        surroundings.binding("small_checks.gone:gone")
+        surroundings.binding(project.load().falsifiers[0])
+    assert surroundings.binding_if_readable(project.load().falsifiers[0]) is None
+
+
+def test_the_metrics_of_a_gate_are_those_that_it_cites(project: Project) -> None:
+    clauses = [
+        {**project.load().falsifiers[0].raw, "aliases": ["FALSIFY-OLD-001"]},
+        {"id": "GATE-001", "basis": {"d": {"falsifier": "FALSIFY-OLD-001", "metric": "distance"}}},
+        {"id": "GATE-002", "basis": {"d": {"falsifier": "FALSIFY-OLD-001", "metric": "gone"}}},
+        {"id": "GATE-003", "basis": {"d": {"falsifier": "small-v1#FALSIFY-GONE-001", "metric": "distance"}}},
+    ]
+    project.contract(*clauses)
+    surroundings = Surroundings(project.root)
+    _, whole, *broken = project.load().falsifiers
+    metrics = surroundings.metrics_if_readable(whole)
+    assert metrics is not None
+    assert (metrics["d"].name, metrics["d"].high) == ("d", 0.5)
+    assert [surroundings.metrics_if_readable(gate) for gate in broken] == [None, None]
 
 
 def test_nothing_is_read_until_it_is_asked_for(project: Project) -> None:
