@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from pv.document import parse
-from pv.edit import Add, EditError, Put, edit_text
+from pv.edit import Add, Edit, EditError, Put, edit_text
+from pv.errors import DocumentError
 from pv.exits import Exit
 
 STATUS = Put(("falsification_tests", 0, "discharge_status"), "DISCHARGED")
@@ -173,7 +174,7 @@ def test_several_edits_at_once_and_one_by_one_agree() -> None:
     text = (
         "m: {version: '1.0.0'}\nfalsification_tests:\n  - id: X\n  - {id: Y}\n  - id: Z\n    rule: |\n      a"
     )
-    edits = [
+    edits: list[Edit] = [
         Put(("m", "version"), "1.0.1"),
         *(Put(("falsification_tests", index, "discharge_status"), "STALE") for index in range(3)),
         Add(("m",), ["a: b", "c"], "log"),
@@ -270,7 +271,10 @@ def contracts(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
 @given(contracts())
 def test_any_contract_is_written_alone_or_refused_and_then_stays(drawn: tuple[str, list[Any]]) -> None:
     text, falsifiers = drawn
-    before = parse(text, "c.yaml").value
+    try:
+        before = parse(text, "c.yaml").value
+    except DocumentError:  # PyYAML leaves keys such as 0E0 unquoted, which YAML 1.2 takes for numbers
+        reject()
     names = [("falsification_tests", index, "discharge_status") for index in range(len(falsifiers))]
     edits = [Put(path, "PARTIAL_ALGORITHM_LEVEL") for path in names]
     after = edit_text(text, edits, "c.yaml")
