@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from pv.config import Config
+from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier
-from pv.errors import EvidenceError, Location
+from pv.errors import EvidenceError, Location, SelectionError
 from pv.evidence import read_record, records_of
 from pv.finding import Finding, Severity
 from pv.investigation import (
+    FOLDER,
     FRONT_MATTER,
     SHAPE,
     Investigation,
@@ -24,7 +26,7 @@ from pv.selection import load_all, place
 from pv.status import derive
 from pv.verify import verify
 
-__all__ = ["CODES", "investigations_of", "judge_investigation"]
+__all__ = ["CODES", "investigations_of", "judge_investigation", "judge_investigations"]
 
 UNKNOWN = "PV-FINDING-003"
 NO_EVIDENCE = "PV-FINDING-004"
@@ -90,8 +92,12 @@ CODES: Mapping[str, tuple[Severity, str, str]] = MappingProxyType(
 _BORNE_OUT = frozenset({"DISCHARGED", "REFUTED", "FUNCTIONAL", "PARTIAL_ALGORITHM_LEVEL"})
 
 
-def judge_investigation(path: Path, config: Config) -> list[Finding]:
+def judge_investigation(
+    path: Path, config: Config, contracts: Sequence[Contract] | None = None
+) -> list[Finding]:
     """Return what is wrong with the investigation `path`, sorted by place.
+
+    `contracts` are those of the project, where the caller has them already.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def judge_investigation(path: Path, config: Config) -> list[Finding]:
         investigation = load_investigation(path)
     except InvestigationError as error:
         return [_shown(finding, config) for finding in error.findings]
-    judge = _Judge(investigation, load_all(config), config)
+    judge = _Judge(investigation, load_all(config) if contracts is None else contracts, config)
     found = [
         *judge.falsifiers(),
         *judge.evidence(),
@@ -113,6 +119,35 @@ def judge_investigation(path: Path, config: Config) -> list[Finding]:
     ]
     found = [_shown(finding, config) for finding in found]
     return sorted(found, key=lambda finding: (finding.where, finding.code, finding.message))
+
+
+def judge_investigations(words: Sequence[str]) -> tuple[list[Finding], int]:
+    """Judge the files and folders `words`; return what is wrong, and how many investigations there are.
+
+    Raises
+    ------
+    SelectionError
+        One is not there, or holds no investigation.
+    PvError
+        A project or its contracts cannot be read.
+    """
+    files: dict[Path, Path] = {}
+    for word in words:
+        path = Path(word)
+        found = investigation_files(path) if path.is_dir() else [path]
+        if not found or not all(os.path.lexists(file) for file in found):
+            raise SelectionError(f"there is no investigation {word}", remedy=f"name a *.md file of {FOLDER}/")
+        files |= {file.resolve(): file for file in found}
+    configs: dict[Path | None, tuple[Config, list[Contract]]] = {}
+    findings = []
+    for file in files.values():
+        root = find_root(file.parent)
+        if root not in configs:
+            config = load_config(file.parent)
+            configs[root] = (config, load_all(config))
+        config, contracts = configs[root]
+        findings += judge_investigation(file, config, contracts)
+    return findings, len(files)
 
 
 def investigations_of(contract: Contract, falsifier: Falsifier, config: Config) -> list[Investigation]:

@@ -163,3 +163,31 @@ def test_every_code_is_used_and_described() -> None:
     )
     assert set(re.findall(r"PV-FINDING-\d{3}", source)) == set(CODES)
     assert all(summary and remedy for _, summary, remedy in CODES.values())
+
+
+def test_validate_takes_investigations_with_and_without_contracts(copied: Project) -> None:
+    path = write(copied)
+    alone = copied.pv("validate", path.relative_to(copied.root))
+    assert (alone.code, alone.out) == (0, "\n0 error(s), 0 warning(s)\nInvestigation is valid.\n")
+    both = copied.pv("validate", "findings", "contracts")
+    assert (both.code, both.out.splitlines()[-2:]) == (0, ["Contract is valid.", "Investigation is valid."])
+    write(copied, falsifiers=["FALSIFY-NONE"])
+    wrong = copied.pv("validate", "contracts", "findings/")
+    assert wrong.code == 1
+    assert "findings/one.md:7:3: error[PV-FINDING-003]: FALSIFY-NONE is no falsifier" in wrong.out
+    assert wrong.err == "error: 1 of 2 files are not valid\n"
+    document = copied.pv("validate", "findings", "--format", "json").json
+    assert (document["contracts"], document["investigations"], document["errors"]) == (0, 1, 1)
+    assert document["findings"][0]["file"] == "findings/one.md"
+
+
+def test_validate_of_no_investigation_is_nothing_selected(copied: Project) -> None:
+    (copied.root / "findings").mkdir()
+    for word in ("findings", "findings/none.md", "none.md"):
+        ended = copied.pv("validate", word)
+        assert ended.code == 2, ended.said
+        assert f"there is no investigation {word}" in ended.err
+    (copied.root / "notes.md").write_text("# Notes\n")
+    ended = copied.pv("validate", "notes.md")
+    assert ended.code == 1
+    assert "notes.md:1:1: error[PV-FINDING-001]: this is no investigation" in ended.out
