@@ -1,52 +1,17 @@
-"""Plan → run → judge → record, for one falsifier.
-
-At the algorithm level the rule is surveyed and every counter-example is planted at the cheapest
-level that has a subject; then the highest level that this host can judge is judged. A falsifier
-that does not notice one of its own counter-examples is vacuous, whatever it measured.
-"""
+"""Discharge one falsifier, whatever it is bound to: a check, a test, a command, or the evidence of others."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-from pv.agreement import disagreement
-from pv.binding import Binding, bind_falsifier
 from pv.config import Config
 from pv.contract import Contract, Falsifier
-from pv.errors import EvidenceError, PvError, SubjectError
-from pv.evidence import Record, read_record, record_path, write_record
-from pv.fit import fit, planned
-from pv.freshness import base_level, changes, closure_of, current_inputs, satisfying_roles
-from pv.host import gpus
-from pv.jobs import Broken, Build
-from pv.launch import job_of, limits_of
-from pv.outcome import Discharge, Options, Outcome, Plant
-from pv.planning import Declined, Ready, levels_of, prepare
-from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
+from pv.errors import PvError
+from pv.measuring import Stop, Tell
+from pv.outcome import Discharge, Options, Outcome
+from pv.planning import Declined
 from pv.runner import Runner
-from pv.status import vacuous
-from pv.subjects import Artefact, Subjects, Unbuilt
-from pv.survey import survey
-from pv.verdict import judge
-from pv.verify import metrics_to_json, verify
+from pv.subjects import Subjects
 
 __all__ = ["Tell", "discharge"]
-
-Tell = Callable[[str, int, int | None], None]
-
-
-class _Stop(Exception):  # noqa: N818  not an error: the falsifier's end was found early
-    def __init__(self, outcome: Outcome, message: str, detail: str = "") -> None:
-        super().__init__(message)
-        self.outcome = outcome
-        self.message = message
-        self.detail = detail
 
 
 def discharge(
@@ -63,17 +28,19 @@ def discharge(
     Nothing that the check does raises: it ends in an outcome. Declined and Error write nothing.
     """
     address = f"{contract.stem}#{falsifier.id}"
-    if falsifier.check is None and falsifier.pytest is None and falsifier.command is None:
+    if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):
         return Discharge(
             address,
             falsifier.rule,
             "Unbound",
-            message=f"no check is bound to it (add `check:`, `pytest:` or `command:` at {falsifier.where})",
+            message="no check is bound to it"
+            f" (add `check:`, `pytest:`, `command:` or `basis:` at {falsifier.where})",
         )
     declined: list[Declined] = []
+    outcome: Outcome
     try:
-        return _Work(contract, falsifier, config, subjects, runner, options, tell, declined).run()
-    except _Stop as stop:
+        return _work(contract, falsifier, config, options, subjects, runner, tell, declined)
+    except Stop as stop:
         outcome, message, detail = stop.outcome, stop.message, stop.detail
     except PvError as error:
         outcome, message, detail = "Error", str(error), ""
@@ -82,300 +49,30 @@ def discharge(
     )
 
 
-class _Work:
-    """The discharge of one falsifier, step by step."""
+def _work(
+    contract: Contract,
+    falsifier: Falsifier,
+    config: Config,
+    options: Options,
+    subjects: Subjects,
+    runner: Runner,
+    tell: Tell,
+    declined: list[Declined],
+) -> Discharge:
+    # Imported late: one of them is needed, and few have gates or several runs.
+    if falsifier.basis:
+        from pv.basis import NoBasisError
+        from pv.discharge_gate import discharge_gate
 
-    def __init__(
-        self,
-        contract: Contract,
-        falsifier: Falsifier,
-        config: Config,
-        subjects: Subjects,
-        runner: Runner,
-        options: Options,
-        tell: Tell,
-        declined: list[Declined],
-    ) -> None:
-        self.contract = contract
-        self.falsifier = falsifier
-        self.config = config
-        self.subjects = subjects
-        self.runner = runner
-        self.options = options
-        self.tell = tell
-        self.address = f"{contract.stem}#{falsifier.id}"
-        self.binding: Binding = bind_falsifier(falsifier, config)
-        self.closure = closure_of(falsifier, config)
-        self.base = base_level(falsifier)
-        self.declined = declined
-        self.records: list[str] = []
-        self.satisfying: dict[str, Artefact] = {}
-        self.started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        try:
+            return discharge_gate(contract, falsifier, config, options)
+        except NoBasisError as error:
+            raise Stop("Declined", error.what, error.remedy) from error
+    given = (contract, falsifier, config, subjects, runner, options, tell, declined)
+    if falsifier.runs is not None:
+        from pv.discharge_runs import SeveralRuns
 
-    def run(self) -> Discharge:
-        fit(self.falsifier, self.binding)
-        target = self._choose()
-        if not self._must_run() and (done := self._fresh(target)):
-            return done
-        algorithm = target if target.level == "algorithm" else self._prepare("algorithm")
-        if isinstance(algorithm, Declined):
-            self.declined.append(algorithm)
-            raise _Stop("Declined", f"its counter-examples cannot be run here: {algorithm.why}")
-        judged = self._judge(algorithm)
-        shown, plants = self._show(algorithm, judged)
-        rule = {"lines": self._rule(self.base), "metrics": metrics_to_json(self.binding.metrics)}
-        missed = vacuous(self.falsifier, {**shown, "rule": rule, "verdict": judged.verdict.to_json()})
-        wanted = "Fail" if self.falsifier.outcome == "refuted" else "Pass"
-        final, ready = judged, algorithm
-        if target.level != "algorithm" and judged.verdict.outcome == wanted and not missed:
-            ready = target
-            # The cheapest level may be the one that is judged: then it was measured just now.
-            final = judged if target.level == self.base else self._judge(target)
-        self._record(algorithm, judged, shown)
-        if ready is not algorithm:
-            self._record(ready, final, {})
-        return self._end(ready, final, plants, missed)
+        return SeveralRuns(*given).run()
+    from pv.discharge_check import Work
 
-    def _must_run(self) -> bool:
-        overridden = any(
-            self.subjects.overridden(name)
-            for roles in self.falsifier.subjects.values()
-            for name in roles.values()
-        )
-        return self.options.force or not self.options.record or overridden
-
-    def _choose(self) -> Ready:
-        levels = levels_of(self.falsifier)
-        asked = self.options.level
-        if asked != "auto" and asked not in levels:
-            raise _Stop("Declined", f"it has no {asked} level (it has: {', '.join(levels)})")
-        for level in reversed(levels) if asked == "auto" else (asked,):
-            found = self._prepare(level)
-            if isinstance(found, Ready):
-                return found
-            self.declined.append(found)
-        raise _Stop("Declined", self.declined[0].why)
-
-    def _prepare(self, level: str) -> Ready | Declined:
-        return prepare(self.falsifier, level, self.subjects, gpus(), self.options.device, self._build)
-
-    def _build(self, unbuilt: Unbuilt) -> None:
-        spec = unbuilt.spec
-        self.tell(f"building {spec.name}", 0, None)
-        # Of this process alone: another discharge may be building the same.
-        partial = unbuilt.target.with_name(f"partial-{os.getpid()}-{unbuilt.target.name}")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        done = self.runner.run(
-            Build(
-                reference=spec.builder or "",
-                source=str(unbuilt.source.path),
-                output=str(partial),
-                arguments=spec.arguments,
-                limits=limits_of(self.falsifier, self.base),
-                seed=0,
-                sources=tuple(str(source) for source in self.config.sources),
-                preload=self.closure.outside,
-            )
-        )
-        if isinstance(done, Broken):
-            if partial.is_dir():
-                shutil.rmtree(partial)
-            partial.unlink(missing_ok=True)
-            raise SubjectError(
-                f"subject {spec.name} could not be built: {done.why}", remedy=done.traceback[-2000:]
-            )
-        partial.replace(unbuilt.target)
-
-    def _judge(
-        self,
-        ready: Ready,
-        *,
-        plant: str | None = None,
-        arguments: Mapping[str, Any] | None = None,
-        what: str = "",
-    ) -> Judged:
-        level = self.base if ready.level == "algorithm" else ready.level
-        what = what or (f"counter-example {plant}" if plant else level)
-        job = job_of(
-            self.falsifier,
-            self.binding,
-            self.closure,
-            self.config,
-            ready,
-            level,
-            seed=self.options.seed or 0,
-            arguments=self.falsifier.arguments if arguments is None else arguments,
-            plant=plant,
-        )
-        self.tell(what, 0, None)
-        run = self.runner.run(job, lambda done, total: self.tell(what, done, total))
-        if isinstance(run, Broken) and run.kind == "declined":
-            self.declined.append(Declined(ready.level, run.why, ""))
-            raise _Stop("Declined", f"{what}: {run.why}")
-        if isinstance(run, Broken):
-            raise _Stop("Error", f"{what}: {run.why}", run.traceback or run.output.tail)
-        for artefact in ready.artefacts.values():
-            if artefact.changed():
-                raise _Stop("Error", f"subject {artefact.name} changed while it was judged")
-        # Looked up afresh: what the configuration remembers is how the sources were at the start.
-        afresh = dataclasses.replace(self.config, closures={})
-        if closure_of(self.falsifier, afresh).sha256 != self.closure.sha256:
-            raise _Stop("Error", f"{what}: the source of the check changed while it ran")
-        if plant is not None and not run.planted:
-            of = self.binding.counter_examples[plant]
-            what = f"the role {of!r}" if self.binding.kind == "check" else of
-            raise _Stop("Error", f"counter-example {plant}: {what} never passed through the check")
-        measurements = measurements_of(run)
-        return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
-
-    def _rule(self, level: str) -> tuple[str, ...]:
-        return self.falsifier.expectations(level)
-
-    def _show(self, ready: Ready, judged: Judged) -> tuple[dict[str, Any], tuple[Plant, ...]]:
-        """Survey the rule; plant the counter-examples, or run the satisfying example of a refuted claim."""
-        shown: dict[str, Any] = {"survey": survey(self._rule(self.base), self.binding.metrics).to_json()}
-        if self.falsifier.outcome == "refuted":
-            example = self.falsifier.satisfying_example
-            if example is None:
-                raise _Stop("Error", "a refuted claim needs a satisfying_example: when would it hold?")
-            arguments = {**self.falsifier.arguments, **example.get("with", {})}
-            other = prepare(
-                self.falsifier,
-                "algorithm",
-                self.subjects,
-                gpus(),
-                self.options.device,
-                self._build,
-                satisfying=True,
-            )
-            if isinstance(other, Declined):
-                raise _Stop("Declined", f"its satisfying example cannot be run here: {other.why}")
-            self.satisfying = {
-                name: other.artefacts[name.removeprefix("satisfying_example.")]
-                for name in satisfying_roles(self.falsifier)
-            }
-            passing = self._judge(other, arguments=arguments, what="satisfying example")
-            shown["satisfying_example"] = {"arguments": arguments, **passing.to_json()}
-            return shown, ()
-        plants: list[Plant] = []
-        shown["counter_examples"] = {}
-        if judged.verdict.passed:
-            for name in planned(self.falsifier, self.binding):
-                damaged = self._judge(ready, plant=name)
-                plant = Plant(name, self.binding.counter_examples[name], caught=not damaged.verdict.passed)
-                plants.append(plant)
-                shown["counter_examples"][name] = {
-                    "of": plant.of,
-                    "caught": plant.caught,
-                    **damaged.to_json(),
-                }
-        return shown, tuple(plants)
-
-    def _record(self, ready: Ready, judged: Judged, extra: Mapping[str, Any]) -> None:
-        if not self.options.record:
-            return
-        level = self.base if ready.level == "algorithm" else ready.level
-        path = self._path(ready)
-        write_record(
-            path,
-            build_predicate(
-                config=self.config,
-                contract=self.contract,
-                falsifier=self.falsifier,
-                binding=self.binding,
-                ready=ready,
-                base=level,
-                rule=self._rule(level),
-                judged=judged,
-                seed=self.options.seed or 0,
-                arguments=self.options.argv,
-                started_at=self.started_at,
-                extra=extra,
-                satisfying=self.satisfying if level == self.base else {},
-            ),
-        )
-        self.records.append(self.config.relative(path))
-
-    def _path(self, ready: Ready) -> Path:
-        return record_path(
-            self.config.evidence,
-            self.contract.stem,
-            self.falsifier.id,
-            ready.level,
-            subject_tag(ready, self.config),
-            ready.device_tag,
-        )
-
-    def _fresh(self, target: Ready) -> Discharge | None:
-        """Return the recorded end where evidence for it is valid and fresh; None where it must be run."""
-        algorithm = target if target.level == "algorithm" else self._prepare("algorithm")
-        if isinstance(algorithm, Declined):
-            return None
-        found: list[Record] = []
-        for ready in dict.fromkeys(r.level for r in (algorithm, target)):
-            chosen = algorithm if ready == "algorithm" else target
-            try:
-                record = read_record(self._path(chosen))
-                verify(record)
-            except EvidenceError:
-                return None
-            level = self.base if chosen.level == "algorithm" else chosen.level
-            if changes(record.predicate["inputs"], current_inputs(self.falsifier, level, self.config)):
-                return None
-            if disagreement(self.falsifier, self.binding, record.predicate):
-                return None
-            if self.options.seed not in {None, record.predicate["run"]["seed"]}:
-                return None
-            found.append(record)
-        shown, last = found[0].predicate, found[-1].predicate
-        plants = tuple(
-            Plant(name, plant["of"], plant["caught"])
-            for name, plant in shown.get("counter_examples", {}).items()
-        )
-        end = self._outcome(last["verdict"], plants, vacuous(self.falsifier, shown))
-        return Discharge(
-            self.address,
-            self.falsifier.rule,
-            end[0],
-            target.level,
-            last["place"]["subject"],
-            last["place"]["device"],
-            end[1],
-            last["verdict"],
-            plants,
-            tuple(self.declined),
-            tuple(self.config.relative(record.path) for record in found),
-            fresh=True,
-            seconds=last["run"]["seconds"],
-        )
-
-    def _end(self, ready: Ready, judged: Judged, plants: tuple[Plant, ...], missed: str) -> Discharge:
-        verdict = judged.verdict.to_json()
-        outcome, message = self._outcome(verdict, plants, missed)
-        return Discharge(
-            self.address,
-            self.falsifier.rule,
-            outcome,
-            ready.level,
-            subject_tag(ready, self.config),
-            ready.device_tag,
-            message,
-            verdict,
-            plants,
-            tuple(self.declined),
-            tuple(self.records),
-            seconds=judged.run.seconds,
-        )
-
-    def _outcome(
-        self, verdict: Mapping[str, Any], plants: Sequence[Plant], missed: str
-    ) -> tuple[Outcome, str]:
-        if missed:
-            return "Vacuous", missed
-        if self.falsifier.outcome == "refuted":
-            if verdict["outcome"] == "Fail":
-                return "Refuted", "it fails as stated, and its satisfying example passes"
-            return "Fail", "claimed refuted, yet it holds"
-        if verdict["outcome"] == "Pass":
-            return "Pass", f"{len(plants)} counter-examples caught"
-        return "Fail", self.falsifier.if_fails
+    return Work(*given).run()

@@ -32,6 +32,7 @@ __all__ = [
     "seal",
     "sections",
     "statement",
+    "superseded",
     "write_record",
 ]
 
@@ -168,6 +169,23 @@ def read_record(path: Path) -> Record:
         return sidecar.read_bytes() if sidecar.is_file() else None
 
     return parse_record(path, data, beside)
+
+
+def superseded(path: Path, clause: str) -> dict[str, str] | None:
+    """Return the version and clause digest of the record at `path` whose place a record of `clause` takes.
+
+    A record of the same clause hands on what it superseded itself: measuring again does not make forget
+    that the clause was changed. None where nothing is superseded.
+    """
+    try:
+        predicate = read_record(path).predicate
+        stated, before = predicate["falsifier"], str(predicate["inputs"]["clause"])
+        if before != clause:
+            return {"version": str(stated["version"]), "clause": before}
+        known = stated.get("supersedes")
+        return {"version": str(known["version"]), "clause": str(known["clause"])} if known else None
+    except (EvidenceError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | None]) -> Record:

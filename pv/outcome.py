@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ class Options:
     record: bool = True
     force: bool = False
     argv: tuple[str, ...] = ()
+    today: dt.date | None = None
+    """The UTC date by which runs are told apart; None: the one that the clock says."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Discharge:
     records: tuple[str, ...] = ()
     fresh: bool = False
     seconds: float = 0.0
+    runs: tuple[str, ...] = ()
+    """The keys of the runs that were judged together; empty where there is one."""
     detail: str = ""
 
 

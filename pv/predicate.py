@@ -75,11 +75,15 @@ def build_predicate(
     extra: Mapping[str, Any],
     satisfying: Mapping[str, Artefact],
     inputs: Inputs | None = None,
+    run_key: str | None = None,
+    supersedes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Put together the predicate of one record.
 
     `extra` holds the sections of the algorithm level; `satisfying` the artefacts of a satisfying example.
-    `inputs` is what decided the verdict where that is no run of a check.
+    `inputs` is what decided the verdict where that is no run of a check. `run_key` tells apart the runs of a
+    claim over several. `supersedes` is version and clause digest of the record of another clause whose place
+    this one takes.
     """
     outside = closure_of(falsifier, config).outside if inputs is None else ()
     if inputs is None:
@@ -94,6 +98,7 @@ def build_predicate(
             "id": falsifier.id,
             "rule": falsifier.rule,
             "outcome": falsifier.outcome,
+            **({"supersedes": dict(supersedes)} if supersedes else {}),
         },
         "place": {
             "level": ready.level,
@@ -101,6 +106,7 @@ def build_predicate(
             "subject": subject_tag(ready, config),
             "device": ready.device_tag,
             "capability": ready.gpu.capability if ready.gpu else None,
+            **({"run": run_key} if run_key else {}),
         },
         "check": {
             "reference": binding.reference,

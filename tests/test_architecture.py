@@ -42,7 +42,14 @@ TESTED_THROUGH = {
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
-    "tests/pv/test_discharge.py": ["pv/outcome.py", "pv/predicate.py"],
+    "tests/pv/test_basis.py": ["pv/discharge_gate.py"],
+    "tests/pv/test_discharge.py": [
+        "pv/discharge_check.py",
+        "pv/measuring.py",
+        "pv/outcome.py",
+        "pv/predicate.py",
+    ],
+    "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",

@@ -31,6 +31,8 @@ def _lines(end: Discharge) -> list[str]:
     lines = [f"{end.outcome.upper()}  {end.address}{level}", f"  {end.rule}"]
     if end.subject:
         lines.append(f"  judged on   {end.subject} ({end.device}, {end.seconds:.2f} s)")
+    if end.runs:
+        lines.append(f"  runs        {', '.join(end.runs)}")
     for line in (end.verdict or {}).get("lines", []):
         lines.append(f"  {'holds' if line['truth'] else 'FAILS'}       {line['text']}")
         lines += [f"              {text}" for text in _explained(line)]

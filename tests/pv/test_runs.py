@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pv.contract import Runs
-from pv.evidence import Record
+from pv.discharge import discharge
+from pv.evidence import Record, seal
+from pv.exits import Exit
 from pv.expression import measurements_to_json
 from pv.expression.values import Series
+from pv.outcome import Discharge, Options
+from pv.runner import Runner
 from pv.runs import cited_runs, host_key, judged_measurements, missing_runs, run_key, union
+from pv.subjects import Subjects
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+ID = "FALSIFY-SMALL-001"
 
 DAY = dt.date(2026, 11, 20)
 SEEDS = Runs("seed", 3, (0, 2, 10))
@@ -86,3 +99,129 @@ def test_a_verdict_over_runs_rests_on_its_own_series_and_on_those_that_it_cites(
 )
 def test_missing_runs_are_named(runs: Runs, keys: list[str], said: str) -> None:
     assert missing_runs(runs, keys) == said
+
+
+CLAUSE: dict[str, Any] = {
+    "id": ID,
+    "rule": "The score does not hang on the seed",
+    "prediction": "three seeds lie within two points",
+    "if_fails": "the score is luck",
+    "check": "small_checks.noise:score",
+    "subjects": {"functional": {"numbers": "stand-in"}, "live": {"numbers": "shipped"}},
+    "expect": ["max(score) - min(score) <= 2.5", "count(score) == 3", "median(score) >= 50.0"],
+    "counter_examples": ["inflated"],
+    "needs": {"memory": "256 MiB", "timeout": "20 s"},
+    "ship_blocking": True,
+    "runs": {"by": "seed", "seeds": [0, 1, 2]},
+}
+
+
+def names(project: Project) -> list[str]:
+    return [Path(name).name for name in project.evidence()]
+
+
+def test_a_claim_over_seeds_runs_each_and_judges_them_together(project: Project) -> None:
+    project.contract(CLAUSE)
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.ACCEPTED, ended.said
+    assert names(project) == [
+        "algorithm-stand-in-cpu.json",
+        *(f"live-shipped-cpu-seed-{seed}.json" for seed in range(3)),
+    ]
+    assert "runs        seed-0, seed-1, seed-2" in ended.out
+    last = json.loads(project.evidence()[f"small-v1/{ID}/live-shipped-cpu-seed-2.json"])["predicate"]
+    assert last["measurements"]["score"]["values"] == [54.0]
+    assert [cited["key"] for cited in last["runs"]["cites"]] == ["seed-0", "seed-1"]
+    assert last["run"]["seed"] == 2
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    assert project.status() == ("DISCHARGED", "judged live, over seed-0, seed-1, seed-2")
+    again = project.pv("discharge", ID)
+    assert again.code == Exit.ACCEPTED
+    assert "fresh" in again.out
+
+
+def test_each_run_is_needed_and_all_are_judged(project: Project) -> None:
+    project.contract(CLAUSE)
+    project.pv("discharge", ID)
+    folder = project.root / "evidence" / "small-v1" / ID
+    (folder / "live-shipped-cpu-seed-1.json").unlink()
+    status, reason = project.status()
+    assert status == "PARTIAL_ALGORITHM_LEVEL"
+    assert "no run with seed 1" in reason
+    assert project.pv("discharge", ID).code == Exit.ACCEPTED
+    assert project.status()[0] == "DISCHARGED"
+    project.contract(CLAUSE | {"with": {"spread": 2.0}})
+    assert project.status()[0] == "STALE"
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert "a threshold of 4.0 would have passed" in ended.out
+
+
+def test_a_rule_that_no_single_run_could_break_is_still_shown_able_to_fail(project: Project) -> None:
+    # A shift that is within the spread of the seeds is not noticed, and that is said.
+    project.contract(CLAUSE | {"counter_examples": ["inflated", "shifted"]})
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED
+    assert ended.out.startswith("VACUOUS")
+    assert "NOT CAUGHT  shifted" in ended.out
+
+
+def test_a_claim_over_days_waits_for_the_second_and_reads_the_first(project: Project) -> None:
+    project.contract(
+        CLAUSE
+        | {
+            "runs": {"by": "day", "at_least": 2},
+            "expect": ["max(score) - min(score) <= 1.2", "count(score) >= 2"],
+        }
+    )
+    first = discharged_on(project, DAY)
+    assert first.outcome == "Declined"
+    assert first.message == "1 of 2 runs by day; discharge it again on another day"
+    assert "live-shipped-cpu-day-2026-11-20.json" in names(project)
+    assert project.status()[0] == "PARTIAL_ALGORITHM_LEVEL"
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    # The same day again is the same run.
+    assert discharged_on(project, DAY).outcome == "Declined"
+    second = discharged_on(project, DAY + dt.timedelta(days=1))
+    assert second.outcome == "Pass"
+    record = json.loads(project.evidence()[f"small-v1/{ID}/live-shipped-cpu-day-2026-11-21.json"])
+    (cited,) = record["predicate"]["runs"]["cites"]
+    assert cited["record"] == f"small-v1/{ID}/live-shipped-cpu-day-2026-11-20.json"
+    assert project.status() == ("DISCHARGED", "judged live, over day-2026-11-20, day-2026-11-21")
+
+
+def test_a_later_run_that_differs_too_much_falsifies_the_claim(project: Project) -> None:
+    project.contract(
+        CLAUSE
+        | {
+            "runs": {"by": "day", "at_least": 2},
+            "expect": ["max(score) - min(score) <= 1.2", "count(score) >= 2"],
+        }
+    )
+    discharged_on(project, DAY)
+    end = discharged_on(project, DAY + dt.timedelta(days=1), seed=5)
+    assert end.outcome == "Fail"
+    status, reason = project.status()
+    assert status == "FALSIFIED"
+    assert "max(score) - min(score) <= 1.2" in reason
+
+
+def test_editing_the_cited_run_is_found(project: Project) -> None:
+    project.contract(CLAUSE)
+    project.pv("discharge", ID)
+    path = project.root / "evidence" / "small-v1" / ID / "live-shipped-cpu-seed-2.json"
+    whole = json.loads(path.read_bytes())
+    whole["predicate"]["runs"]["cites"][0]["measurements"]["score"]["values"] = [99.0]
+    whole["predicate"]["seal"] = seal(whole)
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    ended = project.pv("evidence", "verify")
+    assert ended.code == Exit.REJECTED
+    assert "section verdict does not follow from the measurements" in ended.err
+
+
+def discharged_on(project: Project, day: dt.date, seed: int | None = None) -> Discharge:
+    config = project.config()
+    contract = dataclasses.replace(project.load(), path="contracts/small-v1.yaml")
+    with Runner(config.root / ".pv") as runner:
+        options = Options(today=day, seed=seed)
+        return discharge(contract, contract.falsifiers[0], config, Subjects(config), runner, options)
