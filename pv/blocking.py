@@ -38,13 +38,15 @@ class Blocking:
         return _reach(turned, address)
 
     def lines(self, address: Address) -> list[str]:
-        """Say how many wait on `address`, and which; empty where nothing does."""
+        """Say how many wait on `address`, and which, of its own contract by their ids; empty where none does."""
         found = self.behind(address)
         if not found:
             return []
         shipping = sum(other in self.ship_blocking for other in found)
         noun, verb = ("falsifier", "waits") if len(found) == 1 else ("falsifiers", "wait")
-        return [f"{len(found)} {noun} {verb} on this one, {shipping} ship-blocking: {', '.join(found)}"]
+        own = f"{address.rpartition('#')[0]}#"
+        names = ", ".join(other.removeprefix(own) for other in found)
+        return [f"{len(found)} {noun} {verb} on this one, {shipping} ship-blocking: {names}"]
 
 
 def read_blocking(contracts: Iterable[Contract]) -> Blocking:

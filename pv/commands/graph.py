@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 
 from pv.config import Config, load_config
 from pv.contract import Contract
-from pv.errors import PvError
 from pv.exits import Exit
 from pv.graph import build_graph
 from pv.printable import printable
@@ -49,7 +49,6 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _known(config: Config) -> list[Contract]:
-    try:
-        return load_all(config)
-    except PvError:  # outside of a project, or another contract is broken: only what was named is known
-        return []
+    """Load what references may lead to besides what was named; outside of a project that is nothing."""
+    folders = [folder for folder in config.contracts if (config.root / folder).exists()]
+    return load_all(dataclasses.replace(config, contracts=tuple(folders))) if folders else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from pv.blocking import read_blocking
 from pv.config import Config, load_config
@@ -11,6 +12,7 @@ from pv.contract import Contract
 from pv.errors import PvError, SelectionError
 from pv.exits import Exit
 from pv.movement import Change, changes_since, past_statuses
+from pv.printable import printable
 from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
 from pv.status import derive
@@ -87,7 +89,10 @@ def _everything(config: Config) -> list[Selected]:
 def _others(config: Config) -> dict[str, Contract]:
     try:
         return {contract.stem: contract for contract in load_all(config)}
-    except PvError:  # a contract that was not asked for must not keep this one from being shown
+    except PvError as error:
+        # A contract that was not asked for must not keep this one from being shown.
+        told = f"note: who waits on what was selected is not wholly known: {error.what}"
+        print(printable(told), file=sys.stderr)
         return {}
 
 

@@ -35,9 +35,9 @@ def test_both_spellings_say_the_same_and_reach_across_contracts(make: type) -> N
     assert blocking.behind("first#A") == ("first#B", "first#C", "second#D", "second#E")
     assert blocking.before("second#E") == ("second#D", "first#C", "first#B", "first#A")
     assert blocking.lines("first#A") == [
-        "4 falsifiers wait on this one, 2 ship-blocking: first#B, first#C, second#D, second#E"
+        "4 falsifiers wait on this one, 2 ship-blocking: B, C, second#D, second#E"
     ]
-    assert blocking.lines("second#D") == ["1 falsifier waits on this one, 0 ship-blocking: second#E"]
+    assert blocking.lines("second#D") == ["1 falsifier waits on this one, 0 ship-blocking: E"]
     assert blocking.lines("second#E") == []
 
 

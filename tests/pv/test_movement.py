@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pv.movement import Change, Moved, changes_since, past_statuses
+from pv.movement import Change, Moved, Past, changes_since, past_statuses
 from pv.selection import load_all
-from pv.status import derive
+from pv.status import LADDER, Status, derive
 from pv.tally import Row
 
 if TYPE_CHECKING:
@@ -103,6 +107,37 @@ def test_a_revision_without_contracts_has_no_statuses(copied: Project) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     assert change(copied).added == ("small-v1",)
+
+
+statuses = st.dictionaries(
+    st.sampled_from([f"{stem}#{name}" for stem in "ab" for name in "XYZ"]),
+    st.sampled_from([*LADDER, "REFUTED", "EXCLUDED"]),
+)
+
+
+@given(statuses, statuses)
+def test_the_change_is_the_difference_of_the_tallies(then: dict[str, str], now: dict[str, str]) -> None:
+    rows = [
+        cast(
+            "Row",
+            SimpleNamespace(
+                address=address, contract=SimpleNamespace(stem=address[0]), status=Status(name, "")
+            ),
+        )
+        for address, name in now.items()
+    ]
+    past = Past("HEAD", "0" * 40, then, frozenset(address[0] for address in then), {})
+    found = changes_since(past, rows, {address[0] for address in now}, whole=True)
+    difference = Counter(now.values())
+    difference.subtract(Counter(then.values()))
+    del difference["EXCLUDED"]
+    assert found.tally == {name: count for name, count in difference.items() if count}
+    assert {one.address for one in found.moved} == {a for a in {*then, *now} if then.get(a) != now.get(a)}
+    summed: Counter[str] = Counter()
+    for counts in found.by_contract.values():
+        for name, count in counts.items():
+            summed[name] += count
+    assert {name: count for name, count in summed.items() if count} == found.tally
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,23 @@ def test_one_contract_finds_its_neighbours(project: Project) -> None:
     assert "    blocks    small-v1#FALSIFY-SMALL-001" in both.out
 
 
+def test_a_broken_neighbour_is_an_error_and_not_a_dangling_edge(project: Project) -> None:
+    depend(project, "other-v1")
+    (project.root / "contracts" / "other-v1.yaml").write_text("metadata: [\n")
+    ended = project.pv("graph", "contracts/small-v1.yaml")
+    assert ended.code == Exit.REJECTED
+    assert ended.out == ""
+    assert "other-v1.yaml:2:1: error[YAML-001]" in ended.err
+
+
+def test_outside_of_a_project_what_is_named_is_all_there_is(project: Project) -> None:
+    (project.root / "pv.toml").unlink()
+    (project.root / "contracts").rename(project.root / "claims")
+    ended = project.pv("graph", "claims")
+    assert ended.code == Exit.ACCEPTED, ended.err
+    assert ended.out.startswith("small-v1: UNBOUND")
+
+
 def test_nothing_to_draw_is_a_usage_error(project: Project) -> None:
     (project.root / "contracts" / "small-v1.yaml").unlink()
     ended = project.pv("graph")

@@ -121,6 +121,14 @@ def test_who_waits_is_told_across_contracts_and_of_what_was_not_selected(copied:
     assert document["models"][0]["blockers"][-1]["waits_on"] == [f"small-v1#{ID}"]
 
 
+def test_a_broken_contract_beside_is_noted_and_hides_nothing(copied: Project) -> None:
+    (copied.root / "contracts" / "broken-v1.yaml").write_text("metadata: [\n")
+    ended = copied.pv("status", "contracts/small-v1.yaml")
+    assert ended.code == Exit.ACCEPTED
+    assert f"  {ID}  DISCHARGED" in ended.out
+    assert "note: who waits on what was selected is not wholly known: " in ended.err
+
+
 def test_a_failing_discharge_says_who_waits(copied: Project) -> None:
     copied.contract({"id": "FALSIFY-W-1", **BARE, "blocked_by": [ID]}, stem="waiting-v1")
     copied.contract(expect=["max(distance) <= 0.01"], counter_examples=["one_half"])
