@@ -38,7 +38,7 @@ class Blocking:
         return _reach(turned, address)
 
     def lines(self, address: Address) -> list[str]:
-        """Say how many wait on `address`, and which, of its own contract by their ids; empty where none does."""
+        """Say how many wait on `address`, and which (of its own contract by id); empty where none does."""
         found = self.behind(address)
         if not found:
             return []
