@@ -1,0 +1,1 @@
+"""What ``pv explain`` tells: of a code, and of a falsifier, section by section."""
