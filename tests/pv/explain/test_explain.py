@@ -35,7 +35,7 @@ def test_a_discharged_falsifier(discharged: Project) -> None:
     for line in (
         "small-v1#A",
         "  prediction   none lies further than a quarter from a whole one",
-        "  small_checks.wholeness:wholeness  (small_checks/wholeness.py:22)",
+        "  small_checks.wholeness:wholeness  (small_checks/wholeness.py:19)",
         "      Record the distance of every number.",
         "  records distance  a number from 0 to 0.5",
         "  records expected  a count, at least 0",
