@@ -44,7 +44,7 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
     mutants = Mutants(job["replaced_modules"])
     mutants.first()
     pytest: Any = importlib.import_module("pytest")  # not one of pv's dependencies
-    pytest.hookimpl(tryfirst=True)(Listener.pytest_configure)
+    pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_load_initial_conftests)
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_runtest_makereport)
     listener = Listener(mutants, (AssertionError, pytest.fail.Exception))
     ended = int(pytest.main(_options(job, values), plugins=[listener]))
@@ -152,9 +152,10 @@ class Listener:
         self.collected: list[str] = []
         self.deselected: list[str] = []
 
-    def pytest_configure(self) -> None:
-        """Stand before the finders of pytest itself."""
+    def pytest_load_initial_conftests(self) -> Generator[None, Any, Any]:
+        """Stand before the finders of pytest itself, and of the plugins that it loaded by now."""
         self._mutants.first()
+        return (yield)
 
     def pytest_collectreport(self, report: Any) -> None:
         """Hear of files and classes that are skipped or cannot be imported."""

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pv.discharge import discharge
+from pv.outcome import Discharge, Options
+from pv.runner import Runner
+from pv.subjects import Subjects
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+NODE = "tests/test_calc.py"
+CLAUSE: Mapping[str, Any] = {
+    "id": "FALSIFY-CALC-001",
+    "rule": "double doubles",
+    "prediction": "of every number",
+    "if_fails": "it was edited",
+    "pytest": NODE,
+    "expect": ["min(passed) == 1"],
+    "counter_examples": {"off_by_one": {"modules": {"src/calc.py": "mutants/off_by_one.py"}}},
+    "environment": {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # half the time
+    "needs": {"memory": "512 MiB", "timeout": "20 s"},
+}
+FILES = {
+    "src/calc.py": "def double(number):\n    return 2 * number\n",
+    "mutants/off_by_one.py": "def double(number):\n    return 2 * number + 1\n",
+    NODE: "from calc import double\n\ndef test_double():\n    assert double(2) == 4\n",
+}
+Run = Callable[..., Discharge]
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    with Runner(tmp_path_factory.mktemp("runner")) as started:
+        yield started
+
+
+@pytest.fixture
+def run(project: Project, runner: Runner) -> Run:
+    """Return a function that writes files and a clause, and discharges it without recording."""
+    project.edit("pv.toml", 'sources = ["."]', 'sources = ["src"]')
+    write(project.root, FILES)
+
+    def do(test: str | None = None, files: Mapping[str, str] | None = None, **changes: Any) -> Discharge:
+        write(project.root, {**(files or {}), **({NODE: test} if test is not None else {})})
+        project.contract({**CLAUSE, **changes})
+        contract, config = project.load(), project.config()
+        return discharge(
+            contract, contract.falsifiers[0], config, Subjects(config), runner, Options(record=False)
+        )
+
+    return do
+
+
+def test_a_test_that_passes_and_fails_on_its_mutant_passes(run: Run) -> None:
+    ended = run()
+    assert (ended.outcome, ended.level) == ("Pass", "live"), ended.message + ended.detail
+    assert [(plant.name, plant.of, plant.caught) for plant in ended.plants] == [
+        ("off_by_one", "module src/calc.py", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "why"),
+    [
+        ("def test_a():\n    assert 1 == 2\n", "Fail", "it was edited"),
+        ("import pytest\ndef test_a():\n    pytest.fail('no')\n", "Fail", "it was edited"),
+        ("import unittest as u\nclass T(u.TestCase):\n  def test_a(self):\n    self.assertEqual(1, 2)\n",
+         "Fail", "it was edited"),
+        ("def test_a():\n    raise ValueError('upside down')\n", "Error", "raised ValueError: .*upside down"),
+        ("def test_a():\n    raise SystemExit(0)\n", "Error", "raised SystemExit"),
+        ("import os\ndef test_a():\n    os._exit(0)\n", "Error", "without a result"),
+        ("import pytest\ndef test_a():\n    pytest.exit('enough', 0)\n", "Error", ""),
+        ("import no_such_module\ndef test_a():\n    pass\n", "Error", "be collected: .*no_such_module"),
+        ("import pytest\n@pytest.fixture\ndef x():\n    assert False\ndef test_a(x):\n    pass\n",
+         "Error", "set-up raised AssertionError"),
+        ("import pytest\n@pytest.fixture\ndef x():\n    yield\n    assert False\ndef test_a(x):\n    pass\n",
+         "Error", "tear-down raised AssertionError"),
+        ("def test_a(no_such_fixture):\n    pass\n", "Error", "set-up raised .*no_such_fixture"),
+        ("import pytest\ndef test_a():\n    pytest.skip('no model here')\n", "Declined", "skipped: no model"),
+        ("import pytest\n@pytest.mark.skip(reason='later')\ndef test_a():\n    pass\n", "Declined", "later"),
+        ("import pytest\npytest.importorskip('no_such_module')\ndef test_a():\n    pass\n",
+         "Declined", "skipped: .*no_such_module"),
+        ("import pytest\n@pytest.mark.xfail\ndef test_a():\n    pass\n", "Declined", "marked xfail"),
+        ("import pytest\n@pytest.mark.xfail(strict=True)\ndef test_a():\n    pass\n", "Declined", "xfail"),
+        ("import pytest\n@pytest.mark.xfail\ndef test_a():\n    assert 0\n", "Declined", "marked xfail"),
+        ("import pytest\ndef test_a():\n    pytest.xfail('known')\n", "Declined", "marked xfail"),
+        ("import pytest\n@pytest.mark.parametrize('n', '12')\ndef test_a(n):\n  n == '1' or pytest.skip('2')\n",
+         "Declined", r"test_a\[2\]: skipped: 2"),
+        ("def helper():\n    pass\n", "Declined", "no test was collected"),
+        ("def test_a():\n    open('data/shipped.txt').read()\n",
+         "Error", "read data/shipped.txt, which evidence would not name"),
+        ("import sys\ndef test_a():\n    sys.path.insert(0, 'mutants')\n    __import__('off_' + 'by_one')\n",
+         "Error", "imported mutants/off_by_one.py"),
+        ("def test_a(record_property):\n    record_property('passed', 1)\n", "Error", "pv's own"),
+        ("def test_a(record_property):\n    record_property('error', 'much')\n", "Error", "declared real"),
+        ("def test_a(record_property):\n    record_property('error', None)\n", "Error", "NoneType"),
+        ("def test_a(record_property):\n    record_property('error', float('nan'))\n", "Fail", ""),
+    ],
+)  # fmt: skip
+def test_only_an_assertion_of_the_test_itself_is_a_failure(
+    run: Run, body: str, outcome: str, why: str
+) -> None:
+    changes = {"metrics": [{"name": "error"}], "expect": ["min(passed) == 1", "max(error) <= 1"]}
+    ended = run(body, counter_examples=None, **(changes if "error" in body else {}))
+    assert ended.outcome == outcome, (ended.outcome, ended.message, ended.detail)
+    assert re.search(why, ended.message), ended.message
+
+
+def test_parametrised_tests_and_what_they_record_are_series_by_node(run: Run) -> None:
+    ended = run(
+        "import pytest\nfrom calc import double\n\n@pytest.mark.parametrize('n', [1, 20])\n"
+        "def test_double(n, record_property):\n    record_property('error', abs(double(n) - 2 * n))\n"
+        "    record_property('nobody_asked', object())\n    assert abs(double(n) - 2 * n) < 5\n",
+        metrics=[{"name": "error", "low": 0}],
+        expect=["count(passed) == 2", "min(passed) == 1", "max(error) <= 0.5"],
+    )
+    assert ended.outcome == "Pass", ended
+    assert ended.verdict is not None
+
+
+def test_a_metric_that_no_test_recorded_is_no_pass(run: Run) -> None:
+    ended = run(metrics=[{"name": "error"}], expect=["min(passed) == 1", "max(error) <= 1"])
+    assert ended.outcome == "Fail"
+
+
+READS = (
+    "import os\n\ndef test_words():\n    with open(os.environ['WORDS']) as file:\n"
+    "        assert all(float(line) == round(float(line)) for line in file)\n"
+)
+
+
+def test_a_role_is_passed_as_text_and_replaced_by_another_path(run: Run) -> None:
+    changes: dict[str, Any] = {
+        "subjects": {"live": {"words": "shipped"}},
+        "environment": {"WORDS": "{words}"},
+        "counter_examples": {"halves": {"subjects": {"words": "data/halves.txt"}}},
+    }
+    whole = {"data/halves.txt": "0.5\n"}
+    ended = run(READS.replace("== round(float(line))", "< 1e9 and float(line) != 0.5"), whole, **changes)
+    assert (ended.outcome, ended.subject, ended.plants[0].of) == ("Pass", "shipped", "role words"), ended
+
+
+def test_an_environment_variable_is_replaced(run: Run) -> None:
+    ended = run(
+        "import os\n\ndef test_a():\n    assert os.environ['COLOUR'] == '{blue}'\n",
+        environment={"COLOUR": "{{blue}}"},
+        counter_examples={"red": {"environment": {"COLOUR": "red"}}},
+    )
+    assert ended.outcome == "Pass", ended
+
+
+def test_words_are_added_for_options_of_the_project(run: Run) -> None:
+    conftest = "def pytest_addoption(parser):\n    parser.addoption('--offset', type=int, default=0)\n"
+    ended = run(
+        "def test_a(request):\n    assert request.config.getoption('--offset') == 0\n",
+        {"tests/conftest.py": conftest},
+        counter_examples={"shifted": {"arguments": ["--offset=1"]}},
+    )
+    assert ended.outcome == "Pass", ended
+
+
+@pytest.mark.parametrize("name", ["tests/conftest.py", NODE, "src/pack/inner.py"])
+def test_any_module_can_be_replaced_also_those_that_pytest_itself_imports(run: Run, name: str) -> None:
+    files = {
+        "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef five():\n    return 5\n",
+        NODE: "from pack.inner import SIX\n\ndef test_a(five):\n    assert (five, SIX) == (5, 6)\n",
+        "src/pack/__init__.py": "",
+        "src/pack/inner.py": "SIX = 6\n",
+    }
+    mutant = files[name].replace("5", "7").replace("= 6", "= 7")
+    ended = run(
+        None, {**files, "mutants/m.py": mutant}, counter_examples={"m": {"modules": {name: "mutants/m.py"}}}
+    )
+    assert ended.outcome == "Pass", (ended.message, ended.detail)
+
+
+def test_a_mutant_that_is_never_imported_shows_nothing(run: Run) -> None:
+    ended = run("def test_a():\n    assert True\n")
+    assert ended.outcome == "Error"
+    assert "off_by_one: the test never imported src/calc.py" in ended.message
+    unnoticed = run("import calc\n\ndef test_a():\n    assert calc\n")
+    assert unnoticed.outcome == "Vacuous"
+    broken = run(FILES[NODE], {"mutants/off_by_one.py": "raise RuntimeError('worse than wrong')\n"})
+    assert broken.outcome == "Error", "an error is not caught"
+
+
+@pytest.mark.parametrize("kind", ["ini", "toml"])
+def test_options_for_people_are_not_passed_and_settings_are(run: Run, kind: str) -> None:
+    options = "-k nothing --no-such-option -p no_such_plugin"
+    files = {
+        "ini": {"pytest.ini": f"[pytest]\naddopts = {options}\npythonpath = lib\n"},
+        "toml": {
+            "pyproject.toml": f'[tool.pytest.ini_options]\naddopts = "{options}"\npythonpath = ["lib"]\n'
+        },
+    }[kind]
+    ended = run(
+        "from deep import TWO\nfrom calc import double\n\ndef test_a():\n    assert double(1) == TWO\n",
+        {**files, "lib/deep.py": "TWO = 2\n"},
+    )
+    assert ended.outcome == "Pass", (ended.message, ended.detail)
+
+
+def test_a_test_that_a_hook_takes_out_was_not_judged(run: Run) -> None:
+    conftest = (
+        "def pytest_collection_modifyitems(config, items):\n"
+        "    config.hook.pytest_deselected(items=items[:])\n    items[:] = []\n"
+    )
+    ended = run(None, {"tests/conftest.py": conftest})
+    assert (ended.outcome, "deselected" in ended.message) == ("Declined", True), ended
+
+
+def test_a_module_that_only_running_shows_and_no_source_has_is_refused(run: Run) -> None:
+    ended = run(
+        "import sys\nsys.path.insert(0, 'elsewhere')\n__import__('hid' + 'den')\n\ndef test_a():\n    pass\n",
+        {"elsewhere/hidden.py": "X = 1\n"},
+        counter_examples=None,
+    )
+    assert (ended.outcome, "elsewhere/hidden.py" in ended.message) == ("Error", True), ended
+
+
+def test_what_sources_name_may_be_read(run: Run) -> None:
+    body = "def test_a():\n    assert 'seven' not in open('data/shipped.txt').read()\n"
+    assert run(body, sources=["data/shipped.txt"], counter_examples=None).outcome == "Vacuous"
+    assert run(body, sources=["data"], counter_examples=None).outcome == "Vacuous"
+    assert run(body, sources=["mutants"], counter_examples=None).outcome == "Error"
+
+
+def test_time_is_up_for_a_test_and_for_what_it_started(run: Run, tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    later = f"import time; time.sleep(2); open({str(mark)!r}, 'w')"
+    body = (
+        f"import subprocess, sys, time\n\ndef test_a():\n"
+        f"    subprocess.Popen([sys.executable, '-c', {later!r}])\n    time.sleep(60)\n"
+    )
+    ended = run(body, counter_examples=None, needs={"timeout": "1 s", "memory": "512 MiB"})
+    assert (ended.outcome, "did not end within 1 s" in ended.message) == ("Error", True), ended
+    time.sleep(1.5)
+    assert not mark.exists()
+
+
+def test_evidence_goes_stale_with_what_decides_and_with_nothing_else(project: Project) -> None:
+    project.edit("pv.toml", 'sources = ["."]', 'sources = ["src"]')
+    write(project.root, {**FILES, "tests/conftest.py": "", "pytest.ini": "[pytest]\n"})
+    project.contract({**CLAUSE, "pytest": f"{NODE}::test_double"})
+    identifier = CLAUSE["id"]
+    assert project.status(identifier)[0] == "UNBOUND"
+    ended = project.pv("discharge", identifier)
+    assert ended.code == 0, ended.said
+    assert project.status(identifier) == ("DISCHARGED", "judged live")
+    predicate = json.loads(project.record(identifier=identifier).read_bytes())["predicate"]
+    assert predicate["check"]["reference"] == f"pytest:{NODE}::test_double"
+    assert predicate["measurements"]["passed"] == {"values": [1], "labels": [f"{NODE}::test_double"]}
+    assert b"/tmp/" not in project.record(identifier=identifier).read_bytes()
+    assert "fresh" in project.pv("discharge", identifier).out
+    for name, text in {
+        NODE: "# a remark\n" + FILES[NODE],
+        "tests/conftest.py": '"""Says what is here."""\n',
+        "pytest.ini": "[pytest]\naddopts = -q\n",
+        "src/unrelated.py": "X = 1\n",
+    }.items():
+        write(project.root, {name: text})
+        assert project.status(identifier)[0] == "DISCHARGED", name
+    for name, text in {
+        NODE: FILES[NODE].replace("4", "2 + 2"),
+        "tests/conftest.py": "X = 1\n",
+        "src/calc.py": "def double(number):\n    return number + number\n",
+        "mutants/off_by_one.py": FILES["mutants/off_by_one.py"].replace("1", "3"),
+        "pytest.ini": "[pytest]\npython_functions = test_*\n",
+    }.items():
+        before = (project.root / name).read_text(encoding="utf-8")
+        write(project.root, {name: text})
+        status, reason = project.status(identifier)
+        assert (status, name in reason) == ("STALE", True), reason
+        write(project.root, {name: before})
+    assert project.status(identifier)[0] == "DISCHARGED"
