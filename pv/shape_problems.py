@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic_core import ValidationError
@@ -11,9 +12,11 @@ from pv.contract import LEVELS, SPELLINGS
 from pv.document import Document
 from pv.errors import Location
 from pv.finding import Finding
-from pv.schema import equation_name
+from pv.schema import CITED, NEEDS, REPLACEMENT, RUNS, SATISFYING_EXAMPLE, equation_name
 
 __all__ = ["contradictions", "problem", "translate"]
+
+Path = tuple[str | int, ...]
 
 _EXPECTED = {
     "string_type": "text",
@@ -57,19 +60,21 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
             yield problem(document.where(*path), f"{within}{key} is missing", f"Add `{key}:` here.")
         elif "[key]" in tail:
             what = f"{name}: this key is not one of {', '.join(LEVELS)}"
-            yield problem(document.where_key(*path), what, "Use one of them.")
+            remedy = _meant(path[-1], LEVELS) or "Use one of them."
+            yield problem(document.where_key(*path), what, remedy)
         elif kind == "extra_forbidden":
-            yield problem(
-                document.where_key(*path), f"{name} is not known here", "Remove it, or correct its name."
-            )
+            remedy = _meant(path[-1], _siblings(path)) or "Remove it, or correct its name."
+            yield problem(document.where_key(*path), f"{name} is not known here", remedy)
         elif kind in _EXPECTED:
             number = kind == "string_type" and isinstance(value, (int, float))
             remedy = "Put it in quotes, so that it stays text as written." if number else "Correct it."
             what = f"{name}: expected {_EXPECTED[kind]}, found {_FOUND.get(type(value), 'something else')}"
             yield problem(document.where(*path), what, remedy)
         elif kind == "literal_error":
-            what = f"{name}: {value!r} is not one of {detail['ctx']['expected']}"
-            yield problem(document.where(*path), what, "Use one of them.")
+            expected = detail["ctx"]["expected"]
+            what = f"{name}: {value!r} is not one of {expected}"
+            remedy = _meant(value, re.findall(r"'([^']*)'", expected)) if isinstance(value, str) else ""
+            yield problem(document.where(*path), what, remedy or "Use one of them.")
         elif kind == "too_short":
             yield problem(
                 document.where(*path), f"{name} is empty", "Write at least one item, or remove the key."
@@ -79,6 +84,26 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
         else:
             message = detail["msg"].removeprefix("Value error, ")
             yield problem(document.where(*path), f"{name}: {message[:1].lower()}{message[1:]}", "Correct it.")
+
+
+def _meant(key: str | int, known: Iterable[str]) -> str:
+    # Imported late: most contracts are of the right shape.
+    from pv.near_miss import nearest
+
+    meant = nearest(str(key), known)
+    return f"Did you mean {meant}?" if meant else ""
+
+
+def _siblings(path: Path) -> Iterable[str]:
+    """Return the keys of the closed mapping, of a falsifier, that the key at the end of `path` stands in."""
+    closed = {
+        "needs": [*NEEDS["fields"], *LEVELS],
+        "satisfying_example": SATISFYING_EXAMPLE["fields"],
+        "counter_examples": REPLACEMENT["fields"],
+        "runs": RUNS["fields"],
+        "basis": CITED["fields"],
+    }
+    return closed.get(str(path[2]), ()) if len(path) > 2 else ()
 
 
 def contradictions(document: Document) -> Iterator[Finding]:
@@ -107,7 +132,7 @@ def _contradictions(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "outcome", what, "Add `satisfying_example:` with the arguments for which the rule holds."
 
 
-def _resolve(loc: tuple[str | int, ...], value: Any) -> tuple[tuple[str | int, ...], list[str | int]]:
+def _resolve(loc: Path, value: Any) -> tuple[Path, list[str | int]]:
     """Split pydantic's location into the part that is in the document, and what is left."""
     path: list[str | int] = []
     tail: list[str | int] = []

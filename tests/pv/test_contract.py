@@ -260,3 +260,80 @@ def test_damaged_bytes_are_judged_or_refused_but_never_break(
         judge(load_contract(path))
     except PvError as error:
         assert error.code  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("written", "column", "remedy"),
+    [
+        ("needs: {memroy: 8 GiB}", 11, "Did you mean memory?"),
+        ("needs: {live: {time_out: 1 min}}", 18, "Did you mean timeout?"),
+        ("needs: {lvie: {}}", 11, "Remove it, or correct its name."),
+        ("needs: {funtional: {}}", 11, "Did you mean functional?"),
+        ("subjects: {Live: {}}", 14, "Did you mean live?"),
+        ("subjects: {nightly: {}}", 14, "Use one of them."),
+        ("outcome: refutted", 12, "Did you mean refuted?"),
+        ("outcome: unknown", 12, "Use one of them."),
+        ("subjects: {algorihtm: {}}", 14, "Did you mean algorithm?"),
+        ("runs: {by: day, at_least: 2, seed: [1]}", 32, "Did you mean seeds?"),
+        ("basis: {m: {falsifer: A, falsifier: A, metric: m}}", 15, "Did you mean falsifier?"),
+        ("counter_examples: {runs: {argument: [a]}}", 29, "Did you mean arguments?"),
+        ("satisfying_example: {subject: {}}", 24, "Did you mean subjects?"),
+        ("runs: {by: day, at_least: 2, colour: [1]}", 32, "Remove it, or correct its name."),
+    ],
+)
+def test_a_slip_in_a_closed_mapping_is_told_what_was_meant(
+    tmp_path: Path, written: str, column: int, remedy: str
+) -> None:
+    head = 'metadata: {version: "1", description: x}\nfalsification_tests:\n- id: A\n  '
+    with pytest.raises(ShapeError) as caught:
+        load_contract(write(tmp_path, f"{head}{written}\n"))
+    (finding,) = caught.value.findings
+    assert (finding.where.line, finding.where.column, finding.remedy) == (4, column, remedy)
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ("type_invariants: [{name: n, type: T, predicate: p, description: d, other: 1}]", None),
+        ("type_invariants: {name: n}", "type_invariants: expected a list, found a mapping"),
+        ("coq_spec: {module: M, imports: [a], definitions: [{a: 1}], obligations: [{links_to: O}]}", None),
+        ("coq_spec: {obligations: [{status: 1}]}", "coq_spec.obligations[0].status: expected text"),
+        ("beat: {pillar: 1, incumbent: x, beat_threshold: 0.9, direction: lower_is_better}", None),
+        ("beat: {beat_threshold: fast}", "beat.beat_threshold: expected a number, found text"),
+        ("stories: [{id: S, competitor: c, demand_score: 3, status: missing}]", None),
+        ("stories: [{demand_score: '3'}]", "stories[0].demand_score: expected an integer, found text"),
+        ("evidence: [anything, {level: L1}]", None),
+        ("equations: {e: {assumes: {shape: [n]}, guarantees: [x]}}", None),
+    ],
+)
+def test_the_blocks_of_the_rust_tool(tmp_path: Path, block: str, problem: str | None) -> None:
+    path = write(tmp_path, f'metadata: {{version: "1", description: x}}\n{block}\n')
+    if problem is None:
+        assert load_contract(path).document.value.keys() == {"metadata", block.split(":", maxsplit=1)[0]}
+        return
+    with pytest.raises(ShapeError) as caught:
+        load_contract(path)
+    assert caught.value.findings[0].message.startswith(problem)
+    assert caught.value.findings[0].where.line == 2
+
+
+@pytest.mark.parametrize(
+    ("changelog", "problem"),
+    [
+        ("[first, second]", None),
+        ("[{version: '1', date: 2026-11-20}]", None),
+        ("{1.0.0: [first], 1.1.0: second, 1.2.0: {by: a}}", None),
+        ("first", "metadata.changelog: expected a list, found text"),
+        ("[1]", "metadata.changelog[0]: expected text, found a number"),
+        ("{1.0.0: 1}", "metadata.changelog.1.0.0: expected text, found a number"),
+    ],
+)
+def test_a_changelog_has_three_forms(tmp_path: Path, changelog: str, problem: str | None) -> None:
+    words = f'version: "1", description: x, status: ACTIVE, updated: 2026-11-20, changelog: {changelog}'
+    path = write(tmp_path, f"metadata: {{{words}}}\n")
+    if problem is None:
+        assert load_contract(path).metadata["updated"] == "2026-11-20"
+        return
+    with pytest.raises(ShapeError) as caught:
+        load_contract(path)
+    assert [finding.message for finding in caught.value.findings] == [problem]
