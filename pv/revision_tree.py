@@ -25,6 +25,7 @@ __all__ = ["LARGEST_SUBJECT_BYTES", "PastTree", "materialised"]
 LARGEST_SUBJECT_BYTES = 1 << 20
 """Files of subjects larger than this are left out."""
 
+_BYTES_AT_ONCE = 64 << 20
 _LINK = "120000"
 _FILES = {"100644", "100755", "100664"}
 
@@ -71,12 +72,12 @@ def materialised(root: Path, reference: str) -> Iterator[PastTree]:
         top = Path(folder).resolve()
         links = [entry for entry in wanted if entry.mode == _LINK]
         files = [entry for entry in wanted if entry.mode in _FILES]
-        for entry, data in zip(files, _blobs(root, files), strict=True):
+        for entry, data in _each(root, files):
             path = top.joinpath(*entry.path.parts)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         # Last, so that no file is written through one.
-        for entry, data in zip(links, _blobs(root, links), strict=True):
+        for entry, data in _each(root, links):
             _link(top, entry.path, os.fsdecode(data))
         try:
             config = load_config(top.joinpath(*prefix.parts))
@@ -148,6 +149,19 @@ def _link(top: Path, name: PurePosixPath, target: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(target)
+
+
+def _each(root: Path, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:
+    """Yield entries with their bytes; not all of them are in memory at once."""
+    part: list[_Entry] = []
+    size = 0
+    for entry in entries:
+        part.append(entry)
+        size += entry.size
+        if size > _BYTES_AT_ONCE:
+            yield from zip(part, _blobs(root, part), strict=True)
+            part, size = [], 0
+    yield from zip(part, _blobs(root, part), strict=True)
 
 
 def _blobs(root: Path, entries: Sequence[_Entry]) -> list[bytes]:

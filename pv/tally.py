@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pv.binding import bind_falsifier
 from pv.config import Config
 from pv.contract import Contract, Falsifier
+from pv.errors import PvError
+from pv.freshness import base_level, roles_at
 from pv.planning import levels_of
 from pv.selection import place
 from pv.status import Status, rank
@@ -110,18 +113,36 @@ def next_step(row: Row, config: Config) -> str:
         return f"mend what it found, then: {again}"
     if status == "VACUOUS":
         return f"make it able to fail, then: {again}"
+    if falsifier.basis:
+        cited = ", ".join(dict.fromkeys(one.falsifier for one in falsifier.basis.values()))
+        return f"discharge what it cites ({cited}), then: {again}"
     if status not in {"PARTIAL_ALGORITHM_LEVEL", "FUNCTIONAL"}:
-        return again
+        return _then(_obstacles(falsifier, config), again)
     levels = levels_of(falsifier)
     if "live" not in levels:
         return f"name a live subject at {place(falsifier.key_where('subjects'), config)}, then: {again}"
-    steps = list(dict.fromkeys(_obtain(falsifier.subjects.get("live", {}), config)))
+    steps = list(_obtain(falsifier.subjects.get("live", {}), config))
     gpu = falsifier.needs_at("live").gpu
     steps += [f"on a host with a GPU of compute capability {gpu}"] if gpu else []
-    return f"{', '.join(steps)}{', then' if steps else 'run'}: {again} --level live"
+    return _then(steps, f"{again} --level live")
 
 
-def _obtain(roles: Mapping[str, str], config: Config) -> Iterable[str]:
+def _then(steps: Iterable[str], command: str) -> str:
+    told = ", ".join(dict.fromkeys(steps))
+    return f"{told}, then: {command}" if told else command
+
+
+def _obstacles(falsifier: Falsifier, config: Config) -> Iterator[str]:
+    """Yield what keeps a run from supporting any status, whatever it measures."""
+    try:
+        bind_falsifier(falsifier, config)
+    except PvError as error:
+        yield f"mend its binding ({error.what})"
+        return
+    yield from _obtain(roles_at(falsifier, base_level(falsifier)), config)
+
+
+def _obtain(roles: Mapping[str, str], config: Config) -> Iterator[str]:
     """Yield what must be done before a status can rest on these subjects: only pinned bytes support one."""
     waiting = [name for _, name in sorted(roles.items())]
     while waiting:

@@ -95,7 +95,7 @@ def test_the_next_step_is_a_command_and_what_comes_before_it(project: Project) -
     assert step(project, "STALE") == step(project, "UNBOUND") == again
     assert step(project, "FALSIFIED") == f"mend what it found, then: {again}"
     assert step(project, "VACUOUS") == f"make it able to fail, then: {again}"
-    assert step(project, "FUNCTIONAL") == f"run: {again} --level live"
+    assert step(project, "FUNCTIONAL") == f"{again} --level live"
     assert step(project, "FUNCTIONAL", subjects={"live": {"numbers": "far-away"}}) == (
         f"cp FAR data/far-away.txt, pin its sha256 in pv.toml, then: {again} --level live"
     )
@@ -104,6 +104,27 @@ def test_the_next_step_is_a_command_and_what_comes_before_it(project: Project) -
     )
     assert step(project, "FUNCTIONAL", subjects={"live": {"numbers": "unheard-of"}}).startswith(
         "add [subjects.unheard-of] to pv.toml, then: "
+    )
+
+
+def test_what_would_keep_a_run_from_counting_comes_first(project: Project) -> None:
+    again = "pv discharge small-v1#FALSIFY-SMALL-001"
+    far = {"live": {"numbers": "far-away"}}
+    assert step(project, "UNBOUND", subjects=far) == (
+        f"cp FAR data/far-away.txt, pin its sha256 in pv.toml, then: {again}"
+    )
+    assert step(project, "STALE", check="small_checks.nowhere:wholeness").startswith("mend its binding (")
+
+
+def test_a_gate_moves_with_what_it_cites(project: Project) -> None:
+    gate = {
+        **BARE,
+        "basis": {"a": {"falsifier": "A", "metric": "x"}, "b": {"falsifier": "B", "metric": "x"}},
+        "expect": ["a == b"],
+    }
+    (row,) = rows(project, ("GATE", "UNBOUND", gate))
+    assert next_step(row, project.config()) == (
+        "discharge what it cites (A, B), then: pv discharge small-v1#GATE"
     )
 
 
