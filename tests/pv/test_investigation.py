@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,16 +119,13 @@ def test_a_file_without_front_matter_is_no_investigation(tmp_path: Path, text: s
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "one.md"
-    for prepare in (
-        lambda: None,
-        path.mkdir,
-        lambda: (path.rmdir(), path.write_bytes(b"---\n\xff\n---\n")),
-        lambda: path.write_bytes(b"---\n" + b"#" * (1 << 20)),
-    ):
-        prepare()
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "bytes.md").write_bytes(b"---\n\xff\n---\n")
+    (tmp_path / "large.md").write_bytes(b"---\n" + b"#" * (1 << 20))
+    os.mkfifo(tmp_path / "pipe.md")
+    for name in ("nowhere", "folder", "bytes", "large", "pipe"):
         with pytest.raises(InvestigationError, match="this is no investigation"):
-            load_investigation(path)
+            load_investigation(tmp_path / f"{name}.md")
 
 
 def test_withdrawn_without_a_clause_can_be_read_so_that_it_can_be_judged(tmp_path: Path) -> None:

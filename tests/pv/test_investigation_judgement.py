@@ -39,7 +39,7 @@ def write(project: Project, name: str = "one", **changes: object) -> Path:
     return path
 
 
-def judge(project: Project, **changes: object) -> list[tuple[str, str]]:
+def judge(project: Project, **changes: Any) -> list[tuple[str, str]]:
     """Return the code, and what stands at the place, of each finding."""
     path = write(project, **changes)
     lines = path.read_text().splitlines()
