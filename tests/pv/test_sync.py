@@ -4,7 +4,6 @@ import datetime as dt
 import difflib
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,9 +165,7 @@ ALLOWED = re.compile(
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
-def test_in_our_contracts_nothing_but_status_version_and_changelog_changes(
-    path: Path, tmp_path: Path
-) -> None:
+def test_in_our_contracts_only_status_version_and_changelog_change(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / path.name
     # Without their statuses, so that there is something to write whatever the tree holds.
     bare = re.sub(r"^ +discharge_status: .*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -189,19 +186,14 @@ def test_in_our_contracts_nothing_but_status_version_and_changelog_changes(
     changed = [line for line in difflib.ndiff(bare.splitlines(), after.splitlines()) if line[0] in "+-"]
     assert [line for line in changed if not ALLOWED.fullmatch(line)] == []
     written = [falsifier.discharge_status for falsifier in contract.falsifiers]
+    assert any(written)
     assert written == [None if name in {"UNBOUND", "EXCLUDED"} else name for name in before]
 
 
-def corpus() -> list[Path]:
-    return sorted(CORPUS.rglob("*.yaml"))
-
-
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of outside contracts is not beside the project")
-def test_outside_contracts_are_left_alone_and_could_be_written(tmp_path: Path) -> None:
-    files = corpus()
+def test_outside_contracts_could_be_written_and_put_back() -> None:
+    files = sorted(CORPUS.rglob("*.yaml"))
     assert len(files) > 50
-    shutil.copytree(CORPUS, tmp_path / "contracts")
-    (tmp_path / "pv.toml").write_text("", encoding="utf-8")
     for path in files:
         # A status in every falsifier, taken out again, leaves the text as it was.
         text = path.read_bytes().decode("utf-8")
