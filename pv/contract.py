@@ -204,6 +204,11 @@ class Falsifier(Clause):
     excluded: str | None
     runs: Runs | None
 
+    @property
+    def bound(self) -> bool:
+        """Whether something is bound to it: a check, a test, a command, or the evidence of others."""
+        return bool(self.check or self.pytest or self.command or self.basis)
+
     def expectations(self, level: str) -> tuple[str, ...]:
         """Return the lines that must all hold at `level`; empty where the contract has none."""
         return self.expect.get(level, self.expect.get("*", ()))

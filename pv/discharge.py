@@ -28,7 +28,7 @@ def discharge(
     Nothing that the check does raises: it ends in an outcome. Declined and Error write nothing.
     """
     address = f"{contract.stem}#{falsifier.id}"
-    if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):
+    if not falsifier.bound:
         return Discharge(
             address,
             falsifier.rule,

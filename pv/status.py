@@ -87,7 +87,7 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
         return Status("EXCLUDED", falsifier.excluded)
     if falsifier.basis:
         return _derive_gate(contract, falsifier, config)
-    if falsifier.check is None and falsifier.pytest is None and falsifier.command is None:
+    if not falsifier.bound:
         return Status("UNBOUND", "no check is bound to it")
     try:
         binding = bind_falsifier(falsifier, config)

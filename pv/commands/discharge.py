@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> Exit:
     """Discharge what was named, one by one."""
     config = load_config()
     _check_device(arguments.device)
-    selected = select(arguments.what, config)
+    # Gates last: they read what the others of this command record.
+    selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
     subjects = Subjects(config, _overrides(arguments.subject))
     options = Options(

@@ -18,7 +18,7 @@ _NAMED = 3
 def plan(chosen: Iterable[tuple[Contract, Falsifier]]) -> Iterator[str]:
     """Yield the lines of the plan: how many are bound, and of a few what is planted and judged where."""
     everything = list(chosen)
-    bound = [(c, f) for c, f in everything if (f.check or f.pytest or f.command) and not f.excluded]
+    bound = [(c, f) for c, f in everything if f.bound and not f.excluded]
     excluded = sum(bool(f.excluded) for _, f in everything)
     unbound = len(everything) - len(bound) - excluded
     counts = [f"{len(bound)} with a check"]
@@ -28,6 +28,10 @@ def plan(chosen: Iterable[tuple[Contract, Falsifier]]) -> Iterator[str]:
     if len(bound) > _NAMED:
         return
     for contract, falsifier in bound:
+        if falsifier.basis:
+            cited = ", ".join(dict.fromkeys(cited.falsifier for cited in falsifier.basis.values()))
+            yield printable(f"      {contract.stem}#{falsifier.id}: judged by the evidence of {cited}")
+            continue
         shown = "the satisfying example" if falsifier.outcome == "refuted" else "counter-examples"
         highest = [level for level in reversed(levels_of(falsifier)) if level != "algorithm"]
         yield printable(

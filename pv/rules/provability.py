@@ -37,7 +37,7 @@ def provability(contract: Contract) -> Iterator[tuple[Location, str]]:
 
 
 def _shown_otherwise(contract: Contract) -> bool:
-    bound = [f for f in contract.falsifiers if (f.check or f.pytest or f.command) and not f.excluded]
+    bound = [f for f in contract.falsifiers if f.bound and not f.excluded]
     covered = {name for falsifier in bound for name in falsifier.covers}
     return any(o.proved or (o.exhaustive and o.id in covered) for o in contract.obligations) or any(
         _has_counter_examples(falsifier, contract) for falsifier in bound
