@@ -1,0 +1,4 @@
+"""By how much distances are scaled."""
+
+SCALE = 1.0
+"""Not at all."""

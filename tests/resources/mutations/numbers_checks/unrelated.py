@@ -1,0 +1,3 @@
+"""Nothing imports this."""
+
+UNUSED = 1
