@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -300,17 +301,23 @@ def _twice(investigation: Investigation, path: Path, config: Config) -> Iterator
     for other in investigation_files(config.root):
         if other.resolve() == here:
             continue
-        try:
-            same = load_investigation(other).id == investigation.id
-        except InvestigationError:
-            continue
-        if same:
+        stamp = other.stat()
+        if _id_of(other, stamp.st_mtime_ns, stamp.st_size, stamp.st_ino) == investigation.id:
             message = f"{config.relative(other)} has the id {investigation.id}, too"
             yield _finding(investigation.where("id"), TWICE, message)
 
 
 def _shown(finding: Finding, config: Config) -> Finding:
     return dataclasses.replace(finding, where=place(finding.where, config))
+
+
+@functools.lru_cache(maxsize=4096)
+def _id_of(path: Path, _modified: int, _size: int, _inode: int) -> str | None:
+    """Return the id of an investigation, read once; None where it cannot be read."""
+    try:
+        return load_investigation(path).id
+    except InvestigationError:
+        return None
 
 
 def _finding(where: Location, code: str, message: str) -> Finding:

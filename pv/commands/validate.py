@@ -45,8 +45,9 @@ def run(arguments: argparse.Namespace) -> Exit:
     findings: list[Finding] = []
     contracts: list[Contract] = []
     misshapen = 0
-    written = [word for word in arguments.paths if word.endswith(".md") or Path(word).name == "findings"]
-    others = [word for word in arguments.paths if word not in written]
+    written = [word for word in arguments.paths if _names_investigations(word)]
+    # A folder of investigations that holds contracts as well is both.
+    others = [word for word in arguments.paths if word not in written or any(Path(word).rglob("*.y*ml"))]
     for path in find_contracts(others) if others or not written else ():
         found = _read(path)
         if isinstance(found, Contract):
@@ -96,6 +97,10 @@ def extra_findings(contracts: Sequence[Contract]) -> Iterable[Finding]:
         if folder not in projects:
             projects[folder] = Project(folder, contracts)
         yield from judge_in_project(contract, projects[folder])
+
+
+def _names_investigations(word: str) -> bool:
+    return word.endswith(".md") or ("\0" not in word and Path(word).resolve().name == "findings")
 
 
 def _read(path: Path) -> Contract | NotAContractError | Sequence[Finding]:

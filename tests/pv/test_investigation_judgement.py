@@ -181,6 +181,14 @@ def test_validate_takes_investigations_with_and_without_contracts(copied: Projec
     assert document["findings"][0]["file"] == "findings/one.md"
 
 
+def test_contracts_in_a_folder_of_investigations_are_not_passed_over(copied: Project) -> None:
+    path = write(copied)
+    (path.parent / "wrong.yaml").write_text("metadata: {}\n")
+    ended = copied.pv("validate", "findings")
+    assert ended.code == 1
+    assert "findings/wrong.yaml" in ended.out
+
+
 def test_validate_of_no_investigation_is_nothing_selected(copied: Project) -> None:
     (copied.root / "findings").mkdir()
     for word in ("findings", "findings/none.md", "none.md"):
