@@ -22,10 +22,12 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.document import parse
 from pv.edit import Edit, Put, edit_text
-from pv.errors import DocumentError, Location, PvError
+from pv.errors import DocumentError, EvidenceError, Location, PvError
+from pv.evidence import read_record, records_of
 from pv.exits import Exit
 from pv.freshness import clause_digest
 from pv.printable import printable
+from pv.rules.version_bump import other_clause
 from pv.status import Status, derive, rank
 
 __all__ = ["Bump", "Change", "SyncError", "Synced", "plan_sync", "write_sync"]
@@ -134,7 +136,7 @@ def plan_sync(
     reworded: list[str] = []
     for falsifier in falsifiers:
         status = derive(contract, falsifier, config)
-        if _reworded(contract, falsifier, status):
+        if bump and _reworded(contract, falsifier, config):
             reworded.append(falsifier.id)
         before = falsifier.discharge_status
         if before == status.name or (before is None and status.name in _SAID_ONLY_IF_CLAIMED):
@@ -225,11 +227,11 @@ def _change(contract: Contract, falsifier: Falsifier, status: Status, config: Co
     )
 
 
-def _reworded(contract: Contract, falsifier: Falsifier, status: Status) -> bool:
-    """Tell whether evidence for this version of the contract is about another clause."""
+def _reworded(contract: Contract, falsifier: Falsifier, config: Config) -> bool:
+    """Tell whether evidence for this version of the contract is about another clause (PV-VERSION-001)."""
     now = clause_digest(falsifier)
-    return any(
-        record.predicate["falsifier"]["version"] == contract.version
-        and record.predicate["inputs"]["clause"] != now
-        for record in status.records
-    )
+    for path in records_of(config.evidence, contract.stem, falsifier.id):
+        with contextlib.suppress(EvidenceError):  # what cannot be read is for the status to say
+            if other_clause(read_record(path), contract.version, now):
+                return True
+    return False

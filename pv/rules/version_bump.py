@@ -25,7 +25,7 @@ def version_bump(contract: Contract, project: Project) -> Iterator[Offence]:
         now = ""
         for record in project.records(contract, falsifier):
             now = now or clause_digest(falsifier)
-            if before := _other_clause(record, contract.version, now):
+            if before := other_clause(record, contract.version, now):
                 what = f"its clause was {before[:12]} when evidence was recorded and is {now[:12]} now"
                 yield Offence(
                     contract.document.where("metadata", "version"),
@@ -34,7 +34,7 @@ def version_bump(contract: Contract, project: Project) -> Iterator[Offence]:
                 break
 
 
-def _other_clause(record: Record, version: str, now: str) -> str:
+def other_clause(record: Record, version: str, now: str) -> str:
     """Return the digest of another clause that `record` saw under `version`; empty if it saw none."""
     try:
         falsifier, inputs = record.predicate["falsifier"], record.predicate["inputs"]

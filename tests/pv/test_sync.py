@@ -97,6 +97,19 @@ def test_a_clause_that_changed_since_its_evidence_raises_the_minor_version(copie
     assert f'"1.1.0 (2026-11-20): clause of {ID} changed"' in logged
 
 
+def test_a_bump_settles_the_rule_that_asks_for_one(copied: Project) -> None:
+    copied.contract(prediction="none lies further than that", discharge_status="DISCHARGED")
+    assert copied.pv("discharge", ID).code == Exit.ACCEPTED
+    refused = copied.pv("validate", "contracts")
+    assert "PV-VERSION-001" in refused.out, refused.said
+    ended = copied.pv("sync", "--bump")
+    assert ended.code == Exit.ACCEPTED
+    assert "version 1.0.0 to 1.1.0" in ended.out
+    assert copied.pv("validate", "contracts").code == Exit.ACCEPTED
+    assert copied.pv("sync", "--bump", "--check").code == Exit.ACCEPTED
+    assert copied.status()[0] == "DISCHARGED"
+
+
 def test_without_a_change_nothing_is_bumped(copied: Project) -> None:
     copied.contract(discharge_status="DISCHARGED")
     assert sync(copied, bump=True) == []
