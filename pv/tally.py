@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -104,7 +106,9 @@ def readiness(rows: Sequence[Row], config: Config) -> list[Readiness]:
 def next_step(row: Row, config: Config) -> str:
     """Say what would move a falsifier up: a command, and what has to be done by hand before it."""
     falsifier, status = row.falsifier, row.status.name
-    again = f"pv discharge {row.address}"
+    # A file's name is its owner's choice, and what is told here is pasted into shells.
+    plain = re.fullmatch(r"[A-Za-z0-9_][\w.:#-]*", row.address, re.ASCII)
+    again = f"pv discharge {row.address if plain else shlex.quote(row.address)}"
     if falsifier.excluded or row.settled:
         return ""
     if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):

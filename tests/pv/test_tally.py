@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pv.contract import Falsifier
+from pv.contract import Falsifier, load_contract
 from pv.status import Status
 from pv.tally import Row, by_contract, next_step, readiness, tally
 
@@ -114,6 +114,15 @@ def test_what_would_keep_a_run_from_counting_comes_first(project: Project) -> No
         f"cp FAR data/far-away.txt, pin its sha256 in pv.toml, then: {again}"
     )
     assert step(project, "STALE", check="small_checks.nowhere:wholeness").startswith("mend its binding (")
+
+
+def test_a_command_can_be_pasted_whatever_a_contract_is_called(project: Project) -> None:
+    path = project.contract(
+        {"id": "A", **BARE, "check": "small_checks.wholeness:wholeness"}, stem="x; rm -rf y"
+    )
+    contract = load_contract(path)
+    row = Row(contract, contract.falsifiers[0], Status("STALE", ""))
+    assert next_step(row, project.config()) == "pv discharge 'x; rm -rf y#A'"
 
 
 def test_a_gate_moves_with_what_it_cites(project: Project) -> None:
