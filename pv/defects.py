@@ -6,6 +6,7 @@ A line that nothing admissible makes false is no test; a rule that nothing satis
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -53,6 +54,12 @@ def parts_of(roots: Sequence[Node]) -> list[Node]:
 
 def proved_defects(roots: Sequence[Node], metrics: Mapping[str, Metric]) -> tuple[Defect, ...]:
     """Return the defects that follow from the metrics' declared ranges; empty where none is proved."""
+    return _proved(tuple(roots), tuple(sorted(metrics.items())))
+
+
+@functools.lru_cache(maxsize=1024)  # a status asks what the rules of contracts have asked before
+def _proved(roots: tuple[Node, ...], declared: tuple[tuple[str, Metric], ...]) -> tuple[Defect, ...]:
+    metrics = dict(declared)
     undeclared = sorted(frozenset().union(*map(names, roots)) - set(metrics))
     if undeclared:
         return tuple(

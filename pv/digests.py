@@ -13,10 +13,8 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pv.canonical import digest_of
@@ -100,6 +98,8 @@ class DigestCache:
             return
         merged = dict([*{**on_disk, **self._known}.items()][-_MOST_ENTRIES:])
         document = {"version": _VERSION, "files": merged, "sha256": digest_of(merged)}
+        import tempfile  # late, as below: a status needs neither
+
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, partial = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
@@ -182,6 +182,8 @@ def _digest_files(files: Iterable[Path], cache: DigestCache | None) -> Mapping[P
     workers = min(len(wanted), _WORKERS, os.cpu_count() or 1)
     if workers < 2 or sum(file.stat().st_size for file in wanted) < SMALL_BYTES:
         return {file: _digest_file(file, cache) for file in wanted}
+    from concurrent.futures import ThreadPoolExecutor
+
     # Threads: hashing does not hold the interpreter's lock. The biggest first, so that none is left alone.
     wanted.sort(key=lambda file: file.stat().st_size, reverse=True)
     with ThreadPoolExecutor(workers) as pool:

@@ -13,7 +13,6 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -247,6 +246,8 @@ def _parse(name: str, data: bytes) -> Any:
 
 def _write(path: Path, data: bytes) -> None:
     """Write beside the target, flush to the disk, rename over it, and flush the folder."""
+    import tempfile  # late: who only reads need not wait for it
+
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -32,6 +31,8 @@ class Gpu:
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """Ask ``nvidia-smi``; none where it is not there or does not answer."""
+    import subprocess  # late: `pv validate` asks for no GPU, and waits for every import
+
     query = [
         "nvidia-smi",
         "--query-gpu=name,compute_cap,driver_version,memory.total",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 
 from pv.expression.reader import Reader, error_at
@@ -13,6 +14,7 @@ __all__ = ["MAXIMUM_LENGTH", "parse"]
 MAXIMUM_LENGTH = 1_000
 
 
+@functools.lru_cache(maxsize=1024)  # a line is read by rules, surveys, verdicts and their verification
 def parse(text: str) -> Expression:
     """Parse one line of a rule.
 
