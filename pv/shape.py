@@ -40,6 +40,7 @@ def build(document: Document) -> Contract:
     """
     value = document.value
     if not isinstance(value, dict):
+        _waivers(document)
         what = "a contract is a mapping with metadata, not a list or a scalar"
         raise ShapeError((problem(document.where(), what, "Begin with `metadata:`."),))
     if "metadata" not in value:
@@ -52,6 +53,14 @@ def build(document: Document) -> Contract:
     if findings:
         raise ShapeError(tuple(sorted(findings, key=lambda finding: finding.where)))
     return _contract(model, document)
+
+
+def _waivers(document: Document) -> None:
+    """Recognise waivers, which stand where ``pv validate .`` finds them; their own command checks them."""
+    listed = document.value
+    keys = {"id", "approver", "expires"}
+    if isinstance(listed, list) and any(isinstance(entry, dict) and keys <= entry.keys() for entry in listed):
+        raise NotAContractError("list of waivers", document.where())
 
 
 def _other_artefact(document: Document) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,3 +136,25 @@ def test_one_waived_failure_covers_no_other(project: Project) -> None:
     ended = project.pv("discharge", "contracts")
     assert ended.code == Exit.REJECTED
     assert "1 Fail, 1 Fail (WAIVED)" in ended.out
+
+
+def test_a_verdict_that_is_not_reproduced_is_not_waived(copied: Project) -> None:
+    waive(copied)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "x")):
+        subprocess.run(["git", *identity, *words], cwd=copied.root, check=True, capture_output=True)
+    copied.contract(expect=["max(distance) <= 0.2", "count(distance) == expected"])
+    ended = copied.pv("discharge", ID, "--against", "HEAD")
+    assert ended.code == Exit.REJECTED
+    assert "Fail here, Pass in evidence/" in ended.out
+    assert "WAIVED" not in ended.out
+    assert copied.pv("discharge", ID).code == Exit.ACCEPTED
+
+
+def test_waivers_are_no_contract_where_a_whole_folder_is_read(project: Project) -> None:
+    waive(project)
+    project.edit("pv.toml", 'contracts = ["contracts"]', 'contracts = ["."]')
+    ended = project.pv("validate", ".")
+    assert ended.code == Exit.ACCEPTED, ended.said
+    assert "waivers.yaml: note: this is a list of waivers, not a contract" in ended.err
+    assert project.pv("waivers", "lint").code == Exit.ACCEPTED
