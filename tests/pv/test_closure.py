@@ -175,7 +175,7 @@ def test_a_module_that_is_nowhere_and_one_that_is_no_python(tmp_path: Path) -> N
     with pytest.raises(BindingError, match="none of the project's sources"):
         find_closure(["nowhere"], [tmp_path])
     write(tmp_path, a="import b\n", b="x = (\n")
-    with pytest.raises(BindingError, match=r"b\.py:\d+:1: error: cannot be parsed"):
+    with pytest.raises(BindingError, match=r"b\.py:\d+:1: error: b\.py cannot be parsed"):
         find_closure(["a"], [tmp_path])
     assert find_module("a", [tmp_path]) == tmp_path / "a.py"
     assert find_module("json", [tmp_path]) is None
