@@ -203,15 +203,25 @@ def test_in_our_contracts_only_status_version_and_changelog_change(path: Path, t
     assert written == [None if name in {"UNBOUND", "EXCLUDED"} else name for name in before]
 
 
+def assert_can_be_written_and_taken_out(path: Path) -> None:
+    text = path.read_bytes().decode("utf-8")
+    bare = re.sub(r"^ +discharge_status: .*\n", "", text, flags=re.MULTILINE)
+    listed = parse(bare, path.name).value.get("falsification_tests") or []
+    edits = [Put(("falsification_tests", i, "discharge_status"), "UNBOUND") for i in range(len(listed))]
+    written = edit_text(bare, edits, path.name)
+    assert written.count("discharge_status: UNBOUND") == len(listed)
+    assert re.sub(r"^ +discharge_status: UNBOUND\n", "", written, flags=re.MULTILINE) == bare, path.name
+
+
+def test_a_status_in_each_of_our_falsifiers_can_be_taken_out_again() -> None:
+    assert OURS
+    for path in OURS:
+        assert_can_be_written_and_taken_out(path)
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of outside contracts is not beside the project")
-def test_outside_contracts_could_be_written_and_put_back() -> None:
+def test_a_status_in_each_outside_falsifier_can_be_taken_out_again() -> None:
     files = sorted(CORPUS.rglob("*.yaml"))
     assert len(files) > 50
     for path in files:
-        # A status in every falsifier, taken out again, leaves the text as it was.
-        text = path.read_bytes().decode("utf-8")
-        listed = parse(text, path.name).value.get("falsification_tests") or []
-        edits = [Put(("falsification_tests", i, "discharge_status"), "UNBOUND") for i in range(len(listed))]
-        written = edit_text(text, edits, path.name)
-        assert written.count("discharge_status: UNBOUND") == len(listed)
-        assert re.sub(r"^ +discharge_status: UNBOUND\n", "", written, flags=re.MULTILINE) == text, path.name
+        assert_can_be_written_and_taken_out(path)
