@@ -19,6 +19,7 @@ from typing import Any
 
 from pv.canonical import canonical, digest_of
 from pv.errors import EvidenceError
+from pv.semantics import SEMANTICS
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -179,6 +180,8 @@ def superseded(path: Path, clause: str) -> dict[str, str] | None:
     try:
         predicate = read_record(path).predicate
         stated, before = predicate["falsifier"], str(predicate["inputs"]["clause"])
+        if (predicate["schema_version"], predicate["inputs"]["semantics"]) != (SCHEMA_VERSION, SEMANTICS):
+            return None  # another engine may have digested the same clause in another way
         if before != clause:
             return {"version": str(stated["version"]), "clause": before}
         known = stated.get("supersedes")
