@@ -31,7 +31,7 @@ def commands() -> dict[str, list[str]]:
     found = {
         "python -c pass": ["-c", "pass"],
         "pv --help": ["-m", "pv", "--help"],
-        PLAIN: ["-m", "pv", "validate", str(ROOT / "pv/templates/first-v1.yaml")],
+        PLAIN: ["-m", "pv", "validate", str(ROOT / "tests/pv/rules/resources/SCHEMA-001.good.yaml")],
         ONE: ["-m", "pv", "validate", one],
         "pv validate contracts": ["-m", "pv", "validate", str(ROOT / "contracts")],
     }
