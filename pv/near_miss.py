@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 __all__ = ["distance", "nearest"]
@@ -16,23 +17,39 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     A slip is another case, another separator, singular for plural, one edit in a word of five letters or
     more, or two in one of nine or more. An edit is a letter too many, too few, another, or two exchanged.
     """
-    known = tuple(known)
+    known = frozenset(known)
     if word in known:
         return None
     plain = _plain(word)
+    singular = _singular(plain)
     best: tuple[int, str] | None = None
-    for candidate in known:
-        letters = _plain(candidate)
-        allowed = 0 if len(letters) < SHORTEST else 1 if len(letters) < 9 else 2
-        if _singular(plain) == _singular(letters):
+    for candidate, letters, allowed in _forms(known):
+        if abs(len(letters) - len(plain)) > max(allowed, 2):
+            continue  # the plural is at most two letters longer
+        if singular == _singular(letters):
             found = 0
-        elif abs(len(letters) - len(plain)) <= allowed and min(len(plain), len(letters)) >= SHORTEST - 1:
+        elif (
+            abs(len(letters) - len(plain)) <= allowed
+            and min(len(plain), len(letters)) >= SHORTEST - 1
+            # Cheap, and rules most words out: an edit takes one letter away and brings one.
+            and len(set(plain) ^ set(letters)) <= 2 * allowed
+        ):
             found = distance(plain, letters)
         else:
             continue
         if found <= allowed and (best is None or (found, candidate) < best):
             best = (found, candidate)
     return best[1] if best else None
+
+
+@functools.lru_cache(maxsize=64)
+def _forms(known: frozenset[str]) -> tuple[tuple[str, str, int], ...]:
+    """Return each known word, its letters, and how many edits a slip of it may have."""
+    forms = []
+    for word in sorted(known):
+        letters = _plain(word)
+        forms.append((word, letters, 0 if len(letters) < SHORTEST else 1 if len(letters) < 9 else 2))
+    return tuple(forms)
 
 
 def distance(first: str, second: str) -> int:

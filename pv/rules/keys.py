@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ _SAID: dict[Block, frozenset[str]] = {
 """Words that contracts of the Rust ``pv`` have for people, by which they mean no key that is read."""
 
 
+@functools.cache
 def known_keys(block: Block) -> frozenset[str]:
     """Return the keys of a block that are read, under every spelling."""
     # Imported late: the rules are listed where nothing is loaded, too.

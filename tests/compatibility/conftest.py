@@ -201,7 +201,7 @@ def newest(document: Any, metadata: Any, obligations: list[Any]) -> dict[str, in
         return "".join(letter for letter in key.lower() if letter.isalnum()).removesuffix("s")
 
     aside = [item for item in obligations if item.get("not_applicable")]
-    children = [item["parent_contract"] for item in obligations if item["type"] == "subcontract"]
+    children = [item.get("parent_contract") for item in obligations if item["type"] == "subcontract"]
     return {
         "SCHEMA-014": count("requires", "postcondition"),
         "SCHEMA-015": count("applies_to_phase", "loop_invariant", "loop_variant"),

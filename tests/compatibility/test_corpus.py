@@ -102,6 +102,39 @@ def test_every_file_gets_an_answer(capsys: pytest.CaptureFixture[str], rust: Rus
             assert json.loads(shown.out)["contracts"] == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ends"),
+    [
+        (["status"], {0}),
+        (["coverage", "--format", "json"], {0, 1}),
+        (["graph", "--format", "json"], {0, 1}),
+        (["sync", "--check"], {0}),
+        (["explain", "FALSIFY-SM-001"], {0}),
+        # The id is in two contracts: it addresses neither.
+        (["explain", "FALSIFY-AL-001"], {2}),
+        # Nothing is bound to it, so nothing was measured.
+        (["discharge", "FALSIFY-SM-001"], {3}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_commands_take_a_project_of_such_contracts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    ends: set[int],
+) -> None:
+    for path in corpus():
+        target = tmp_path / "contracts" / path.relative_to(CORPUS)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(path)
+    (tmp_path / "pv.toml").write_text('[project]\ncontracts = ["contracts"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) in ends
+    assert "Traceback" not in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} <= {"contracts", "pv.toml", ".pv"}
+
+
 def test_the_page_tells_what_was_measured(rust: Rust) -> None:
     page = PAGE.read_text(encoding="utf-8")
     texts = {path.relative_to(CORPUS).as_posix(): path.read_text(encoding="utf-8") for path in corpus()}
