@@ -147,7 +147,8 @@ def plan_sync(
     if bump and (changes or reworded):
         where = dataclasses.replace(contract.document.where("metadata", "version"), path=contract.path)
         after = next_version(contract.version, where, minor=bool(reworded))
-        parts = [f"clause of {identifier} changed" for identifier in reworded] + [str(c) for c in changes]
+        parts = [f"clause changed: {', '.join(reworded)}"] if reworded else []
+        parts += map(str, changes)
         raised = Bump(contract.version, after, printable("; ".join(parts)), where)
         edits += bump_edits(
             dataclasses.replace(contract.document, path=contract.path),

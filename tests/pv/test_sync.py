@@ -94,7 +94,7 @@ def test_a_clause_that_changed_since_its_evidence_raises_the_minor_version(copie
     copied.contract(discharge_status="STALE", prediction="none lies further than that")
     (minus, plus, _, logged) = sync(copied, bump=True)
     assert (minus, plus) == ("-   version: 1.0.0", "+   version: 1.1.0")
-    assert f'"1.1.0 (2026-11-20): clause of {ID} changed"' in logged
+    assert f'"1.1.0 (2026-11-20): clause changed: {ID}"' in logged
 
 
 def test_a_bump_settles_the_rule_that_asks_for_one(copied: Project) -> None:
