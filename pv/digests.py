@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -67,6 +68,7 @@ class DigestCache:
     def __init__(self, path: Path | None, now: Callable[[], int] = time.time_ns) -> None:
         self._path = path
         self._now = now
+        self._lock = threading.Lock()
         self._known = self._read()
 
     def get(self, path: Path) -> str | None:
@@ -87,29 +89,34 @@ class DigestCache:
         settled = max(before.st_mtime_ns, before.st_ctime_ns) + _SETTLED_NS < self._now()
         with contextlib.suppress(OSError):
             if settled and _times(path.stat()) == _times(before):
-                self._known[os.path.realpath(path)] = [*_times(before), sha256]
+                with self._lock:
+                    self._known[os.path.realpath(path)] = [*_times(before), sha256]
 
     def save(self) -> None:
         """Write what is known, with what other processes have written since; failing to is no error."""
         if self._path is None or not self._known:
             return
-        on_disk = self._read()
-        if on_disk == self._known:
-            return
-        merged = dict([*{**on_disk, **self._known}.items()][-_MOST_ENTRIES:])
-        document = {"version": _VERSION, "files": merged, "sha256": digest_of(merged)}
+        # A name may be no text, which JSON cannot hold.
+        with contextlib.suppress(OSError, UnicodeEncodeError), self._lock:
+            on_disk = self._read()
+            if on_disk != self._known:
+                merged = [*{**on_disk, **self._known}.items()][-_MOST_ENTRIES:]
+                self._write(self._path, dict(merged))
+
+    @staticmethod
+    def _write(path: Path, files: Mapping[str, list[int | str]]) -> None:
         import tempfile  # late, as below: a status needs neither
 
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, partial = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-            try:
-                with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                    json.dump(document, file)
-                Path(partial).replace(self._path)
-            except BaseException:
-                Path(partial).unlink(missing_ok=True)
-                raise
+        text = json.dumps({"version": _VERSION, "files": files, "sha256": digest_of(files)})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text)
+            Path(partial).replace(path)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
 
     def _read(self) -> dict[str, list[int | str]]:
         if self._path is None:

@@ -79,7 +79,9 @@ def prepare(
         return Declined(level, chosen, f"on such a host: pv discharge {address} --level {level}{where}")
     artefacts: dict[str, Artefact] = {}
     missing: list[Missing] = []
-    for role, name in sorted(roles_at(falsifier, at, satisfying=satisfying).items()):
+    roles = roles_at(falsifier, at, satisfying=satisfying)
+    subjects.read_together(roles.values())
+    for role, name in sorted(roles.items()):
         found = subjects.resolve(name)
         while isinstance(found, Unbuilt):
             build(found)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pv.builds import Build, make_build
@@ -136,6 +136,26 @@ class Subjects:
         if spec.builder:
             return self._built(spec)
         return self._found(spec)
+
+    def read_together(self, names: Iterable[str]) -> None:
+        """Hash those of `names` that are files, several at once; :meth:`resolve` then knows them.
+
+        Raises
+        ------
+        ConfigError, SubjectError
+            As :meth:`resolve`.
+        """
+        wanted = [
+            name
+            for name in dict.fromkeys(names)
+            if name not in self._known and (name in self._overrides or not self.spec(name).builder)
+        ]
+        if len(wanted) > 1:
+            from concurrent.futures import ThreadPoolExecutor  # late: a status hashes nothing
+
+            # Threads: hashing does not hold the interpreter's lock.
+            with ThreadPoolExecutor(min(len(wanted), os.cpu_count() or 1)) as pool:
+                list(pool.map(self.resolve, wanted))
 
     def _found(self, spec: SubjectSpec) -> Artefact | Missing:
         if spec.path.startswith("hf://"):

@@ -202,5 +202,14 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     cache.save()
 
 
+def test_a_name_that_is_no_text_is_not_remembered(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xff")
+    file.write_bytes(BIG)
+    cache = DigestCache(tmp_path / "cache.json", later)
+    assert digest_path(file, cache=cache)[0] == sha256(BIG)
+    cache.save()
+    assert not (tmp_path / "cache.json").exists()
+
+
 def test_a_stamp_tells_of_what_is_gone(tmp_path: Path) -> None:
     assert stamps_of([tmp_path / "gone"]) == ((str(tmp_path / "gone"), -1),)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,3 +156,38 @@ def test_a_builder_that_writes_nothing_is_one_message(project: Project) -> None:
         in ended.out
     )
     assert project.evidence() == {}
+
+
+def test_several_subjects_are_read_together_and_known_then(project: Project) -> None:
+    subjects = Subjects(project.config(), {"far-away": project.root / "data" / "shipped.txt"})
+    subjects.read_together(["shipped", "stand-in", "far-away", "shipped"])
+    known = dict(subjects._known)
+    assert sorted(known) == ["far-away", "shipped", "stand-in"]
+    assert all(subjects.resolve(name) is artefact for name, artefact in known.items())
+    (project.root / "data" / "stand-in.txt").write_bytes(b"other")
+    with pytest.raises(SubjectError, match="stand-in is not the one"):
+        Subjects(project.config()).read_together(["shipped", "stand-in"])
+
+
+def test_a_digest_that_is_not_the_pinned_one_is_computed_before_bytes_are_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pv.digests.DigestCache.get", lambda _cache, _path: "0" * 64)
+    found = Subjects(project.config()).resolve("shipped")
+    assert isinstance(found, Artefact)
+    assert found.sha256 == project.config().subjects["shipped"].sha256
+
+
+def test_a_big_subject_that_has_settled_is_read_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = project.root / "data" / "far-away.txt"
+    big.write_bytes(b"1.0\n" * (1 << 19))
+    an_hour_on = time.time_ns() + 3600 * 10**9
+    monkeypatch.setattr("pv.digests.DigestCache.__init__.__defaults__", (lambda: an_hour_on,))
+    first = Subjects(project.config()).resolve("far-away")
+    monkeypatch.setattr("hashlib.file_digest", None)
+    second = Subjects(project.config()).resolve("far-away")
+    assert isinstance(first, Artefact)
+    assert isinstance(second, Artefact)
+    assert first.sha256 == second.sha256 == hashlib.sha256(big.read_bytes()).hexdigest()
