@@ -22,8 +22,8 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.document import parse
 from pv.edit import Edit, Put, edit_text
-from pv.errors import DocumentError, EvidenceError, Location, PvError
-from pv.evidence import read_record, records_of
+from pv.errors import DocumentError, Location, PvError
+from pv.evidence import records_of
 from pv.exits import Exit
 from pv.freshness import clause_digest
 from pv.printable import printable
@@ -231,8 +231,5 @@ def _change(contract: Contract, falsifier: Falsifier, status: Status, config: Co
 def _reworded(contract: Contract, falsifier: Falsifier, config: Config) -> bool:
     """Tell whether evidence for this version of the contract is about another clause (PV-VERSION-001)."""
     now = clause_digest(falsifier)
-    for path in records_of(config.evidence, contract.stem, falsifier.id):
-        with contextlib.suppress(EvidenceError):  # what cannot be read is for the status to say
-            if other_clause(read_record(path), contract.version, now):
-                return True
-    return False
+    paths = records_of(config.evidence, contract.stem, falsifier.id)
+    return any(other_clause(path, contract.version, now) for path in paths)

@@ -26,7 +26,7 @@ def version_bump(contract: Contract, project: Project) -> Iterator[Offence]:
     for falsifier in contract.falsifiers:
         paths = records_of(project.config.evidence, contract.stem, falsifier.id)
         now = clause_digest(falsifier) if paths else ""
-        before = next(filter(None, (_other_clause(path, contract.version, now) for path in paths)), "")
+        before = next(filter(None, (other_clause(path, contract.version, now) for path in paths)), "")
         if before:
             what = f"its clause was {before[:12]} when evidence was recorded and is {now[:12]} now"
             yield Offence(
@@ -35,8 +35,11 @@ def version_bump(contract: Contract, project: Project) -> Iterator[Offence]:
             )
 
 
-def _other_clause(path: Path, version: str, now: str) -> str:
-    """Return the digest of another clause that a record saw under `version`; empty if it saw none."""
+def other_clause(path: Path, version: str, now: str) -> str:
+    """Return the digest of another clause that a record saw under `version`; empty if it saw none.
+
+    :mod:`pv.sync` asks it too: what this rule refuses, ``pv sync --bump`` mends.
+    """
     try:
         data = path.read_bytes()
         if now.encode() in data and b'"supersedes"' not in data:
