@@ -7,6 +7,13 @@ from pv.contract import Contract
 from pv.errors import Location
 from pv.rules.rule import rule
 
+_LIKE_LATIN = frozenset(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"  # Cyrillic
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u0501\u04bb"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"  # Greek
+)
+"""Letters of other scripts that most typefaces draw as they draw a Latin one."""
+
 
 @rule(
     "PV-ID-003",
@@ -16,7 +23,7 @@ from pv.rules.rule import rule
     remedy="Write the name in one script, without invisible characters; type it anew rather than paste it.",
 )
 def look_alike(contract: Contract) -> Iterator[tuple[Location, str]]:
-    """Find names that read as other names (Unicode Technical Standard 39, in its simplest part)."""
+    """Find names that read as other names: the plainest part of Unicode Technical Standard 39."""
     for name, where in _names(contract):
         if not name.isascii() and (why := _complaint(name)):
             yield where, f"the name {name!a} {why}"
@@ -39,6 +46,11 @@ def _names(contract: Contract) -> Iterator[tuple[str, Location]]:
             yield name, falsifier.value_where("covers", index)
         for index, name in enumerate(falsifier.counter_examples or ()):
             yield name, falsifier.value_where("counter_examples", name if falsifier.replacements else index)
+        for key, listed in (("blocks", falsifier.blocks), ("blocked_by", falsifier.blocked_by)):
+            for index, name in enumerate(listed):
+                yield name, falsifier.value_where(key, index)
+        for name, cited in falsifier.basis.items():
+            yield cited.falsifier, falsifier.value_where("basis", name, "falsifier")
         for level, roles in falsifier.subjects.items():
             for role, subject in roles.items():
                 yield role, document.where_key(*falsifier.path, "subjects", level, role)
@@ -64,4 +76,7 @@ def _complaint(name: str) -> str:
     if len(scripts) > 1:
         script, character = next((s, c) for s, c in scripts.items() if s != "LATIN")
         return f"mixes scripts: U+{ord(character):04X} is {script.capitalize()}"
+    letters = [character for character in name if character.isalpha()]
+    if letters and _LIKE_LATIN.issuperset(letters):
+        return f"reads as a Latin word: U+{ord(letters[0]):04X} is {next(iter(scripts)).capitalize()}"
     return ""
