@@ -69,7 +69,7 @@ class Mutants(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find `fullname` among the replaced; None lets the others find it."""
-        if self._asking:
+        if self._asking or not self._replaced:
             return None
         self._asking = True
         try:

@@ -85,7 +85,8 @@ def _options(job: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
     if not settings:
         settings = str(Path(job["scratch"], "pytest.ini"))
         Path(settings).write_text("[pytest]\n", encoding="ascii")
-    options = [f"--rootdir={job['project']}", "-c", settings, "-o", "addopts=", "-p", "no:cacheprovider"]
+    options = [f"--rootdir={job['project']}", f"--confcutdir={job['project']}", "-c", settings]
+    options += ["-o", "addopts=", "-p", "no:cacheprovider"]
     # It reorders tests and seeds them by the clock.
     options += ["-p", "no:randomly", f"--basetemp={Path(job['scratch'], 'tests')}"]
     plugins = {entry.name for entry in entry_points(group="pytest11")}
@@ -179,8 +180,10 @@ class Listener:
         node = item.nodeid
         if call.when == "teardown":
             self.properties[node] = list(item.user_properties)
-        if hasattr(made, "wasxfail") or item.get_closest_marker("xfail") is not None:
-            self.unjudged.setdefault(node, f"marked xfail: {getattr(made, 'wasxfail', '') or 'it may fail'}")
+        strict = made.failed and str(made.longrepr).startswith("[XPASS(strict)]")
+        if strict or hasattr(made, "wasxfail"):
+            reason = getattr(made, "wasxfail", "") or "without a reason"
+            self.unjudged.setdefault(node, f"marked xfail: {reason}")
         elif made.skipped:
             self.unjudged.setdefault(node, f"skipped: {_reason(made)}")
         elif made.failed:

@@ -99,6 +99,8 @@ def test_a_test_that_passes_and_fails_on_its_mutant_passes(run: Run) -> None:
         ("import pytest\n@pytest.mark.xfail\ndef test_a():\n    pass\n", "Declined", "marked xfail"),
         ("import pytest\n@pytest.mark.xfail(strict=True)\ndef test_a():\n    pass\n", "Declined", "xfail"),
         ("import pytest\n@pytest.mark.xfail\ndef test_a():\n    assert 0\n", "Declined", "marked xfail"),
+        ("import pytest\n@pytest.mark.xfail(False, reason='x')\ndef test_a():\n    assert 0\n", "Fail", ""),
+        ("import pytest\n@pytest.mark.xfail(raises=OSError)\ndef test_a():\n    assert 0\n", "Fail", ""),
         ("import pytest\ndef test_a():\n    pytest.xfail('known')\n", "Declined", "marked xfail"),
         ("import pytest\n@pytest.mark.parametrize('n','12')\ndef test_a(n):\n n > '1' and pytest.skip('2')\n",
          "Declined", r"test_a\[2\]: skipped: 2"),
@@ -120,6 +122,13 @@ def test_only_an_assertion_of_the_test_itself_is_a_failure(
     ended = run(body, counter_examples=None, **(changes if "error" in body else {}))
     assert ended.outcome == outcome, (ended.outcome, ended.message, ended.detail)
     assert re.search(why, ended.message), ended.message
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
+@pytest.mark.parametrize(("inner", "outcome"), [("assert 0", "Fail"), ("raise OSError", "Error")])
+def test_a_subtest_counts_as_its_test(run: Run, inner: str, outcome: str) -> None:
+    body = f"def test_a(subtests):\n    with subtests.test():\n        {inner}\n    with subtests.test():\n        pass\n"
+    assert run(body, counter_examples=None).outcome == outcome
 
 
 def test_parametrised_tests_and_what_they_record_are_series_by_node(run: Run) -> None:
@@ -252,6 +261,40 @@ def test_time_is_up_for_a_test_and_for_what_it_started(run: Run, tmp_path: Path)
     assert (ended.outcome, "did not end within 1 s" in ended.message) == ("Error", True), ended
     time.sleep(1.5)
     assert not mark.exists()
+
+
+def test_every_conftest_below_the_root_is_read_and_none_above(project: Project) -> None:
+    fixture = "import pytest\n\n@pytest.fixture\ndef {}():\n    return 1\n"
+    write(project.root.parent, {"conftest.py": "raise RuntimeError('of another project')\n"})
+    for name, folder in (("one", "."), ("two", "tests")):
+        write(project.root, {f"{folder}/conftest.py": fixture.format(name)})
+    write(project.root, {NODE: "def test_a(one, two):\n    assert one == two\n"})
+    for settings in ({}, {"tests/pytest.ini": "[pytest]\n"}):
+        write(project.root, settings)
+        clause = {**CLAUSE, "counter_examples": {"two": {"modules": {"tests/conftest.py": "tests/m.py"}}}}
+        write(project.root, {"tests/m.py": fixture.format("two").replace("1", "2")})
+        project.contract(clause)
+        ended = project.pv("discharge", "--no-record", CLAUSE["id"])
+        assert ended.code == 0, ended.said
+
+
+def test_a_test_of_hypothesis_leaves_no_examples_and_draws_the_same(project: Project) -> None:
+    write(project.root, {
+        NODE: "import hypothesis.strategies as st\nfrom hypothesis import given, note\n\n"
+        "SEEN = []\n\n@given(st.integers())\ndef test_a(n):\n    SEEN.append(n)\n\n"
+        "def test_b(record_property):\n    record_property('drawn', repr(SEEN))\n",
+    })  # fmt: skip
+    clause = {**CLAUSE, "environment": {}, "metrics": [{"name": "drawn", "kind": "text"}]}
+    clause |= {"expect": ["count(drawn) == 1"], "counter_examples": None}
+    project.contract(clause)
+    drawn = []
+    for _ in range(2):
+        assert project.pv("discharge", "--force", CLAUSE["id"]).code == 1
+        record = json.loads(project.record("algorithm", CLAUSE["id"]).read_bytes())["predicate"]
+        drawn.append(record["measurements"]["drawn"]["values"])
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0][0]) > 100
+    assert not (project.root / ".hypothesis").exists()
 
 
 def test_evidence_goes_stale_with_what_decides_and_with_nothing_else(project: Project) -> None:
