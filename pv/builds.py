@@ -38,15 +38,15 @@ class Build:
     @functools.cached_property
     def key(self) -> str:
         """Digest of what decides the bytes."""
-        return key_of({**self.to_json(), "closure": closure_digest(self.digests)})
+        return key_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plain form that evidence holds; digests of modules stand elsewhere in the record."""
+        """Return the plain form that evidence holds."""
         return {
             "of": self.of,
             "source": self.source,
             "builder": self.builder,
-            "modules": [name for name, _ in self.digests],
+            "modules": dict(self.digests),
             "with": dict(self.arguments),
             "path": self.path,
         }
@@ -59,11 +59,9 @@ class Build:
 
 
 def key_of(stated: Mapping[str, Any]) -> str:
-    """Return the key of a build in its plain form, to which ``closure``, the builder's digest, was added.
-
-    The name of the source has no part in it: its bytes have.
-    """
-    return digest_of({name: stated[name] for name in ("source", "builder", "closure", "with", "path")})
+    """Return the key of a build in its plain form; of the source, the bytes count and not the name."""
+    parts = {name: stated[name] for name in ("source", "builder", "with", "path")}
+    return digest_of({**parts, "closure": closure_digest(stated["modules"].items())})
 
 
 def make_build(spec: SubjectSpec, config: Config, source: str, before: Build | None) -> Build:

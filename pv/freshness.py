@@ -167,7 +167,10 @@ def _module_changes(recorded: Mapping[str, Any], now: Inputs) -> Iterator[str]:
     if recorded["check"] == now.check:
         return
     builders = {build["builder"] for build in recorded["builds"].values()}
-    builders = {reference.split(":")[0] for reference in builders | {b.builder for b in now.builds.values()}}
+    builders |= {build.builder for build in now.builds.values()}
+    # The closure of a check names its parts by module, that of a test or command by path: both have paths.
+    stems = {reference.split(":")[0].replace(".", "/") for reference in builders}
+    built_by = tuple(f"/{stem}{ending}" for stem in stems for ending in (".py", "/__init__.py"))
     before: Mapping[str, Mapping[str, str]] = recorded["modules"]
     files: dict[str, list[str]] = {"changed": [], "added": [], "removed": []}
     for name in sorted({*before, *now.modules}):
@@ -176,7 +179,7 @@ def _module_changes(recorded: Mapping[str, Any], now: Inputs) -> Iterator[str]:
             continue
         what = "removed" if new is None else "added" if old is None else "changed"
         path = new.path if new else old["path"] if old else name
-        files[what].append(f"builder {path}" if name in builders else path)
+        files[what].append(f"builder {path}" if f"/{path}".endswith(built_by) else path)
     for what, paths in files.items():
         yield from (f"{path} {what}" for path in paths[:_MOST_FILES])
         if len(paths) > _MOST_FILES:

@@ -85,11 +85,10 @@ def contradiction(stated: Mapping[str, Any]) -> str:
     digests = {name: module["sha256"] for name, module in stated["modules"].items()}
     if closure_digest(digests.items()) != stated["check"]:
         return "holds modules that have not the digest of the check"
-    keys = {
-        name: key_of({**build, "closure": closure_digest((m, digests[m]) for m in build["modules"])})
-        for name, build in stated["builds"].items()
-    }
+    keys = {name: key_of(build) for name, build in stated["builds"].items()}
     for name, build in stated["builds"].items():
+        if any(digests.get(module, sha256) != sha256 for module, sha256 in build["modules"].items()):
+            return f"holds two digests of a module of the builder of {name}"
         if build["of"] in keys and build["source"] != keys[build["of"]]:
             return f"says that {name} is built from {build['of']}, but not from that build of it"
     for role, used in stated["used"].items():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -44,8 +45,12 @@ def test_what_was_made_whole_does_not_contradict_itself() -> None:
             "a build of outer that has not the key of role x",
         ),
         (
-            lambda j: j["builds"]["outer"].update(modules=["a"]),
+            lambda j: j["builds"]["outer"].update(modules={"a": "1" * 64}),
             "a build of outer that has not the key of role x",
+        ),
+        (
+            lambda j: j["builds"]["outer"]["modules"].update(b="9" * 64),
+            "two digests of a module of the builder of outer",
         ),
         (lambda j: j["builds"]["outer"].update(builder="b:other"), "a build of outer that has not the key"),
         (
@@ -61,6 +66,11 @@ def test_an_explanation_that_is_not_of_its_digest_is_named(
     stated = copy.deepcopy(INPUTS.to_json())
     forge(stated)
     assert said in contradiction(stated)
+
+
+def test_a_closure_by_paths_explains_builds_as_well() -> None:
+    by_path = {"a.py": MODULES["a"], "b.py": MODULES["b"]}
+    assert contradiction(dataclasses.replace(INPUTS, modules=by_path).to_json()) == ""
 
 
 @pytest.mark.parametrize("key", ["form", "modules", "used", "builds", "clause", "check"])
