@@ -110,6 +110,13 @@ def subjects(of: Explained) -> Section | None:
 def counter_examples(of: Explained) -> Section | None:
     """Give the defects that it must notice, with the role that each damages, and whether it did."""
     bound = of.project.binding_if_readable(of.falsifier)
+    if of.falsifier.outcome == "refuted":
+        example = dict(of.falsifier.satisfying_example or {})
+        changed = [
+            f"{key}: {name} = {value}" for key, part in example.items() for name, value in part.items()
+        ]
+        lines = ["that it holds where only this is otherwise:", *(f"    {change}" for change in changed)]
+        return Section("must notice", lines, {"satisfying_example": example})
     if bound is None:
         return None
     caught: dict[str, bool] = {}
