@@ -233,10 +233,11 @@ def _unusable(name: str, why: str) -> EvidenceError:
 
 def _parse(name: str, data: bytes) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
             raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
-        return dict(pairs)
+        return found
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
