@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def bind_declared(falsifier: Falsifier, config: Config) -> Binding:
     if falsifier.command is not None:
         _check_program(falsifier, config)
         reference = f"command:{' '.join(falsifier.command)}"
-        where = falsifier.value_where("command")
+        at = falsifier.value_where("command")
+        where = dataclasses.replace(at, path=config.relative(Path(at.path)))
     else:
         reference = f"pytest:{falsifier.pytest}"
         where = _find_test(falsifier, config)

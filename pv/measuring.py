@@ -124,7 +124,8 @@ class Measurer:
         self.tell(what, 0, None)
         run = self.runner.run(job, lambda done, total: self.tell(what, done, total))
         if isinstance(run, Broken) and run.kind == "declined":
-            self.declined.append(Declined(ready.level, run.why, ""))
+            command = f"where it can run: pv discharge {self.falsifier.id} --level {ready.level}"
+            self.declined.append(Declined(ready.level, run.why, command))
             raise Stop("Declined", f"{what}: {run.why}")
         if isinstance(run, Broken):
             raise Stop("Error", f"{what}: {run.why}", run.traceback or run.output.tail)

@@ -19,8 +19,10 @@ from pv.canonical import digest_of
 from pv.closure import Closure, closure_digest, find_closure, normalise
 from pv.config import Config
 from pv.contract import Falsifier
+from pv.digests import DigestCache, digest_path
 from pv.errors import BindingError, ConfigError, Location
 from pv.pytest_settings import conftests, find_settings
+from pv.subjects import DIGESTS
 
 __all__ = ["declared_closure", "search_path"]
 
@@ -55,7 +57,9 @@ def _closure(falsifier: Falsifier, config: Config) -> Closure:
     if falsifier.pytest is not None:
         outside.add("pytest")
     parts = {config.relative(file): file for file in sorted(files)}
-    digests = [*((name, _digest(file, config)) for name, file in parts.items()), *extra]
+    cache = DigestCache(config.root / DIGESTS)
+    digests = [*((name, _digest(file, config, cache)) for name, file in parts.items()), *extra]
+    cache.save()
     return Closure(
         tuple(sorted(parts.items())), tuple(sorted(outside)), closure_digest(digests), tuple(sorted(digests))
     )
@@ -215,7 +219,9 @@ def _package_files(file: Path, top: Path) -> list[Path]:
     return [folder / "__init__.py" for folder in file.parents if top in folder.parents]
 
 
-def _digest(file: Path, config: Config) -> str:
+def _digest(file: Path, config: Config, cache: DigestCache) -> str:
+    if file.suffix != ".py":
+        return digest_path(file, (), cache)[0]
     status = file.stat()
     return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[0]
 
@@ -229,10 +235,8 @@ def _imports(file: Path, config: Config) -> tuple[tuple[int, str, str | None], .
 def _scan(
     file: Path, shown: str, _modified: int, _changed: int, _size: int
 ) -> tuple[str, tuple[tuple[int, str, str | None], ...]]:
-    """Return the digest of a file, and of Python what it imports as (level, module, name or None)."""
+    """Return the digest of a Python file, and what it imports as (level, module, name or None)."""
     source = file.read_bytes()
-    if file.suffix != ".py":
-        return hashlib.sha256(source).hexdigest(), ()
     try:
         tree = ast.parse(source)
         digest = hashlib.sha256(normalise(source)).hexdigest()

@@ -61,7 +61,9 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
                 _refuse_reserved(name, node)
                 recorder.record(name, _sample(value, metrics[name], node), label=node)
     _refuse_hidden_modules(job)
-    refuse_hidden_files(job, read, {os.path.realpath(file) for file in job["modules"]} | _settings(job))
+    # What was looked for and is not there, as tracebacks look for the sources of generated code, is no input.
+    there = {path for path in read if os.path.lexists(path)}
+    refuse_hidden_files(job, there, {os.path.realpath(file) for file in job["modules"]} | _settings(job))
     if mutants.unserved:
         shown = os.path.relpath(mutants.unserved[0], job["project"])
         raise CheckError(f"counter-example {job['plant']}: the test never imported {shown}")

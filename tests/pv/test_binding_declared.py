@@ -79,6 +79,7 @@ def test_what_is_declared_is_the_binding(written: Project) -> None:
         | {"metrics": [*COMMAND["metrics"], {"name": "exit_code"}, {"name": "d", "sha256_of": "{numbers}"}]},
     )
     assert (command.kind, command.reference) == ("command", "command:python tool.py {numbers}")
+    assert command.where.path == "contracts/small-v1.yaml"
     assert command.readings[1:] == (Reading("exit_code"), Reading("d", sha256_of="{numbers}"))
     assert [command.metrics[name].kind for name in ("error", "exit_code", "d")] == ["real", "count", "text"]
 

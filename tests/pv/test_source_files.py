@@ -105,6 +105,22 @@ def test_what_can_alter_a_test_changes_its_digest(tree: Project, name: str, text
     assert (closure(tree).sha256 != before.sha256) is changes
 
 
+def test_what_takes_the_place_of_a_role_is_part_of_it(tree: Project) -> None:
+    tree.contract(
+        **CLAUSE
+        | {
+            "subjects": {"live": {"numbers": "shipped"}},
+            "environment": {"N": "{numbers}"},
+            "counter_examples": {"n": {"subjects": {"numbers": "data/other"}}},
+        }
+    )
+    write(tree.root, {"data/other/a.bin": "1", "data/other/b.py": "x = 1\n"})
+    before = closure(tree)
+    assert {"data/other/a.bin", "data/other/b.py"} <= {name for name, _ in before.modules}
+    write(tree.root, {"data/other/a.bin": "2"})
+    assert closure(tree).sha256 != before.sha256
+
+
 def test_a_command_depends_on_the_words_that_are_files(tree: Project) -> None:
     write(tree.root, {"tools/tool.py": "import beside\n", "tools/beside.py": "", "tools/other.py": ""})
     tree.contract(

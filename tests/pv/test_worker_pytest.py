@@ -127,8 +127,10 @@ def test_only_an_assertion_of_the_test_itself_is_a_failure(
 @pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
 @pytest.mark.parametrize(("inner", "outcome"), [("assert 0", "Fail"), ("raise OSError", "Error")])
 def test_a_subtest_counts_as_its_test(run: Run, inner: str, outcome: str) -> None:
-    body = f"def test_a(subtests):\n    with subtests.test():\n        {inner}\n    with subtests.test():\n        pass\n"
-    assert run(body, counter_examples=None).outcome == outcome
+    body = f"def test_a(subtests):\n    for what in ('{inner}', 'pass'):\n        with subtests.test():\n"
+    body += "            exec(what)\n"
+    ended = run(body, counter_examples=None)
+    assert ended.outcome == outcome, (ended.message, ended.detail)
 
 
 def test_parametrised_tests_and_what_they_record_are_series_by_node(run: Run) -> None:
