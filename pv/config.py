@@ -108,13 +108,17 @@ class Config:
     everything: list[Contract] = dataclasses.field(default_factory=list, compare=False, repr=False)
     """Every contract of the project, once they were loaded."""
     """Checks bound so far, likewise."""
+    names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """What paths are called relative to the root: statuses ask for the same ones again and again."""
 
     def relative(self, path: Path) -> str:
         """Return `path` relative to the root; outside of it its name alone: no absolute path leaves."""
-        try:
-            return path.resolve().relative_to(self.root).as_posix()
-        except ValueError:
-            return path.name
+        if path not in self.names:
+            try:
+                self.names[path] = path.resolve().relative_to(self.root).as_posix()
+            except ValueError:
+                self.names[path] = path.name
+        return self.names[path]
 
 
 def _waivers(root: Path, named: str | None) -> Path | None:
