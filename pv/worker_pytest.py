@@ -26,6 +26,8 @@ from pv.worker_command import holes_of
 
 __all__ = ["run_pytest"]
 
+_OLDEST = (8,)
+_INSTALL = "python -m pip install 'pytest>=8'"
 _OK, _TESTS_FAILED, _NO_TESTS = 0, 1, 5
 """How pytest ends: https://docs.pytest.org/en/stable/reference/exit-codes.html."""
 
@@ -37,13 +39,15 @@ def run_pytest(job: Mapping[str, Any], descriptor: int) -> None:
 
 def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
     if importlib.util.find_spec("pytest") is None:
-        raise Unavailable(f"pytest is not installed beside pv; type: {sys.executable} -m pip install pytest")
+        raise Unavailable(f"pytest is not installed beside pv; type: {_INSTALL}")
     values = holes_of(job)
     _enter(job, values)
     read = watch_reads(job["project"])
     mutants = Mutants(job["replaced_modules"])
     mutants.first()
     pytest: Any = importlib.import_module("pytest")  # not one of pv's dependencies
+    if pytest.version_tuple < _OLDEST:
+        raise Unavailable(f"pytest {pytest.__version__} is older than 8; type: {_INSTALL}")
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_load_initial_conftests)
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_runtest_makereport)
     listener = Listener(mutants, (AssertionError, pytest.fail.Exception))
