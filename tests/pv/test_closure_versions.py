@@ -34,6 +34,8 @@ HARD: dict[str, bytes] = {
     "debugging": b"a = 1\nx = f'{a=} { a = } {a = !r:>5} {a=:>{a}}'\n",
     "doubled braces": b"a = 1\nx = f'{{}} {{{a}}} }}{{ {{a}}'\n",
     "empty pieces": b"a = 1\nx = f'' f'{a}' f'' f'{a:}' f'{a!s:}' rf'{a}\\d'\n",
+    # 3.12 adds an empty piece after the inner field; 3.11 and 3.13 do not.
+    "nested format specifications": b"a = b = 1\nx = f'{a:{b}}' f'{a:>{b}}}}' f'{a:{b}d}' f'{a:{{}}}'\n",
     "named characters": b"x = f'\\N{EN DASH} \\N{BULLET}{1}\\N{EN DASH}' '\\N{EM DASH}'\n",
     "escapes that are none": b"x = '\\d\\q' + f'\\d{1}' + b'\\d'.decode()\n",
     "a lambda in an f-string": b"x = f'{(lambda y: y)(1):>3}'\n",
