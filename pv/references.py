@@ -127,7 +127,7 @@ def _has(path: Path, symbols: tuple[str, ...]) -> bool:
 def _python_has(path: Path, symbols: tuple[str, ...]) -> bool:
     try:
         body = _module(path)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     for index, symbol in enumerate(symbols):
         found = _definition(body, symbol)

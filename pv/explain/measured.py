@@ -75,7 +75,7 @@ def _summary(bound: Binding, of: Explained) -> str:
         return ""
     try:
         tree = ast.parse((of.project.config.root / bound.where.path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno == bound.where.line:

@@ -42,6 +42,7 @@ def root(tmp_path: Path) -> Path:
         "try:\n    async def test_x(): ...\nexcept NameError:\n    def test_y(): ...\n"
         "test_z: object = None\n# def test_comment(): ...\n",
         "tests/broken.py": "def test_x(:\n",
+        "tests/deep.py": f"x = {'-' * 100_000}1\n",
         "crates/core/src/lib.rs": "mod tests { fn holds() {} }\n// fn gone() {}\n/* fn lost() {} */\n",
         "contracts/data/a.json": "{}",
     }
@@ -64,6 +65,7 @@ def root(tmp_path: Path) -> Path:
         ("tests/test_a.py::test_z", ""),
         ("tests/test_a.py::test_comment", "tests/test_a.py defines no test_comment"),
         ("tests/broken.py::test_x", "tests/broken.py defines no test_x"),
+        ("tests/deep.py::x", "tests/deep.py defines no x"),
         ("tests/gone.py::test_x", "there is no file tests/gone.py"),
         ("src/lib.rs::tests::holds", ""),
         ("src/lib.rs::tests::gone", "src/lib.rs defines no tests::gone"),
