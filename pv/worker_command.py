@@ -50,7 +50,7 @@ def _command(job: Mapping[str, Any], channel: Channel) -> bool:
     words = [_program(program, environment, job["project"]), *(fill(word, values) for word in rest)]
     status, output = _run(words, environment, job["project"])
     if status < 0:
-        raise CheckError(f"{program} was ended by {signal.Signals(-status).name}")
+        raise CheckError(f"{program} was ended by {_signal_name(-status)}")
     if status and not any(reading["metric"] == "exit_code" for reading in job["readings"]):
         raise CheckError(
             f"{program} ended with exit code {status}; declare the metric exit_code if a rule is to judge it"
@@ -115,6 +115,13 @@ def _run(words: list[str], environment: Mapping[str, str], project: str) -> tupl
             if time.monotonic() - ended > _LINGER_SECONDS:
                 raise CheckError(f"{words[0]} ended, but what it started still runs and holds its output")
     return process.wait(), None if kept is None else bytes(kept)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals has a name, all others none
+        return f"signal {number}"
 
 
 def _print(piece: bytes) -> None:

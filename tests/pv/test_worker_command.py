@@ -153,6 +153,24 @@ def test_an_exit_code_and_a_digest_are_metrics(run: Run) -> None:
     assert ended.outcome == "Pass", (ended.message, ended.detail)
 
 
+def test_a_refuted_claim_holds_on_its_satisfying_example(run: Run) -> None:
+    tool = (
+        "import json, sys\none, other = (open(word).read() for word in sys.argv[1:])\n"
+        "print(json.dumps({'error': one == other}))\n"
+    )
+    changes: dict[str, Any] = {
+        "command": ["python", "tools/tool.py", "{one}", "{other}"],
+        "subjects": {"live": {"one": "shipped", "other": "stand-in"}},
+        "metrics": [{"name": "equal", "kind": "count", "pointer": "/error"}],
+        "expect": ["equal == 1"],
+        "outcome": "refuted",
+    }
+    ended = run(tool, **changes, satisfying_example={"subjects": {"other": "shipped"}})
+    assert ended.outcome == "Refuted", (ended.message, ended.detail)
+    ended = run(tool, **changes, satisfying_example={"subjects": {"one": "shipped"}})
+    assert ended.outcome == "Vacuous"
+
+
 def test_time_is_up_also_for_what_left_the_process_group(run: Run, project: Project) -> None:
     tool = (
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(2)\n"

@@ -83,6 +83,7 @@ def test_a_test_that_passes_and_fails_on_its_mutant_passes(run: Run) -> None:
         ("import unittest as u\nclass T(u.TestCase):\n  def test_a(self):\n    self.assertEqual(1, 2)\n",
          "Fail", "it was edited"),
         ("def test_a():\n    raise ValueError('upside down')\n", "Error", "raised ValueError: .*upside down"),
+        ("async def test_a():\n    assert 1\n", "Error", "it raised"),
         ("def test_a():\n    raise SystemExit(0)\n", "Error", "raised SystemExit"),
         ("import os\ndef test_a():\n    os._exit(0)\n", "Error", "without a result"),
         ("import pytest\ndef test_a():\n    pytest.exit('enough', 0)\n", "Error", ""),
