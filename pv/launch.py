@@ -88,14 +88,14 @@ def job_of(
         return dataclasses.replace(declared, words=words, preload=())
     node = falsifier.pytest or ""
     settings = find_settings((config.root / node.split("::")[0]).resolve(), config.root).file
-    words = list(replacement.arguments or ())
+    options = replacement.arguments or ()
     if not any(name.split(".")[0] == "hypothesis" for name in closure.outside):
         # It would import all of itself to say at the end that it was not used.
-        words += ["-p", "no:hypothesispytest"]
+        options += ("-p", "no:hypothesispytest")
     return dataclasses.replace(
         declared,
         reference=node,
-        words=tuple(words),
+        words=options,
         settings=str(settings) if settings else "",
         preload=_preloaded(closure.outside),
     )

@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["GIVEN", "HoleError", "fill", "holes"]
+__all__ = ["GIVEN", "PYTHONS", "HoleError", "fill", "holes"]
 
 GIVEN = frozenset({"scratch", "seed", "device"})
 """What the engine fills in besides the roles of the clause."""
+
+PYTHONS = frozenset({"python", "python3"})
+"""First words of a command that stand for the interpreter which runs pv."""
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}|[{}]", re.ASCII)
 

@@ -21,13 +21,13 @@ from pv.config import Config
 from pv.contract import Falsifier
 from pv.digests import DigestCache, digest_path
 from pv.errors import BindingError, ConfigError, Location
+from pv.placeholders import PYTHONS
 from pv.pytest_settings import conftests, find_settings
 from pv.subjects import DIGESTS
 
 __all__ = ["declared_closure", "search_path"]
 
 _ENGINE = "pv"
-_PYTHONS = frozenset({"python", "python3"})
 
 
 def declared_closure(falsifier: Falsifier, config: Config) -> Closure:
@@ -124,7 +124,7 @@ def _project_words(words: Sequence[str], config: Config) -> list[Path]:
 
 
 def _run_as_module(words: Sequence[str]) -> Iterator[str]:
-    if words and words[0] in _PYTHONS:
+    if words and words[0] in PYTHONS:
         for word, following in itertools.pairwise(words):
             if word == "-m":
                 yield following

@@ -16,7 +16,7 @@ from typing import Any
 
 from pv.check import CheckError, Metric, Value
 from pv.json_pointer import PointerError, look_up, read_json
-from pv.placeholders import fill
+from pv.placeholders import PYTHONS, fill
 from pv.worker import Channel, Recorder, Unavailable, report
 
 __all__ = ["holes_of", "run_command", "samples_of"]
@@ -24,7 +24,6 @@ __all__ = ["holes_of", "run_command", "samples_of"]
 _OUTPUT_BYTES = 16 << 20
 _FILE_BYTES = 64 << 20
 _LINGER_SECONDS = 1.0
-_PYTHONS = frozenset({"python", "python3"})
 
 
 def run_command(job: Mapping[str, Any], descriptor: int) -> None:
@@ -76,7 +75,7 @@ def _environment(job: Mapping[str, Any], values: Mapping[str, str]) -> dict[str,
 
 
 def _program(name: str, environment: Mapping[str, str], project: str) -> str:
-    if name in _PYTHONS:
+    if name in PYTHONS:
         return sys.executable
     if "/" in name:
         return str(Path(project, name))
