@@ -51,7 +51,7 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
         raise Unavailable(f"pytest {pytest.__version__} is older than 8; type: {_INSTALL}")
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_load_initial_conftests)
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_runtest_makereport)
-    listener = Listener(mutants, (AssertionError, pytest.fail.Exception))
+    listener = Listener(mutants, (AssertionError, pytest.fail.Exception), read, job["settings"])
     ended = int(pytest.main(_options(job, values), plugins=[listener]))
     listener.judge_session(ended)
     metrics = {
@@ -68,7 +68,7 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
     _refuse_hidden_modules(job)
     # What was looked for and is not there, as tracebacks look for the sources of generated code, is no input.
     there = {path for path in read if os.path.lexists(path)}
-    refuse_hidden_files(job, there, {os.path.realpath(file) for file in job["modules"]} | _settings(job))
+    refuse_hidden_files(job, there, {os.path.realpath(file) for file in job["modules"]})
     if mutants.unserved:
         shown = os.path.relpath(mutants.unserved[0], job["project"])
         raise CheckError(f"counter-example {job['plant']}: the test never imported {shown}")
@@ -100,11 +100,6 @@ def _options(job: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
     if "hypothesispytest" in plugins and "no:hypothesispytest" not in job["words"]:
         options.append(f"--hypothesis-seed={job['seed']}")
     return [*options, *(fill(word, values) for word in job["words"]), "--", job["reference"]]
-
-
-def _settings(job: Mapping[str, Any]) -> set[str]:
-    """Return the real path of the settings' file: of it, what counts is digested by itself."""
-    return {os.path.realpath(job["settings"])} if job["settings"] else set()
 
 
 def _refuse_reserved(name: str, node: str) -> None:
@@ -147,10 +142,15 @@ def _refuse_hidden_modules(job: Mapping[str, Any]) -> None:
 class Listener:
     """A plugin that hears how each test ends.
 
-    `asserting` are the exceptions by which a test says that something does not hold.
+    `asserting` are the exceptions by which a test says that something does not hold. Of the file `settings`,
+    what counts to pytest is digested by itself: that pytest has `read` it is no input of the test.
     """
 
-    def __init__(self, mutants: Mutants, asserting: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self, mutants: Mutants, asserting: tuple[type[BaseException], ...], read: set[str], settings: str
+    ) -> None:
+        self._read = read
+        self._settings = settings
         self._mutants = mutants
         self._asserting = asserting
         self.passed: dict[str, int] = {}
@@ -163,6 +163,7 @@ class Listener:
     def pytest_load_initial_conftests(self) -> Generator[None, Any, Any]:
         """Stand before the finders of pytest itself, and of the plugins that it loaded by now."""
         self._mutants.first()
+        self._read.discard(os.path.realpath(self._settings))
         return (yield)
 
     def pytest_collectreport(self, report: Any) -> None:

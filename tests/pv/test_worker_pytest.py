@@ -246,6 +246,14 @@ def test_a_module_that_only_running_shows_and_no_source_has_is_refused(run: Run)
     assert (ended.outcome, "elsewhere/hidden.py" in ended.message) == ("Error", True), ended
 
 
+def test_a_test_may_not_read_the_file_of_settings_of_which_only_a_part_is_digested(run: Run) -> None:
+    files = {"pyproject.toml": "[project]\nversion = '1'\n\n[tool.pytest.ini_options]\n"}
+    body = "def test_a():\n    assert 'version' in open('pyproject.toml').read()\n"
+    ended = run(body, files, counter_examples=None)
+    assert (ended.outcome, "read pyproject.toml" in ended.message) == ("Error", True), ended
+    assert run(body, files, counter_examples=None, sources=["pyproject.toml"]).outcome == "Vacuous"
+
+
 def test_what_sources_name_may_be_read(run: Run) -> None:
     body = "def test_a():\n    assert 'seven' not in open('data/shipped.txt').read()\n"
     assert run(body, sources=["data/shipped.txt"], counter_examples=None).outcome == "Vacuous"
