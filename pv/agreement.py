@@ -38,12 +38,22 @@ def disagreement(falsifier: Falsifier, binding: Binding, predicate: Mapping[str,
         if recorded != wanted:
             return f"section {section} is not what the contract and its check say"
     if level != "algorithm":
-        return ""
+        return _other_run(falsifier, predicate)
     if "survey" not in predicate:
         return "section survey is missing"
     if falsifier.outcome == "refuted":
-        return "" if "satisfying_example" in predicate else "section satisfying_example is missing"
+        stated = plain({**falsifier.arguments, **(falsifier.satisfying_example or {}).get("with", {})})
+        example = predicate.get("satisfying_example", {})
+        return "" if example.get("arguments") == stated else "section satisfying_example is not the clause's"
     shown = predicate.get("counter_examples", {})
     if predicate["verdict"]["outcome"] == "Pass" and set(shown) != set(planned(falsifier, binding)):
         return "section counter_examples does not hold those that the clause plants"
     return ""
+
+
+def _other_run(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
+    """Say how a run is another one than its key tells; empty if it is not."""
+    key, run = predicate["place"].get("run"), predicate["run"]
+    by = falsifier.runs.by if falsifier.runs else ""
+    stated = {"": None, "seed": f"seed-{run['seed']}", "day": f"day-{run['started_at'][:10]}", "host": key}
+    return "" if key == stated[by] else f"section place names the run {key}, and section run another"

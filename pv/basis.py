@@ -18,7 +18,7 @@ from pv.check import Metric
 from pv.contract import LEVELS, Cited, Contract, Falsifier, Level
 from pv.errors import BindingError
 from pv.evidence import Record
-from pv.expression import Measurements, measurements_from_json
+from pv.expression import Measurements, measurements_from_json, measurements_to_json
 from pv.expression.values import Series
 from pv.freshness import Inputs
 from pv.normal_form import normal_clause
@@ -38,6 +38,7 @@ __all__ = [
     "inputs_of",
     "level_of",
     "measurements_of",
+    "misquoted",
     "to_json",
 ]
 
@@ -68,10 +69,14 @@ class Piece:
 
     @property
     def series(self) -> Series:
-        """What was measured: of several runs, all, labelled by their keys."""
+        """What was measured: of several runs, or on several devices, all, labelled by run and device."""
+        places = [(r.predicate["place"].get("run"), r.predicate["place"]["device"]) for r in self.records]
+        devices = {device for _, device in places}
         parts = {
-            str(record.predicate["place"].get("run")): self._of(record.predicate["measurements"])
-            for record in self.records
+            (run or device) if not run or len(devices) == 1 else f"{run}@{device}": self._of(
+                record.predicate["measurements"]
+            )
+            for (run, device), record in zip(places, self.records, strict=True)
         }
         joined = next(iter(parts.values())) if len(parts) == 1 else union(parts)
         return joined.get(self.name, Series(()))
@@ -91,6 +96,8 @@ class Piece:
         predicates = [record.predicate for record in (*self.records, self.shown)]
         return digest_of(
             {
+                # Where the cheapest level is the one that is judged, nothing else tells the two apart.
+                "level": self.level,
                 "inputs": [predicate["inputs"] for predicate in predicates],
                 "series": [predicate["measurements"].get(self.cited.metric) for predicate in predicates],
                 "plants": {
@@ -210,6 +217,22 @@ def damaged(pieces: Sequence[Piece], plant: str) -> dict[str, Series]:
     of, _, name = plant.partition(".")
     series = {piece.name: piece.plants[name] if piece.name == of else piece.series for piece in pieces}
     return {name: found for name, found in series.items() if len(found)}
+
+
+def misquoted(pieces: Sequence[Piece], predicate: Mapping[str, Any]) -> str:
+    """Say which section of a gate's record is not what it cites: it could have been made up."""
+    wanted = {piece.name: (piece.address, piece.cited.metric, piece.level) for piece in pieces}
+    stated = {name: (s["falsifier"], s["metric"], s["level"]) for name, s in predicate["basis"].items()}
+    if stated != wanted:
+        return "section basis is not what the gate cites"
+    if LEVELS.index(predicate["place"]["level"]) > LEVELS.index(level_of(pieces)):
+        return f"section place claims more than what the gate cites, which is at {level_of(pieces)} level"
+    if predicate["measurements"] != measurements_to_json(measurements_of(pieces)):
+        return "section measurements is not what the basis measured"
+    for name, plant in predicate.get("counter_examples", {}).items():
+        if plant["measurements"] != measurements_to_json(damaged(pieces, name)):
+            return f"section counter_examples.{name} is not what the basis measured"
+    return ""
 
 
 def to_json(pieces: Sequence[Piece]) -> Mapping[str, Any]:

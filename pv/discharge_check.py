@@ -26,7 +26,7 @@ from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
 from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
 from pv.runner import Runner
-from pv.status import vacuous
+from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
 from pv.survey import survey
 from pv.verdict import judge
@@ -62,7 +62,10 @@ class Work:
         self.measurer = Measurer(falsifier, self.binding, self.closure, config, runner, tell, declined)
         self.records: list[str] = []
         self.satisfying: dict[str, Artefact] = {}
-        self.started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        now = dt.datetime.now(dt.UTC)
+        if options.today is not None:
+            now = dt.datetime.combine(options.today, now.timetz())
+        self.started_at = now.isoformat(timespec="seconds")
 
     def run(self) -> Discharge:
         """Discharge it.
@@ -306,6 +309,8 @@ class Work:
         if missed:
             return "Vacuous", missed
         if self.falsifier.outcome == "refuted":
+            if why := unjudged(self.falsifier, {"verdict": verdict}):
+                return "Fail", why
             if verdict["outcome"] == "Fail":
                 return "Refuted", "it fails as stated, and its satisfying example passes"
             return "Fail", "claimed refuted, yet it holds"

@@ -7,16 +7,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pv.agreement import disagreement
-from pv.basis import Piece, binding_of, damaged, gather, inputs_of, level_of, measurements_of, to_json
+from pv.basis import (
+    Piece,
+    binding_of,
+    damaged,
+    gather,
+    inputs_of,
+    level_of,
+    measurements_of,
+    misquoted,
+    to_json,
+)
 from pv.binding import Binding
 from pv.config import Config
-from pv.contract import Contract, Falsifier
+from pv.contract import LEVELS, Contract, Falsifier
 from pv.errors import BindingError, EvidenceError
 from pv.evidence import Record, read_record, record_path, superseded, write_record
 from pv.expression import Measurements
 from pv.fit import fit, planned
 from pv.freshness import changes
 from pv.jobs import Measured, Output
+from pv.measuring import Stop
 from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Ready
 from pv.predicate import Judged, build_predicate, subject_tag
@@ -78,6 +89,10 @@ class _Gate:
 
     def run(self) -> Discharge:
         level = level_of(self.pieces)
+        asked = self.options.level
+        if asked != "auto" and LEVELS.index(asked) > LEVELS.index(level):
+            raise Stop("Declined", f"what it cites has evidence at {level} level, and {asked} was asked for")
+        level = level if asked == "auto" else LEVELS[LEVELS.index(asked)]
         levels = list(dict.fromkeys(("algorithm", level)))
         if self.options.record and not self.options.force and (done := self._fresh(levels)):
             return done
@@ -155,6 +170,8 @@ class _Gate:
             if changes(record.predicate["inputs"], self.inputs):
                 return None
             if disagreement(self.falsifier, self.binding, record.predicate):
+                return None
+            if misquoted(self.pieces, record.predicate):
                 return None
             found.append(record)
         shown = found[0].predicate

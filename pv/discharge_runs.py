@@ -118,7 +118,8 @@ class SeveralRuns(Work):
         if self.runs.by == "seed":
             yield from ((f"seed-{seed}", seed) for seed in self.runs.seeds)
             return
-        today = self.options.today or dt.datetime.now(dt.UTC).date()
+        # The day on which it was begun, also where midnight passes meanwhile: the record says when that was.
+        today = dt.datetime.fromisoformat(self.started_at).date()
         seed = self.options.seed or 0
         yield run_key(self.runs.by, seed=seed, today=today), seed
 
@@ -147,6 +148,10 @@ class SeveralRuns(Work):
     def _on_record(self, target: Ready) -> Iterator[Record]:
         """Yield the runs of the level `target` that are on record, fresh, and asked for."""
         now = current_inputs(self.falsifier, target.level, self.config)
+        if {role: artefact.identity for role, artefact in target.artefacts.items()} != {
+            role: now.artefacts[role] for role in target.artefacts
+        }:
+            return  # other bytes than the pinned ones were given: no run of those is a run of these
         for path in records_of(self.config.evidence, self.contract.stem, self.falsifier.id):
             try:
                 record = read_record(path)

@@ -25,7 +25,17 @@ from pv.runs import complete, measurements_together
 from pv.verdict import judge, passes
 from pv.verify import metrics_from_json, verify
 
-__all__ = ["LADDER", "NOT_GATED", "Status", "contract_status", "derive", "rank", "supports", "vacuous"]
+__all__ = [
+    "LADDER",
+    "NOT_GATED",
+    "Status",
+    "contract_status",
+    "derive",
+    "rank",
+    "supports",
+    "unjudged",
+    "vacuous",
+]
 
 LADDER = (
     "VACUOUS",
@@ -81,12 +91,22 @@ def contract_status(statuses: Iterable[tuple[Falsifier, Status]]) -> str:
     return min(gating, key=lambda name: rank(name) or 0) if gating else NOT_GATED
 
 
-def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
-    """Derive the status of one falsifier from what the tree holds; runs nothing."""
+def derive(
+    contract: Contract,
+    falsifier: Falsifier,
+    config: Config,
+    *,
+    standing: Callable[[Contract, Falsifier], Status] | None = None,
+) -> Status:
+    """Derive the status of one falsifier from what the tree holds; runs nothing.
+
+    `standing` tells the status of what a gate cites: a caller who keeps statuses need not have them derived
+    again. By default they are.
+    """
     if falsifier.excluded:
         return Status("EXCLUDED", falsifier.excluded)
     if falsifier.basis:
-        return _derive_gate(contract, falsifier, config)
+        return _derive_gate(contract, falsifier, config, standing)
     if not falsifier.bound:
         return Status("UNBOUND", "no check is bound to it")
     try:
@@ -105,14 +125,20 @@ def derive(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
     return _judge(falsifier, binding, lambda level: current_inputs(falsifier, level, config), records, faults)
 
 
-def _derive_gate(contract: Contract, falsifier: Falsifier, config: Config) -> Status:
+def _derive_gate(
+    contract: Contract,
+    falsifier: Falsifier,
+    config: Config,
+    standing: Callable[[Contract, Falsifier], Status] | None,
+) -> Status:
     # Imported late: few contracts have gates.
-    from pv.basis import NoBasisError, binding_of, gather, inputs_of
+    from pv.basis import NoBasisError, binding_of, gather, inputs_of, misquoted
     from pv.selection import load_all
 
     records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
     try:
-        pieces = gather(falsifier, load_all(config), lambda other, cited: derive(other, cited, config))
+        of = standing or (lambda other, cited: derive(other, cited, config))
+        pieces = gather(falsifier, load_all(config), of)
     except NoBasisError as error:
         if not records:
             return Status("UNBOUND", error.what)
@@ -124,7 +150,12 @@ def _derive_gate(contract: Contract, falsifier: Falsifier, config: Config) -> St
         return Status("VACUOUS", why)
     if not records:
         return Status("UNBOUND", faults[0] if faults else "never judged: no evidence")
-    return _judge(falsifier, binding, lambda _level: inputs_of(falsifier, pieces), records, faults)
+    now = inputs_of(falsifier, pieces)
+    for record in [*records]:
+        if not changes(record.predicate["inputs"], now) and (fault := misquoted(pieces, record.predicate)):
+            records.remove(record)
+            faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
+    return _judge(falsifier, binding, lambda _level: now, records, faults)
 
 
 def _judge(
@@ -145,19 +176,30 @@ def _judge(
             fresh.append(record)
         elif not _of_other_bytes(record):
             stale.append((record, found))
-    shown = next((r for r in fresh if r.predicate["place"]["level"] == "algorithm"), None)
+    # On several devices, there are several: each must show it.
+    shows = [r for r in fresh if r.predicate["place"]["level"] == "algorithm"]
+    shown = shows[0] if shows else None
     runs = [r for r in fresh if r.predicate["place"]["level"] != "algorithm" and _device_counts(falsifier, r)]
-    if shown is not None and (why := vacuous(falsifier, shown.predicate)):
-        return Status("VACUOUS", why, (shown,))
+    for record in shows:
+        if why := vacuous(falsifier, record.predicate):
+            return Status("VACUOUS", why, (record,))
     missing = ""
+    repeated = runs if falsifier.runs else []
     if falsifier.runs is not None:
         runs, missing = complete(falsifier, falsifier.runs, runs)
     wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
-    for record in ([shown] if shown else []) if falsifier.runs else (*runs, *([shown] if shown else [])):
+    for record in shows if falsifier.runs else (*runs, *shows):
         if record.predicate["verdict"]["outcome"] != wanted:
             return Status("FALSIFIED", _summary(record, falsifier), (record,))
-    if falsifier.runs is not None and (fault := _together(falsifier, runs, wanted)):
-        return Status("FALSIFIED", fault, tuple(runs))
+        if why := unjudged(falsifier, record.predicate):
+            return Status("FALSIFIED", why, (record,))
+    if falsifier.runs is not None:
+        devices = {str(record.predicate["place"]["device"]): None for record in repeated}
+        alone = [[r for r in repeated if r.predicate["place"]["device"] == device] for device in devices]
+        # Of two devices that made one run, the union holds one: so each must stand for itself as well.
+        for some in (runs, *(complete(falsifier, falsifier.runs, r)[0] for r in alone if len(devices) > 1)):
+            if fault := _together(falsifier, some, wanted):
+                return Status("FALSIFIED", fault, tuple(some))
     if faults:
         return Status("UNBOUND", faults[0])
     for record, found in stale:
@@ -240,12 +282,31 @@ def vacuous(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
     if why := _missed_above(falsifier, predicate):
         return why
     if falsifier.outcome == "refuted":
+        if why := unjudged(falsifier, predicate):
+            return why
         example = predicate.get("satisfying_example")
         if example is None or example["verdict"]["outcome"] != "Pass":
             return "its satisfying example does not pass"
     elif predicate["verdict"]["outcome"] == "Pass" and not predicate.get("counter_examples"):
         return "no counter-example was run"
     return ""
+
+
+def unjudged(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
+    """Say why a claim that is known to be false fails only for want of a measurement; empty if it is false.
+
+    What was not measured, or is no number, fails every rule. That refutes nothing.
+    """
+    verdict = predicate["verdict"]
+    if falsifier.outcome != "refuted" or verdict["outcome"] != "Fail":
+        return ""
+    faults = [
+        line["reason"]
+        for line in verdict["lines"]
+        if not (line["truth"] or line["comparisons"] or line["reason"] == f"{line['text']} is false")
+    ]
+    reason = verdict["reason"] or (faults[0] if faults else "")
+    return f"claimed refuted, but it could not be judged: {reason}" if reason else ""
 
 
 def _missed_above(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:

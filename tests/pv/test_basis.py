@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pv.evidence import seal
 from pv.exits import Exit
 
 if TYPE_CHECKING:
@@ -147,3 +148,55 @@ def test_a_basis_that_is_not_there_is_named_at_its_place(
     ended = gated.pv("discharge", GATE)
     assert ended.code in {Exit.DECLINED, Exit.ERROR}
     assert why in ended.said
+
+
+LIVE: dict[str, Any] = {
+    **CLAUSE,
+    "basis": {"whole": {"falsifier": "FALSIFY-SMALL-001", "metric": "distance"}},
+    "expect": ["max(whole) <= 0.25"],
+    "counter_examples": ["whole.one_half"],
+}
+
+
+def test_a_gate_is_live_only_while_its_basis_is(project: Project) -> None:
+    # Where the only level is the live one, its two records say the same.
+    project.contract(WHOLE | {"subjects": {"live": {"numbers": "shipped"}}}, LIVE)
+    assert project.pv("discharge", "FALSIFY-SMALL-001", GATE).code == Exit.ACCEPTED
+    assert project.status(GATE)[0] == "DISCHARGED"
+    project.record("live").unlink()
+    assert project.status()[0] == "PARTIAL_ALGORITHM_LEVEL"
+    status, reason = project.status(GATE)
+    assert status == "STALE", reason
+
+
+def test_a_gate_is_not_judged_at_a_lower_level_than_was_asked_for(gated: Project) -> None:
+    ended = gated.pv("discharge", GATE, "--level", "live")
+    assert ended.code == Exit.DECLINED, ended.said
+    assert "evidence at functional level, and live was asked for" in ended.said
+    assert gated.pv("discharge", GATE, "--level", "algorithm").code == Exit.ACCEPTED
+    assert gated.status(GATE)[0] == "PARTIAL_ALGORITHM_LEVEL"
+
+
+@pytest.mark.parametrize("forged", ["measurements", "counter_examples", "place", "basis"])
+def test_a_gate_that_quotes_other_than_was_measured_supports_nothing(gated: Project, forged: str) -> None:
+    assert gated.pv("discharge", GATE).code == Exit.ACCEPTED
+    folder = gated.root / "evidence" / "small-v1" / GATE
+    level = "algorithm" if forged == "counter_examples" else "functional"
+    path = folder / f"{level}-no-subject-cpu.json"
+    whole = json.loads(path.read_bytes())
+    predicate = whole["predicate"]
+    if forged == "measurements":
+        predicate["measurements"]["whole"]["values"][0] += 0.001
+    elif forged == "counter_examples":
+        plant = predicate["counter_examples"]["whole.one_half"]["measurements"]["whole"]
+        plant["values"] = [*plant["values"][:-1], 0.4]
+    elif forged == "place":
+        predicate["place"] |= {"level": "live", "base_level": "live"}
+    else:
+        predicate["basis"]["whole"]["falsifier"] = "small-v1#FALSIFY-SMALL-003"
+    predicate["seal"] = seal(whole)
+    path = path.with_name(path.name.replace("functional", "live")) if forged == "place" else path
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    status, reason = gated.status(GATE)
+    assert status == "UNBOUND"
+    assert f"section {forged}" in reason

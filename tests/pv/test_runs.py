@@ -20,6 +20,8 @@ from pv.outcome import Discharge, Options
 from pv.runner import Runner
 from pv.runs import cited_runs, host_key, judged_measurements, missing_runs, run_key, union
 from pv.subjects import Subjects
+from pv.verdict import judge
+from pv.verify import metrics_from_json
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -225,3 +227,67 @@ def discharged_on(project: Project, day: dt.date, seed: int | None = None) -> Di
     with Runner(config.root / ".pv") as runner:
         options = Options(today=day, seed=seed)
         return discharge(contract, contract.falsifiers[0], config, Subjects(config), runner, options)
+
+
+def again(path: Path, name: str, **changes: Any) -> None:
+    """Copy a record to another name with another place, and seal it as its author would."""
+    whole = json.loads(path.read_bytes())
+    whole["predicate"]["place"] |= changes.pop("place", {})
+    whole["predicate"] |= changes
+    whole["predicate"]["seal"] = seal(whole)
+    path.with_name(name).write_text(json.dumps(whole), encoding="utf-8")
+
+
+def test_one_run_under_two_keys_is_one_run(project: Project) -> None:
+    by_day = {"runs": {"by": "day", "at_least": 2}, "expect": ["max(score) - min(score) <= 1.2"]}
+    project.contract(CLAUSE | by_day)
+    discharged_on(project, DAY)
+    folder = project.root / "evidence" / "small-v1" / ID
+    name = "live-shipped-cpu-day-2026-11-21.json"
+    again(folder / "live-shipped-cpu-day-2026-11-20.json", name, place={"run": "day-2026-11-21"})
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    status, reason = project.status()
+    assert status == "UNBOUND"
+    assert "names the run day-2026-11-21, and section run another" in reason
+    # Nor does it count for the next discharge.
+    assert discharged_on(project, DAY).outcome == "Declined"
+
+
+def test_a_seed_is_the_one_that_the_run_had(project: Project) -> None:
+    project.contract(CLAUSE)
+    project.pv("discharge", ID)
+    folder = project.root / "evidence" / "small-v1" / ID
+    again(folder / "live-shipped-cpu-seed-0.json", "live-shipped-cpu-seed-1.json", place={"run": "seed-1"})
+    assert project.status()[0] == "UNBOUND"
+
+
+def test_runs_of_other_bytes_are_not_taken_together_with_those_of_the_pinned_ones(project: Project) -> None:
+    by_day = {"runs": {"by": "day", "at_least": 2}, "expect": ["max(score) - min(score) <= 1.2"]}
+    project.contract(CLAUSE | by_day)
+    discharged_on(project, DAY)
+    other = project.root / "data" / "other.txt"
+    other.write_bytes((project.root / "data" / "shipped.txt").read_bytes() + b"2.0\n")
+    ended = project.pv("discharge", ID, "--subject", f"shipped={other}", "--no-record")
+    assert ended.code == Exit.DECLINED, ended.said
+    assert "1 of 2 runs" in ended.said
+
+
+def test_a_run_on_one_device_does_not_hide_that_on_another(project: Project) -> None:
+    rules = {level: [f"max(score) - min(score) <= {n}"] for level, n in (("functional", 4.5), ("live", 2.5))}
+    project.contract(CLAUSE | {"with": {"spread": 2.0}, "expect": rules})
+    assert project.pv("discharge", ID).code == Exit.REJECTED
+    folder = project.root / "evidence" / "small-v1" / ID
+    assert project.status()[0] == "FALSIFIED"
+    # A GPU would have given scores that agree: this machine need not have one.
+    series = {"score": Series((52.0,)), "samples": Series((4,))}
+    for seed in range(3):
+        path = folder / f"live-shipped-cpu-seed-{seed}.json"
+        predicate = json.loads(path.read_bytes())["predicate"]
+        measured = {"measurements": measurements_to_json(series), "runs": predicate["runs"] | {"cites": []}}
+        lines, listed = predicate["rule"]["lines"], predicate["rule"]["metrics"]
+        verdict = judge(lines, series, metrics_from_json(listed)).to_json()
+        place = {"device": "cuda-sm90", "capability": "9.0"}
+        again(path, f"live-shipped-cuda-sm90-seed-{seed}.json", place=place, verdict=verdict, **measured)
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    status, reason = project.status()
+    assert status == "FALSIFIED", reason

@@ -141,3 +141,73 @@ def test_what_bears_out_what(derived: str, claimed: str) -> None:
     else:
         wanted = derived == claimed
     assert supports(derived, claimed) == wanted
+
+
+def test_a_claim_that_was_not_measured_is_not_refuted(project: Project) -> None:
+    project.contract(
+        outcome="refuted",
+        counter_examples=None,
+        subjects={"live": {"numbers": "shipped"}},
+        expect=["max(distance) <= 0.25"],
+        satisfying_example={"with": {"copies": 1}},
+        **{"with": {"copies": 0}},
+    )
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.REJECTED, ended.said
+    assert "claimed refuted, but it could not be judged" in ended.out
+    status, reason = project.status()
+    assert status == "VACUOUS"
+    assert "could not be judged" in reason
+
+
+def test_the_arguments_of_a_satisfying_example_are_those_of_the_clause(project: Project) -> None:
+    project.contract(
+        outcome="refuted",
+        counter_examples=None,
+        subjects={"live": {"numbers": "shipped"}},
+        expect=["count(distance) == 2 * expected"],
+        satisfying_example={"with": {"copies": 2}},
+    )
+    # It never holds, so it is not shown that it could.
+    assert project.pv("discharge", ID).code == Exit.REJECTED
+    assert project.status()[0] == "VACUOUS"
+    project.contract(
+        outcome="refuted",
+        counter_examples=None,
+        subjects={"live": {"numbers": "shipped"}},
+        expect=["count(distance) >= 5"],
+        satisfying_example={"with": {"copies": 2}},
+    )
+    assert project.pv("discharge", ID).code == Exit.ACCEPTED
+    assert project.status()[0] == "REFUTED"
+    path = project.record("algorithm")
+    whole = json.loads(path.read_bytes())
+    whole["predicate"]["satisfying_example"]["arguments"] = {"copies": 9}
+    whole["predicate"]["seal"] = seal(whole)
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    status, reason = project.status()
+    assert status == "UNBOUND"
+    assert "satisfying_example" in reason
+
+
+def on_a_gpu(project: Project, name: str, change: Any) -> None:
+    """Put beside a record what a GPU would have given: this machine need not have one."""
+    path = project.root / "evidence" / "small-v1" / ID / name
+    whole = json.loads(path.read_bytes())
+    whole["predicate"]["place"] |= {"device": "cuda-sm90", "capability": "9.0"}
+    change(whole["predicate"])
+    whole["predicate"]["seal"] = seal(whole)
+    path.with_name(name.replace("-cpu", "-cuda-sm90")).write_text(json.dumps(whole), encoding="utf-8")
+
+
+def test_what_one_device_shows_does_not_hide_what_another_shows(copied: Project) -> None:
+    def missed(predicate: dict[str, Any]) -> None:
+        plant = predicate["counter_examples"]["one_half"]
+        plant["measurements"] = predicate["measurements"]
+        plant["verdict"] = predicate["verdict"]
+        plant["caught"] = False
+
+    on_a_gpu(copied, copied.record("algorithm").name, missed)
+    status, reason = copied.status()
+    assert status == "VACUOUS"
+    assert "one_half" in reason
