@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -46,8 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pv`` with `argv` (those of the process by default); return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     _open_closed_streams()
+    gc.disable()  # what imports make lives to the end: there is nothing to collect
     try:
         arguments = _parse(argv)
+        gc.enable()
         arguments.argv = ("pv", *argv)
         code = arguments.run(arguments)
         sys.stdout.flush()

@@ -138,51 +138,58 @@ def _spelled(tree: ast.AST) -> bytes:
     its type. So two trees have one spelling only if they are equal.
     """
     pieces: list[str] = []
-    waiting: list[object] = [tree]
+    waiting: list[ast.AST | str] = [tree]  # nodes, and pieces that are spelled already
+    push = waiting.append
     while waiting:
         item = waiting.pop()
-        if isinstance(item, _Word):
+        if isinstance(item, str):
             pieces.append(item)
-        elif item is None:
-            pieces.append("nothing")  # the key of ``**x`` in a dict, which is not the constant None
-        elif isinstance(item, ast.Constant):
-            pieces.append(_leaf(item.value))
-        elif isinstance(item, ast.AST):
-            kind = type(item).__name__
-            pieces.append(kind)
-            waiting.append(_CLOSE)
-            values = item.__dict__
-            for name in _fields(kind):
-                value = values.get(name)
-                if isinstance(value, list):
-                    if name in _BODIES:
-                        value = [part for part in value if not _idle(part)]
-                    elif isinstance(item, ast.JoinedStr):
-                        value = _joined(value)
-                    if value:
-                        waiting.append(_CLOSE)
-                        waiting.extend(reversed(value))
-                        waiting.append(_Word(f"{name}["))
-                elif value is not None and not _empty(value):
-                    waiting += (value, _Word(name))
-        else:
-            pieces.append(_leaf(item))
+            continue
+        kind = type(item).__name__
+        pieces.append(kind)
+        push(_CLOSE)
+        values = item.__dict__
+        for name in _fields(kind):
+            value = values.get(name)
+            if isinstance(value, list):
+                if name in _BODIES:
+                    value = [part for part in value if not _idle(part)]
+                elif kind == "JoinedStr":
+                    value = _joined(value)
+                if value:
+                    push(_CLOSE)
+                    for part in reversed(value):
+                        push(_part(part))
+                    push(f"{name}[")
+            elif isinstance(value, str):
+                push(f"{name}{_END}str {len(value)} {value}")
+            elif value is not None and not _empty(value):
+                push(_part(value))
+                push(name)
     return _END.join(pieces).encode("utf-8", "surrogatepass")
 
 
-class _Word(str):
-    """A word of the spelling itself, not a string of the source."""
-
-    __slots__ = ()
+_CLOSE = "]"
 
 
-_CLOSE = _Word("]")
+def _part(value: object) -> ast.AST | str:
+    """Return a node that has parts; of what has none, its spelling. Names and constants are half of it."""
+    kind = type(value)
+    if kind is ast.Name:
+        name: str = value.id  # type: ignore[attr-defined]
+        return f"Name{_END}id{_END}str {len(name)} {name}{_END}{_CLOSE}"
+    if isinstance(value, ast.Constant):
+        return _leaf(value.value)
+    if isinstance(value, ast.AST):
+        return value
+    # The key of ``**x`` in a dict, which is not the constant None.
+    return "nothing" if value is None else _leaf(value)
 
 
 def _leaf(value: object) -> str:
+    if isinstance(value, str):  # first, and alone: most are
+        return f"str {len(value)} {value}"
     match value:
-        case str():
-            return f"str {len(value)} {value}"
         case bytes():
             return f"bytes {value.hex()}"
         case bool():

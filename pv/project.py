@@ -5,6 +5,7 @@ Nothing is read until it is asked for, and nothing is read twice: a hook that ch
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -19,6 +20,7 @@ from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
 from pv.evidence import Record, read_record, records_of
 from pv.repository import find_contracts
+from pv.selection import load_all
 from pv.status import Status, derive
 
 __all__ = ["Project"]
@@ -100,7 +102,10 @@ class Project:
         """Return the derived status of `falsifier`."""
         key = (contract.stem, falsifier.id)
         if key not in self._statuses:
-            self._statuses[key] = derive(contract, falsifier, self.config)
+            if falsifier.basis and not falsifier.excluded:
+                with contextlib.suppress(PvError):  # deriving says it
+                    load_all(self.config, self._read)
+            self._statuses[key] = derive(contract, falsifier, self.config, standing=self.status)
         return self._statuses[key]
 
     def records(self, contract: Contract, falsifier: Falsifier) -> Iterator[Record]:

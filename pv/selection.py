@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import os
+import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -12,6 +14,8 @@ from pv.errors import ContractError, Location, SelectionError
 from pv.repository import find_contracts
 
 __all__ = ["Selected", "load_all", "load_paths", "place", "select"]
+
+_NOTHING: Mapping[str, Contract] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +27,10 @@ class Selected:
     named: bool
 
 
-def load_all(config: Config) -> list[Contract]:
+def load_all(config: Config, read: Mapping[str, Contract] | None = None) -> list[Contract]:
     """Load every contract of the project; other artefacts among them are passed over.
+
+    `read` are those that were loaded already, by their resolved path: they are not parsed again.
 
     Raises
     ------
@@ -35,7 +41,7 @@ def load_all(config: Config) -> list[Contract]:
     """
     if not config.everything:
         folders = [str(config.root / folder) for folder in config.contracts]
-        config.everything.extend(_load(find_contracts(folders), config))
+        config.everything.extend(_load(find_contracts(folders), config, read or _NOTHING))
     if not config.everything:
         raise SelectionError(
             f"no contracts in {', '.join(config.contracts)}",
@@ -138,11 +144,11 @@ def _close(identifier: str, contracts: Sequence[Contract]) -> list[str]:
     return list(dict.fromkeys(address for name in (*near, *within) for address in known[name]))
 
 
-def _load(paths: Sequence[Path], config: Config) -> list[Contract]:
+def _load(paths: Sequence[Path], config: Config, read: Mapping[str, Contract] = _NOTHING) -> list[Contract]:
     contracts: list[Contract] = []
     for path in paths:
         try:
-            loaded = load_contract(path)
+            loaded = read.get(os.path.realpath(path)) or load_contract(path)
         except NotAContractError:
             if len(paths) == 1:
                 raise

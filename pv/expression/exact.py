@@ -184,6 +184,8 @@ def constant(node: Node) -> int | float:
     InvalidOperandError
         It divides by zero, takes the logarithm of no positive number, or leaves binary64.
     """
+    if isinstance(node, Number) and isinstance(node.value, int):
+        return node.value
     value, integral = _decimal(node)
     if integral and value.denominator == 1:
         return int(value)

@@ -128,6 +128,8 @@ def _why_invalid(metric: Metric, value: Value) -> str:
     return ""
 
 
+_SELF_TYPES = frozenset({bool, int, float})
+_LABEL_TYPES = frozenset({str, type(None)})
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -183,6 +185,8 @@ def _series_from_json(entry: Any) -> Series:
     values, labels = entry["values"], entry.get("labels", [])
     if not isinstance(values, list) or not isinstance(labels, list) or set(entry) - {"values", "labels"}:
         raise TypeError("a series is a list of values and a list of labels")
-    if not all(label is None or isinstance(label, str) for label in labels):
+    if not _LABEL_TYPES.issuperset(map(type, labels)):
         raise TypeError("a label is a text or null")
-    return Series(tuple(_value_from_json(value) for value in values), tuple(labels))
+    if not _SELF_TYPES.issuperset(map(type, values)):  # else, as mostly, each stands for itself
+        values = [_value_from_json(value) for value in values]
+    return Series(tuple(values), tuple(labels))

@@ -16,12 +16,12 @@ from pv.rules.rule import rule
 )
 def covers(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find coverage that is claimed of nothing."""
-    import difflib
-
     known = [obligation.id for obligation in contract.obligations if obligation.id]
     for falsifier in contract.falsifiers:
         for index, name in enumerate(falsifier.covers):
             if name not in known:
+                import difflib  # late: names are rarely wrong
+
                 close = difflib.get_close_matches(name, known, n=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
                 message = f"{falsifier.id}: the contract has no obligation {name}{meant}"
