@@ -1,27 +1,28 @@
 """The source closure of a ``pytest:`` or ``command:`` check, by path: what its measurements depend on.
 
 Of a test: its file, every conftest.py from the project's root to it, pytest's settings, and all project
-modules that these import. Of a command: the words that are project files, with what those import. Of both:
-``sources:``, and what counter-examples put in the place of something. A Python file counts by what it does
-(:func:`pv.closure.normalise`), any other by its bytes.
+modules that these import. Of a command: what its words and its environment name (:mod:`pv.command_files`),
+with what its scripts import. Of both: ``sources:``, and what counter-examples put in the place of something.
+A Python file counts by what it does (:func:`pv.closure.normalise`), unless a command may read it as text: as
+any other, it then counts by its bytes.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from pv.canonical import digest_of
 from pv.closure import Closure, closure_digest, find_closure, normalise
+from pv.command_files import modules_of_words, named_in_environment, named_in_words
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.digests import DigestCache, digest_path
 from pv.errors import BindingError, ConfigError, Location
-from pv.placeholders import PYTHONS
 from pv.pytest_settings import conftests, find_settings
 from pv.subjects import DIGESTS
 
@@ -47,7 +48,7 @@ def declared_closure(falsifier: Falsifier, config: Config) -> Closure:
 
 
 def _closure(falsifier: Falsifier, config: Config) -> Closure:
-    starts, extra = _starts(falsifier, config)
+    starts = _starts(falsifier, config)
     folders = search_path(falsifier, config)
     files, outside = _follow(starts, folders, config)
     for name in _builders(falsifier, config):
@@ -58,7 +59,8 @@ def _closure(falsifier: Falsifier, config: Config) -> Closure:
         outside.add("pytest")
     parts = {config.relative(file): file for file in sorted(files)}
     cache = DigestCache(config.root / DIGESTS)
-    digests = [*((name, _digest(file, config, cache)) for name, file in parts.items()), *extra]
+    digests = [(name, _digest(file, starts, config, cache)) for name, file in parts.items()]
+    digests += starts.settings
     cache.save()
     return Closure(
         tuple(sorted(parts.items())), tuple(sorted(outside)), closure_digest(digests), tuple(sorted(digests))
@@ -74,62 +76,76 @@ def search_path(falsifier: Falsifier, config: Config) -> tuple[Path, ...]:
             folders[_above_packages(file)] = None
         folders |= dict.fromkeys(find_settings(test, config.root).search_path)
     else:
-        for word in _project_words(falsifier.command or (), config):
-            if word.suffix == ".py":
-                folders[word.parent] = None
+        named = named_in_words(falsifier.command or (), config, falsifier.value_where("command"))
+        folders |= dict.fromkeys(script.parent for script in named.scripts)
     folders |= dict.fromkeys(config.sources)
-    if falsifier.command is not None and "-m" in falsifier.command:
+    if falsifier.command is not None and {"-m", "-c"} & set(falsifier.command):
         folders[config.root] = None
     return tuple(folder.resolve() for folder in folders)
 
 
-def _starts(falsifier: Falsifier, config: Config) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Return the files that the clause names, and parts that are no file: pytest's settings."""
-    files: list[Path] = []
-    extra: list[tuple[str, str]] = []
+@dataclasses.dataclass
+class _Starts:
+    """The files that a clause names: `scripts` are Python by any name, of `texts` the bytes count."""
+
+    files: list[Path] = dataclasses.field(default_factory=list)
+    scripts: set[Path] = dataclasses.field(default_factory=set)
+    texts: set[Path] = dataclasses.field(default_factory=set)
+    settings: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """Parts that are no file: of pytest's settings."""
+
+    def is_python(self, file: Path) -> bool:
+        return file.suffix == ".py" or file in self.scripts
+
+
+def _starts(falsifier: Falsifier, config: Config) -> _Starts:
+    starts = _Starts()
+    named = [path for source in falsifier.sources for path in _files_of(config.root / source, falsifier)]
     if falsifier.pytest is not None:
         test = (config.root / falsifier.pytest.split("::")[0]).resolve()
-        files += [test, *conftests(test, config.root)]
+        starts.files += [test, *conftests(test, config.root)]
         settings = find_settings(test, config.root)
         if settings.file is not None:
-            extra.append((f"pytest settings of {config.relative(settings.file)}", digest_of(settings.values)))
+            part = f"pytest settings of {config.relative(settings.file)}"
+            starts.settings.append((part, digest_of(settings.values)))
     else:
-        files += _project_words(falsifier.command or (), config)
+        starts.texts |= set(named)
         folders = search_path(falsifier, config)
-        for name in _run_as_module(falsifier.command or ()):
-            files += [file for file in _module_files(name, folders) if file.is_file()]
-    for source in falsifier.sources:
-        files += _files_of(config.root / source, falsifier)
+        words = falsifier.command or ()
+        # Python imports the last two by itself where they are.
+        for name in (*modules_of_words(words), "sitecustomize", "usercustomize"):
+            starts.files += [file for file in _module_files(name, folders) if file.is_file()]
+        _add_words(starts, words, falsifier.environment, falsifier, config)
     for replacement in falsifier.replacements.values():
         for path in (*replacement.subjects.values(), *replacement.modules.values()):
-            files += _files_of(config.root / path, falsifier)
-        files += [(config.root / module).resolve() for module in replacement.modules]
-        files += _project_words(("", *(replacement.arguments or ())), config)
-    return files, extra
+            found = _files_of(config.root / path, falsifier)
+            named += found
+            if path in replacement.subjects.values():
+                starts.texts |= set(found)
+        named += [(config.root / module).resolve() for module in replacement.modules]
+        program = (falsifier.command or ("",))[:1]
+        words = (*program, *(replacement.arguments or ()))
+        _add_words(starts, words, replacement.environment, falsifier, config)
+    starts.files += named
+    return starts
 
 
-def _project_words(words: Sequence[str], config: Config) -> list[Path]:
-    """Return the words that are files of the project as they stand."""
-    found = []
-    for index, word in enumerate(words):
-        if "{" in word or not word or (index == 0 and "/" not in word):
-            continue
-        try:
-            path = (config.root / word).resolve()
-            if path.is_file() and path.is_relative_to(config.root.resolve()):
-                found.append(path)
-        except (OSError, ValueError):
-            continue  # too long for a name, or with a NUL
-    return found
-
-
-def _run_as_module(words: Sequence[str]) -> Iterator[str]:
-    if words and words[0] in PYTHONS:
-        for word, following in itertools.pairwise(words):
-            if word == "-m":
-                yield following
-                yield f"{following}.__main__"
-                return
+def _add_words(
+    starts: _Starts,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    falsifier: Falsifier,
+    config: Config,
+) -> None:
+    """Add what words and variables name; what a test is told by them, it is seen to read."""
+    where = falsifier.key_where("command" if falsifier.pytest is None else "counter_examples")
+    named = named_in_words(words, config, where)
+    starts.scripts |= set(named.scripts)
+    texts = list(named.others)
+    if falsifier.pytest is None:
+        texts += named_in_environment(environment, config, where)
+    starts.texts |= set(texts) - set(named.scripts)
+    starts.files += [*named.scripts, *texts]
 
 
 def _files_of(path: Path, falsifier: Falsifier) -> list[Path]:
@@ -156,21 +172,27 @@ def _builders(falsifier: Falsifier, config: Config) -> Iterator[str]:
             waiting += spec.derived_from
 
 
-def _follow(starts: Iterable[Path], folders: Sequence[Path], config: Config) -> tuple[set[Path], set[str]]:
+def _follow(starts: _Starts, folders: Sequence[Path], config: Config) -> tuple[set[Path], set[str]]:
     """Follow the imports of `starts`; return all project files, and the outside modules."""
     files: set[Path] = set()
     outside: set[str] = set()
-    waiting = list(starts)
+    waiting = [*starts.files]
     while waiting:
         file = waiting.pop()
         if file in files:
             continue
         files.add(file)
-        if file.suffix != ".py":
+        if not starts.is_python(file):
             continue
         own = _above_packages(file)
         waiting += _package_files(file, own)
-        for level, module, imported in _imports(file, config):
+        try:
+            imports = _imports(file, config)
+        except BindingError:
+            if file not in starts.texts:
+                raise
+            continue  # a text, whatever its name
+        for level, module, imported in imports:
             if level:
                 base = file.parents[level - 1] if level <= len(file.parents) else file.parent
                 where: Sequence[Path] = (base,)
@@ -219,8 +241,8 @@ def _package_files(file: Path, top: Path) -> list[Path]:
     return [folder / "__init__.py" for folder in file.parents if top in folder.parents]
 
 
-def _digest(file: Path, config: Config, cache: DigestCache) -> str:
-    if file.suffix != ".py":
+def _digest(file: Path, starts: _Starts, config: Config, cache: DigestCache) -> str:
+    if file in starts.texts or not starts.is_python(file):
         return digest_path(file, (), cache)[0]
     status = file.stat()
     return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[0]

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from pv.check import Check, CheckError, CounterExample, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
+from pv.reads import Reads
 
 __all__ = [
     "Channel",
@@ -35,7 +36,6 @@ __all__ = [
     "run_build",
     "run_check",
     "seed_generators",
-    "watch_reads",
 ]
 
 T = TypeVar("T")
@@ -169,7 +169,7 @@ def run_build(job: Mapping[str, Any], descriptor: int) -> None:
 
 def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     sys.path[:0] = job["sources"]
-    read = watch_reads(job["project"])
+    reads = Reads(job["project"])
     check = _load_check(job)
     recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
     roles = {
@@ -181,7 +181,7 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     passed = {role: recorder.role(role, value) for role, value in roles.items()}
     check.function(recorder, **passed, **arguments)
     _refuse_threads()
-    _refuse_hidden_inputs(job, read)
+    _refuse_hidden_inputs(job, reads.files())
     return recorder.planted
 
 
@@ -273,26 +273,6 @@ def _describe(error: BaseException) -> dict[str, str]:
         "why": f"{type(error).__name__}: {text}"[:2000],
         "traceback": "".join(traceback.format_exception(error))[-8000:],
     }
-
-
-def watch_reads(project: str) -> set[str]:
-    """Collect the files of `project` that are opened for reading from here on."""
-    root = project + os.sep
-    read: set[str] = set()
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not arguments or not isinstance(arguments[0], str | bytes | os.PathLike):
-            return
-        flags = arguments[2] if len(arguments) > 2 and isinstance(arguments[2], int) else 0
-        if flags & os.O_ACCMODE == os.O_WRONLY:
-            return
-        path = os.path.realpath(os.fsdecode(os.fspath(arguments[0])))
-        if path.startswith(root):
-            read.add(path)
-
-    if project:
-        sys.addaudithook(hook)
-    return read
 
 
 def _refuse_threads() -> None:

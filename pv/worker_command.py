@@ -82,6 +82,11 @@ def _program(name: str, environment: Mapping[str, str], project: str) -> str:
     found = shutil.which(name, path=environment.get("PATH", os.defpath))
     if found is None:
         raise Unavailable(f"there is no program {name} on PATH; install it")
+    real = os.path.realpath(found)
+    environment_of_python = os.path.realpath(sys.prefix) + os.sep
+    if real.startswith(os.path.realpath(project) + os.sep) and not real.startswith(environment_of_python):
+        shown = os.path.relpath(real, os.path.realpath(project))
+        raise CheckError(f"{name} is {shown} of the project, which evidence would not name; write its path")
     return found
 
 

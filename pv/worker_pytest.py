@@ -21,7 +21,8 @@ from pv.check import CheckError, Metric, Value
 from pv.expression.values import plain
 from pv.mutants import Mutants
 from pv.placeholders import fill
-from pv.worker import Channel, Recorder, Unavailable, refuse_hidden_files, report, watch_reads
+from pv.reads import Reads
+from pv.worker import Channel, Recorder, Unavailable, refuse_hidden_files, report
 from pv.worker_command import holes_of
 
 __all__ = ["run_pytest"]
@@ -43,7 +44,7 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
         raise Unavailable(f"pytest is not installed beside pv; type: {_INSTALL}")
     values = holes_of(job)
     _enter(job, values)
-    read = watch_reads(job["project"])
+    reads = Reads(job["project"])
     mutants = Mutants(job["replaced_modules"])
     mutants.first()
     pytest: Any = importlib.import_module("pytest")  # not one of pv's dependencies
@@ -51,7 +52,13 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
         raise Unavailable(f"pytest {pytest.__version__} is older than 8; type: {_INSTALL}")
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_load_initial_conftests)
     pytest.hookimpl(tryfirst=True, wrapper=True)(Listener.pytest_runtest_makereport)
-    listener = Listener(mutants, (AssertionError, pytest.fail.Exception), read, job["settings"])
+    listener = Listener(
+        mutants,
+        (AssertionError, pytest.fail.Exception),
+        reads,
+        job["settings"],
+        job["reference"].split("::")[0],
+    )
     ended = int(pytest.main(_options(job, values), plugins=[listener]))
     listener.judge_session(ended)
     metrics = {
@@ -67,7 +74,7 @@ def _pytest(job: Mapping[str, Any], channel: Channel) -> bool:
                 recorder.record(name, _sample(value, metrics[name], node), label=node)
     _refuse_hidden_modules(job)
     # What was looked for and is not there, as tracebacks look for the sources of generated code, is no input.
-    there = {path for path in read if os.path.lexists(path)}
+    there = {path for path in reads.files() if os.path.lexists(path)}
     refuse_hidden_files(job, there, {os.path.realpath(file) for file in job["modules"]})
     if mutants.unserved:
         shown = os.path.relpath(mutants.unserved[0], job["project"])
@@ -143,14 +150,21 @@ class Listener:
     """A plugin that hears how each test ends.
 
     `asserting` are the exceptions by which a test says that something does not hold. Of the file `settings`,
-    what counts to pytest is digested by itself: that pytest has `read` it is no input of the test.
+    what counts to pytest is digested by itself: that pytest reads it is no input of the test. Only tests in
+    the file `bound` are what the falsifier is bound to.
     """
 
     def __init__(
-        self, mutants: Mutants, asserting: tuple[type[BaseException], ...], read: set[str], settings: str
+        self,
+        mutants: Mutants,
+        asserting: tuple[type[BaseException], ...],
+        reads: Reads,
+        settings: str,
+        bound: str,
     ) -> None:
-        self._read = read
+        self._reads = reads
         self._settings = settings
+        self._bound = bound
         self._mutants = mutants
         self._asserting = asserting
         self.passed: dict[str, int] = {}
@@ -159,11 +173,12 @@ class Listener:
         self.broken: dict[str, str] = {}
         self.collected: list[str] = []
         self.deselected: list[str] = []
+        self.found: list[str] = []
 
     def pytest_load_initial_conftests(self) -> Generator[None, Any, Any]:
         """Stand before the finders of pytest itself, and of the plugins that it loaded by now."""
         self._mutants.first()
-        self._read.discard(os.path.realpath(self._settings))
+        self._reads.forget(self._settings)
         return (yield)
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -177,9 +192,17 @@ class Listener:
         """Hear of tests that a hook of the project took out."""
         self.deselected += [item.nodeid for item in items]
 
+    def pytest_itemcollected(self, item: Any) -> None:
+        """Hear of every test, also of one that a hook takes out without saying so."""
+        self.found.append(item.nodeid)
+        if os.path.realpath(item.path) != os.path.realpath(self._bound):
+            self.broken[item.nodeid] = f"it is no test of {self._bound}, and was collected by what was added"
+
     def pytest_collection_finish(self, session: Any) -> None:
         """Hear which tests are to run."""
         self.collected = [item.nodeid for item in session.items]
+        kept = {*self.collected, *self.deselected}
+        self.deselected += [node for node in self.found if node not in kept]
         self._mutants.first()
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Generator[None, Any, Any]:
@@ -196,6 +219,10 @@ class Listener:
             self.unjudged.setdefault(node, f"skipped: {_reason(made)}")
         elif made.failed:
             self._failed(node, call, made)
+        elif call.excinfo is not None:
+            self.broken.setdefault(
+                node, f"it raised {call.excinfo.typename}, and a hook of the project says passed"
+            )
         elif call.when == "call":
             self.passed.setdefault(node, 1)
         return made

@@ -28,7 +28,7 @@ CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
 
 TESTED_THROUGH = {
     "tests/pv/test_binding_declared.py": ["pv/binding_metrics.py", "pv/project_paths.py"],
-    "tests/pv/test_source_files.py": ["pv/pytest_settings.py"],
+    "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],

@@ -177,3 +177,65 @@ def test_settings_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": "[tool\n", "test_a.py": ""})
     with pytest.raises(BindingError, match=r"pyproject.toml:1:1: .*cannot be read"):
         find_settings(tmp_path / "test_a.py", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "edited", "text", "changes"),
+    [
+        # A script without the ending of Python is Python: by its first line, and by who runs it.
+        (["tools/run"], {}, "src/pack/inner.py", "VALUE = 2\n", True),
+        (["python", "-W", "error", "tools/plain"], {}, "src/pack/inner.py", "VALUE = 2\n", True),
+        (["python", "tools/plain"], {}, "tools/plain", "# said\nimport pack.inner\n", False),
+        (["python", "-c", "from pack import inner"], {}, "src/pack/inner.py", "VALUE = 2\n", True),
+        (["python", "-c", "import at_root"], {}, "at_root.py", "VALUE = 2\n", True),
+        # What a word or a variable names may be read as text.
+        (["python", "tools/plain", "src/pack/late.py"], {}, "src/pack/late.py", "# TODO\n", True),
+        (["python", "tools/plain", "src"], {}, "src/unrelated.py", "# TODO\n", True),
+        (["python", "tools/plain", "src"], {}, "src/added.py", "", True),
+        (["python", "tools/plain", "--rows=data/rows/a.csv"], {}, "data/rows/a.csv", "9\n", True),
+        (["python", "tools/plain", "tests/test_b.py::test_b"], {}, "tests/test_b.py", "x = 1\n", True),
+        (["python", "tools/plain"], {"ROWS": "data/rows/a.csv"}, "data/rows/a.csv", "9\n", True),
+        (["python", "tools/plain"], {"PYTHONPATH": "lib:src"}, "lib/extra.py", "x = 2\n", True),
+        (["python", "tools/plain"], {}, "src/sitecustomize.py", "import pack\n", True),
+        (["python", "tools/plain"], {}, "data/rows/a.csv", "9\n", False),
+    ],
+)
+def test_what_a_command_may_depend_on_changes_its_digest(
+    tree: Project, command: list[str], environment: dict[str, str], edited: str, text: str, changes: bool
+) -> None:
+    write(
+        tree.root,
+        {
+            "tools/run": "#!/usr/bin/env python3\nimport pack.inner\n",
+            "tools/plain": "import pack.inner\n",
+            "at_root.py": "VALUE = 1\n",
+            "lib/extra.py": "x = 1\n",
+        },
+    )
+    tree.contract(
+        **CLAUSE
+        | {"pytest": None, "command": command, "environment": environment, "sources": None}
+        | {"counter_examples": {"m": {"arguments": ["-h"]}}}
+    )
+    before = closure(tree)
+    write(tree.root, {edited: text})
+    assert (closure(tree).sha256 != before.sha256) is changes
+
+
+def test_what_a_counter_example_sets_is_part_of_it(tree: Project) -> None:
+    write(tree.root, {"tools/tool.py": "", "lib/pack.py": "x = 1\n"})
+    tree.contract(
+        **CLAUSE
+        | {"pytest": None, "command": ["python", "tools/tool.py"], "sources": None}
+        | {"counter_examples": {"m": {"environment": {"PYTHONPATH": "lib"}}}}
+    )
+    before = closure(tree)
+    write(tree.root, {"lib/pack.py": "x = 2\n"})
+    assert closure(tree).sha256 != before.sha256
+
+
+def test_the_folder_of_the_evidence_is_no_word(tree: Project) -> None:
+    write(tree.root, {"tools/tool.py": ""})
+    tree.contract(**CLAUSE | {"pytest": None, "command": ["python", "tools/tool.py", "."]})
+    with pytest.raises(BindingError, match="a folder in which the evidence lies"):
+        closure(tree)

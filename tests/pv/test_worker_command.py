@@ -263,3 +263,13 @@ def test_samples_are_labelled_by_place() -> None:
     assert list(samples_of("x", Metric("t", kind="text"))) == [("x", None)]
     with pytest.raises(PointerError, match="at 'a' is list"):
         list(samples_of({"a": [1]}, real))
+
+
+def test_a_program_of_the_project_that_is_found_on_path_is_not_run(run: Run, project: Project) -> None:
+    program = project.root / "bin" / "audit"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho '{\"error\": 0}'\n", encoding="ascii")
+    program.chmod(0o755)
+    end = run("", command=["audit"], environment={"PATH": f"{project.root}/bin:/usr/bin:/bin"})
+    assert end.outcome == "Error", end
+    assert "audit is bin/audit of the project, which evidence would not name" in end.message

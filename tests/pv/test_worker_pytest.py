@@ -343,3 +343,60 @@ def test_evidence_goes_stale_with_what_decides_and_with_nothing_else(project: Pr
         assert (status, name in reason) == ("STALE", True), reason
         write(project.root, {name: before})
     assert project.status(identifier)[0] == "DISCHARGED"
+
+
+HOOKS = {
+    "says passed": """\
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    made = yield
+    made.outcome, made.longrepr = "passed", None
+    return made
+""",
+    "takes out": "def pytest_collection_modifyitems(items):\n    del items[1:]\n",
+}
+
+
+def test_a_hook_cannot_call_a_failure_passed(run: Run) -> None:
+    wrong = "from calc import double\n\ndef test_double():\n    assert double(2) == 5\n"
+    end = run(wrong, {"tests/conftest.py": HOOKS["says passed"]})
+    assert end.outcome == "Error", end
+    assert "it raised AssertionError, and a hook of the project says passed" in end.message
+
+
+def test_a_test_that_is_taken_out_in_silence_was_not_judged(run: Run) -> None:
+    two = FILES[NODE] + "\ndef test_other():\n    assert double(3) == 7\n"
+    end = run(two, {"tests/conftest.py": HOOKS["takes out"]})
+    assert end.outcome == "Declined", end
+    assert "test_other: deselected by the project's own hooks" in end.message
+
+
+def test_the_failure_of_another_test_is_no_failure_of_this_one(run: Run) -> None:
+    end = run(
+        files={"tests/test_wrong.py": "def test_wrong():\n    assert False\n"},
+        counter_examples={"another": {"arguments": ["tests/test_wrong.py"]}},
+    )
+    assert end.outcome == "Error", end
+    assert "it is no test of tests/test_calc.py" in end.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "subprocess.run([sys.executable, 'tools/helper.py'], check=True)",
+        "subprocess.run('cat tools/helper.py', shell=True, check=True)",
+        (
+            "pid = os.fork()\n    if not pid:\n        open('tools/helper.py').read()\n        os._exit(0)\n"
+            "    os.waitpid(pid, 0)"
+        ),
+    ],
+)
+def test_what_a_test_hands_to_another_process_is_an_input(run: Run, body: str) -> None:
+    test = f"import os, subprocess, sys\n{FILES[NODE]}\ndef test_tool():\n    {body}\n"
+    files = {"tools/helper.py": ""}
+    end = run(test, files)
+    assert end.outcome == "Error", end
+    assert "read tools/helper.py, which evidence would not name" in end.message
+    assert run(test, files, sources=["tools/helper.py"]).outcome == "Pass"
