@@ -21,6 +21,18 @@ def summary(record: Record, path: str) -> list[str]:
         lines.append(f"  {role:<11} {subject['name']}  sha256 {subject['sha256']}")
         lines += [f"              derived from {d['name']} ({d['sha256']})" for d in subject["derived_from"]]
     lines.append(f"  check       {whole['check']['reference']}  closure {whole['inputs']['check'][:12]}")
+    for name, cited in whole.get("basis", {}).items():
+        lines.append(f"  {name:<11} {cited['metric']} of {cited['falsifier']} at {cited['level']} level")
+        lines += [f"              {r['record']}  sha256 {r['sha256']}" for r in cited["records"]]
+    if "runs" in whole:
+        cites = whole["runs"]["cites"]
+        also = f", judged together with {len(cites)} earlier" if cites else ", the first"
+        lines.append(
+            f"  run of      {whole['runs']['at_least']} by {whole['runs']['by']}: {whole['runs']['key']}{also}"
+        )
+        lines += [
+            f"              {cited['key']}: {cited['record']}  sha256 {cited['sha256']}" for cited in cites
+        ]
     if whole["check"]["arguments"]:
         lines.append(f"  with        {whole['check']['arguments']}")
     for line in whole["verdict"]["lines"]:

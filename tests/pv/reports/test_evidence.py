@@ -41,3 +41,17 @@ def test_says_what_was_measured_on_what_by_which_code_and_whether_it_could_have_
         "  run         2026-01-01T00:00:00+00:00, 1.5 s, seed 3, commit 0123456789ab (dirty)",
         "  host        a cpu, a gpu, Python 3.11.7",
     ]
+
+
+def test_says_which_evidence_of_others_and_which_earlier_runs_it_rests_on() -> None:
+    cited = {"record": "c/A/live-m-cpu-seed-0.json", "sha256": "ef" * 32}
+    gate = {"falsifier": "some-v1#A", "metric": "loss", "level": "live", "records": [cited]}
+    runs = {"by": "seed", "at_least": 2, "key": "seed-1", "cites": [{"key": "seed-0", **cited}]}
+    whole = {**PREDICATE, "basis": {"quality": gate}, "runs": runs}
+    lines = summary(Record(Path("x.json"), {"predicate": whole}), "evidence/x.json")
+    assert lines[6:10] == [
+        "  quality     loss of some-v1#A at live level",
+        f"              {cited['record']}  sha256 {cited['sha256']}",
+        "  run of      2 by seed: seed-1, judged together with 1 earlier",
+        f"              seed-0: {cited['record']}  sha256 {cited['sha256']}",
+    ]
