@@ -17,7 +17,7 @@ import sysconfig
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ __all__ = [
     "Recorder",
     "Unavailable",
     "distrust_bytecode",
+    "hidden_modules",
     "refuse_hidden_files",
     "report",
     "run_build",
@@ -291,26 +292,36 @@ def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
         A project module was imported that static analysis cannot see, or a project file was read
         that is neither source nor subject.
     """
-    modules = set(job["modules"])
-    sources = [os.path.realpath(source) + os.sep for source in job["sources"]]
+    sources = [Path(source) for source in job["sources"]]
+    files = {os.path.realpath(path) for name in job["modules"] if (path := find_module(name, sources))}
+    for name, path in hidden_modules(job, files):
+        shown = os.path.relpath(path, job["project"])
+        raise CheckError(
+            f"module {name} ({shown}) was imported in a way that only running shows; import it by its name,"
+            " from a folder that pv.toml names under [project] sources"
+        )
+    refuse_hidden_files(job, read, files)
+
+
+def hidden_modules(job: Mapping[str, Any], files: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and file of what was imported from the project, or from its sources, and is none of `files`.
+
+    It may have been imported before the job began: a project that is installed to be edited is found by the
+    interpreter itself.
+    """
+    places = [os.path.realpath(place) + os.sep for place in (job["project"], *job["sources"]) if place]
+    inside = [place + os.sep for place in _environment(job["project"])]
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if path is None or name in modules or name.split(".")[0] in {"pv", "__main__"}:
+        if not path:
             continue
         real = os.path.realpath(path)
-        if "site-packages" not in real and "/.venv/" not in real and any(real.startswith(s) for s in sources):
-            raise CheckError(
-                f"module {name} was imported in a way that only running shows; import it by its name"
-            )
-    refuse_hidden_files(
-        job,
-        read,
-        {
-            os.path.realpath(path)
-            for name in modules
-            if (path := find_module(name, [Path(source) for source in job["sources"]]))
-        },
-    )
+        place = next((place for place in places if real.startswith(place)), None)
+        if place is None or real in files or any(real.startswith(own) for own in inside):
+            continue
+        # Another environment may lie in the project; the project itself may lie in anything.
+        if not {"site-packages", ".venv"} & set(Path(real.removeprefix(place)).parts):
+            yield name, real
 
 
 def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str]) -> None:
@@ -322,10 +333,7 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
         With the first of them.
     """
     files = files | {os.path.realpath(file) for role in job["roles"].values() for file in role["files"]}
-    environment = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    if Path(job["project"]) in Path(sys.prefix).parents:
-        environment.append(sys.prefix)
-    allowed = [os.path.realpath(path) for path in (job["scratch"], Path(__file__).parent, *environment)]
+    allowed = [os.path.realpath(job["scratch"]), *_environment(job["project"])]
     for role in job["roles"].values():
         # A folder may be narrowed to some of its files: the others have no part in its digest.
         files.add(os.path.realpath(role["path"]))
@@ -334,3 +342,14 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
         if not any(path == place or path.startswith(place + os.sep) for place in allowed):
             shown = os.path.relpath(path, job["project"])
             raise CheckError(f"the check read {shown}, which evidence would not name; make it a subject")
+
+
+def _environment(project: str) -> list[str]:
+    """Return the folders of the interpreter and of the engine, in which nothing is of `project`."""
+    places: list[str | Path] = [
+        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    ]
+    # Only one that lies in the project: that of the system, such as /usr, may hold the project itself.
+    if Path(project) in Path(sys.prefix).parents:
+        places.append(sys.prefix)
+    return [os.path.realpath(os.fspath(place)) for place in (*places, Path(__file__).parent)]

@@ -83,9 +83,10 @@ def _program(name: str, environment: Mapping[str, str], project: str) -> str:
     if found is None:
         raise Unavailable(f"there is no program {name} on PATH; install it")
     real = os.path.realpath(found)
-    environment_of_python = os.path.realpath(sys.prefix) + os.sep
-    if real.startswith(os.path.realpath(project) + os.sep) and not real.startswith(environment_of_python):
-        shown = os.path.relpath(real, os.path.realpath(project))
+    inside = Path(os.path.realpath(project))
+    its_own = inside in Path(sys.prefix).parents and Path(real).is_relative_to(sys.prefix)
+    if Path(real).is_relative_to(inside) and not its_own:
+        shown = os.path.relpath(real, inside)
         raise CheckError(f"{name} is {shown} of the project, which evidence would not name; write its path")
     return found
 

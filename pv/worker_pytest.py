@@ -22,7 +22,7 @@ from pv.expression.values import plain
 from pv.mutants import Mutants
 from pv.placeholders import fill
 from pv.reads import Reads
-from pv.worker import Channel, Recorder, Unavailable, refuse_hidden_files, report
+from pv.worker import Channel, Recorder, Unavailable, hidden_modules, refuse_hidden_files, report
 from pv.worker_command import holes_of
 
 __all__ = ["run_pytest"]
@@ -129,21 +129,11 @@ def _sample(value: Any, metric: Metric, node: str) -> Value:
 def _refuse_hidden_modules(job: Mapping[str, Any]) -> None:
     """Refuse a run that imported project code which the digest of its sources does not cover."""
     known = {os.path.realpath(file) for file in job["modules"]}
-    own = os.path.realpath(Path(__file__).parent) + os.sep
-    inside = os.path.realpath(job["project"]) + os.sep
-    environment = os.path.realpath(sys.prefix) + os.sep
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if not path:
-            continue
-        real = os.path.realpath(path)
-        if not real.startswith(inside) or real in known or real.startswith((own, environment)):
-            continue
-        if "site-packages" not in Path(real).parts:
-            raise CheckError(
-                f"the test imported {os.path.relpath(real, inside)} ({name}), which evidence would not name;"
-                " add its folder to [project] sources in pv.toml, or the file to `sources:` of the falsifier"
-            )
+    for name, path in hidden_modules(job, known):
+        raise CheckError(
+            f"the test imported {os.path.relpath(path, job['project'])} ({name}), which evidence would not"
+            " name; add its folder to [project] sources in pv.toml, or the file to `sources:` of the falsifier"
+        )
 
 
 class Listener:

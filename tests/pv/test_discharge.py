@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,3 +145,32 @@ def test_an_argument_that_has_no_digest_is_one_message(project: Project) -> None
     ended = project.pv("discharge", ID)
     assert ended.code != Exit.ACCEPTED
     assert "Traceback" not in ended.said
+
+
+def test_a_project_that_is_installed_to_be_edited_is_no_library(project: Project, tmp_path: Path) -> None:
+    # The interpreter finds it by itself, outside of what pv.toml names as sources.
+    for name in ("src/helper/__init__.py", "checks/asking.py"):
+        (project.root / name).parent.mkdir(parents=True)
+    (project.root / "src/helper/__init__.py").write_text("VALUE = 1.0\n", encoding="ascii")
+    (project.root / "checks/asking.py").write_text(
+        "from helper import VALUE\nfrom pv.check import Metric, Run, check\n\n\n"
+        '@check(metrics=[Metric("x")])\ndef ask(run: Run) -> None:\n    run.record("x", VALUE)\n',
+        encoding="ascii",
+    )
+    project.edit("pv.toml", 'sources = ["."]', 'sources = ["checks"]')
+    project.contract(check="asking:ask", subjects=None, expect=["x == 1"], counter_examples=None)
+    venv.create(tmp_path / "site-packages" / "venv", symlinks=True)
+    (folder,) = (tmp_path / "site-packages" / "venv").glob("lib/python*/site-packages")
+    libraries = [*(path for path in sys.path if path.endswith("site-packages")), project.root / "src"]
+    (folder / "project.pth").write_text("".join(f"{path}\n" for path in libraries), encoding="utf-8")
+    ended = subprocess.run(
+        [tmp_path / "site-packages" / "venv" / "bin" / "python", "-m", "pv", "discharge", ID],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == Exit.ERROR, ended.stdout + ended.stderr
+    assert "module helper (src/helper/__init__.py) was imported in a way that" in ended.stdout
