@@ -294,8 +294,8 @@ def _refuse_hidden_inputs(job: Mapping[str, Any], read: set[str]) -> None:
     """
     sources = [Path(source) for source in job["sources"]]
     files = {os.path.realpath(path) for name in job["modules"] if (path := find_module(name, sources))}
-    for name, path in hidden_modules(job, files):
-        shown = os.path.relpath(path, job["project"])
+    for name, hidden in hidden_modules(job, files):
+        shown = os.path.relpath(hidden, job["project"])
         raise CheckError(
             f"module {name} ({shown}) was imported in a way that only running shows; import it by its name,"
             " from a folder that pv.toml names under [project] sources"

@@ -132,7 +132,7 @@ def _refuse_hidden_modules(job: Mapping[str, Any]) -> None:
     for name, path in hidden_modules(job, known):
         raise CheckError(
             f"the test imported {os.path.relpath(path, job['project'])} ({name}), which evidence would not"
-            " name; add its folder to [project] sources in pv.toml, or the file to `sources:` of the falsifier"
+            " name; add its folder to [project] sources in pv.toml, or the file to `sources:` of the clause"
         )
 
 
