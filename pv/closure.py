@@ -109,7 +109,12 @@ def normalise(source: bytes) -> bytes:
     SyntaxError, ValueError
         It is not Python, or holds a NUL.
     """
-    return _spelled(_parse(source))
+    return _spelled(_parse(source), documented=_documented(source))
+
+
+def _documented(source: bytes) -> bool:
+    """Tell whether a file may read docstrings, which then do something: usage texts are parsed, for one."""
+    return b"__doc__" in source or b"getdoc" in source
 
 
 def _parse(source: bytes) -> ast.Module:
@@ -131,11 +136,12 @@ def _fields(kind: str) -> tuple[str, ...]:
     return tuple(name for name in reversed(fields) if name not in _UNSPELLED)
 
 
-def _spelled(tree: ast.AST) -> bytes:
+def _spelled(tree: ast.AST, *, documented: bool = False) -> bytes:
     """Spell a tree from the root down, without recursion: generated sources are deep.
 
     Every node is its kind, its fields that are not empty, and an end; every list has an end; every leaf has
-    its type. So two trees have one spelling only if they are equal.
+    its type. So two trees have one spelling only if they are equal. Docstrings count where they are
+    `documented` to be read.
     """
     pieces: list[str] = []
     waiting: list[ast.AST | str] = [tree]  # nodes, and pieces that are spelled already
@@ -153,7 +159,8 @@ def _spelled(tree: ast.AST) -> bytes:
             value = values.get(name)
             if isinstance(value, list):
                 if name in _BODIES:
-                    value = [part for part in value if not _idle(part)]
+                    idle = _passes if documented else _idle
+                    value = [part for part in value if not idle(part)]
                 elif kind == "JoinedStr":
                     value = _joined(value)
                 if value:
@@ -163,7 +170,7 @@ def _spelled(tree: ast.AST) -> bytes:
                     push(f"{name}[")
             elif isinstance(value, str):
                 push(f"{name}{_END}str {len(value)} {value}")
-            elif value is not None and not _empty(value):
+            elif value is not None and not (kind == "FormattedValue" and _empty(value)):
                 push(_part(value))
                 push(name)
     return _END.join(pieces).encode("utf-8", "surrogatepass")
@@ -204,9 +211,13 @@ def _leaf(value: object) -> str:
             return f"constant {value}"
 
 
+def _passes(statement: object) -> bool:
+    return isinstance(statement, ast.Pass)
+
+
 def _idle(statement: object) -> bool:
     """Tell whether a statement does nothing: a docstring, another constant alone, or ``pass``."""
-    return isinstance(statement, ast.Pass) or (
+    return _passes(statement) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
 
@@ -247,7 +258,8 @@ def _scan(path: Path) -> _Scan:
 @lru_cache(maxsize=4096)
 def _scan_file(path: Path, _stamp: tuple[int, ...]) -> _Scan:
     try:
-        tree = _parse(path.read_bytes())
+        source = path.read_bytes()
+        tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", 1) or 1
         raise BindingError(
@@ -261,7 +273,7 @@ def _scan_file(path: Path, _stamp: tuple[int, ...]) -> _Scan:
             imports += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports += [(node.level, node.module or "", alias.name) for alias in node.names]
-    return _Scan(tuple(imports), hashlib.sha256(_spelled(tree)).hexdigest())
+    return _Scan(tuple(imports), hashlib.sha256(_spelled(tree, documented=_documented(source))).hexdigest())
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:

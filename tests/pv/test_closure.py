@@ -179,3 +179,23 @@ def test_a_module_that_is_nowhere_and_one_that_is_no_python(tmp_path: Path) -> N
         find_closure(["a"], [tmp_path])
     assert find_module("a", [tmp_path]) == tmp_path / "a.py"
     assert find_module("json", [tmp_path]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        (b"def f():\n    return f''\n", b"def f():\n    return\n"),
+        (b"def f():\n    yield f''\n", b"def f():\n    yield\n"),
+        (b"x: str = f''\n", b"x: str\n"),
+        (b"y = a[f'':]\n", b"y = a[:]\n"),
+    ],
+)
+def test_an_empty_text_is_not_nothing(text: bytes, nothing: bytes) -> None:
+    assert normalise(text) != normalise(nothing)
+
+
+def test_a_docstring_counts_where_it_may_be_read() -> None:
+    usage = b'"""Usage: tool [--strict]"""\nimport docopt\n\nOPTIONS = docopt.docopt(__doc__)\n'
+    assert normalise(usage) != normalise(usage.replace(b"--strict", b"--lax"))
+    unread = usage.replace(b"__doc__", b"''")
+    assert normalise(unread) == normalise(unread.replace(b"--strict", b"--lax"))
