@@ -30,6 +30,8 @@ _REFERENCE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _KEYS = ("test", "command", "test_harness", "harness", "evidence_discharged_by")
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096 - 1024
+"""What Linux allows (``NAME_MAX``, ``PATH_MAX``), less what may stand before it: looking for more fails."""
 _BEFORE = "`'\"(<["
 _BEHIND = "`'\")>,;.:!?"
 _RUST_ITEM = r"\b(?:fn|struct|enum|trait|mod|const|static|type|union|macro_rules!)\s+{}\b"
@@ -103,8 +105,11 @@ def complaint(reference: Reference, root: Path, beside: Path) -> str:
         The folder of the repository, and that of the contract; the path may be relative to either, or to
         a package at most two folders below the root.
     """
-    if ".." in PurePosixPath(reference.path).parts:
+    parts = PurePosixPath(reference.path).parts
+    if ".." in parts:
         return ""  # it leads elsewhere, which is not for us to judge
+    if len(reference.path) > _LONGEST_PATH or max(map(len, parts)) > _LONGEST_NAME:
+        return f"there is no file {reference.path[:60]}…: no file can have so long a name"
     files = [folder / reference.path for folder in (root, beside) if (folder / reference.path).is_file()]
     if not files:
         files = [path for depth in ("*", "*/*") for path in root.glob(f"{depth}/{reference.path}")]

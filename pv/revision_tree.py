@@ -123,18 +123,23 @@ def _settings(data: bytes) -> dict[str, Any]:
 
 
 def _counts(entry: _Entry, prefix: PurePosixPath, stated: dict[str, Any]) -> bool:
-    """Tell whether a file can decide a status: one of the project or its sources, and no large subject."""
-    project = stated.get("project", {})
-    sources = project.get("sources", []) if isinstance(project, dict) else []
-    folders = [prefix, *(_normal(prefix / str(source)) for source in sources)]
+    """Tell whether a file can decide a status: one of the project or what it names, and no large subject."""
+    folders = [prefix, *(_normal(prefix / name) for name in _folders(stated.get("project")))]
     if not any(entry.path.is_relative_to(folder) for folder in folders):
         return False
     if entry.size <= LARGEST_SUBJECT_BYTES or entry.path.suffix == ".py":
         return True
     subjects = stated.get("subjects", {})
     tables = subjects.values() if isinstance(subjects, dict) else ()
-    paths = [_normal(prefix / str(table["path"])) for table in tables if "path" in table]
+    paths = [_normal(prefix / str(t["path"])) for t in tables if isinstance(t, dict) and "path" in t]
     return not any(entry.path.is_relative_to(path) for path in paths if path != prefix)
+
+
+def _folders(project: Any) -> Iterator[str]:
+    """Yield the folders that a project names; loading it will say which are not of the right shape."""
+    for key in ("sources", "contracts", "evidence"):
+        named = project.get(key) if isinstance(project, dict) else None
+        yield from (str(name) for name in (named if isinstance(named, list) else [named] if named else []))
 
 
 def _normal(path: PurePosixPath) -> PurePosixPath:

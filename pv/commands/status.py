@@ -104,5 +104,7 @@ def _change(
     past = past_statuses(config, revision)
     # Of a falsifier that was named alone, the others of its contract are not missing.
     named = {item.contract.stem for item in chosen if item.named}
-    whole = {item.contract.stem for item in chosen} - named
+    # One whose falsifiers are all gone is still there, and has no row.
+    there = [item.contract for item in chosen] if selected else load_all(config)
+    whole = {contract.stem for contract in there} - named
     return changes_since(past, rows, whole, whole=not selected)

@@ -18,7 +18,7 @@ _SAID: dict[Block, frozenset[str]] = {
         "peer_contracts", "five_whys", "changelog", "name", "scope", "kind", "falsification",
         "implementation_plan", "contract", "title", "kaizen", "parent", "date", "baseline", "target",
     }),
-    "metadata": frozenset({"id", "tags", "peer_contracts", "title", "name", "lessons_learned"}),
+    "metadata": frozenset({"id", "authors", "tags", "peer_contracts", "title", "name", "lessons_learned"}),
     "obligation": frozenset({"name", "title", "description", "evidence", "status", "notes", "reference"}),
     "falsifier": frozenset({
         "method", "title", "harness", "binds_to", "dimensions", "evidence", "evidence_required", "verdict",

@@ -7,17 +7,23 @@ from pv.errors import Location
 from pv.rules.keys import misspelt
 from pv.rules.rule import rule
 
+_OF_METADATA = ("depends_on", "references", "registry", "model")
+"""Keys of the metadata that change what a contract means, and mean nothing at the top."""
+
 
 @rule(
     "PV-KEY-001",
     "error",
     elsewhere="warning",
-    summary="a key of a falsifier, an obligation or the metadata is a slip of one that is read",
+    summary="a key is a slip of one that is read, or stands where it is not",
     remedy="Correct the key: what stands under an unknown one is read by nothing.",
 )
 def near_miss_key(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find values that are dropped because their key is misspelt."""
     document = contract.document
+    for key in _OF_METADATA:
+        if key in document.value:
+            yield document.where_key(key), f"{key} is read by nothing here; it is read under metadata"
     for key, meant in misspelt(contract.metadata, "metadata"):
         yield document.where_key("metadata", key), _message(f"metadata.{key}", meant)
     for obligation in contract.obligations:

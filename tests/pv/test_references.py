@@ -72,6 +72,9 @@ def root(tmp_path: Path) -> Path:
         ("src/lib.rs::tests::lost", "src/lib.rs defines no tests::lost"),
         ("data/a.json", ""),
         ("../tests/gone.py", ""),
+        (f"tests/{'a' * 256}.py", f"there is no file tests/{'a' * 54}…: no file can have so long a name"),
+        (f"{'a/' * 5000}b.py", f"there is no file {'a/' * 30}…: no file can have so long a name"),
+        (f"tests/{'a' * 252}.py", f"there is no file tests/{'a' * 252}.py"),
     ],
 )
 def test_what_is_not_there(root: Path, text: str, why: str) -> None:

@@ -90,6 +90,36 @@ def test_a_project_below_the_top_of_its_repository_takes_sources_beside_it(
         assert not (folder.parent / "unrelated.txt").exists()
 
 
+def test_what_a_project_keeps_beside_it_is_read_too(project: Project, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    project.edit("pv.toml", 'contracts = ["contracts"]', 'contracts = ["../claims"]')
+    project.edit("pv.toml", 'evidence = "evidence"', 'evidence = "../records"')
+    (project.root / "contracts").rename(top / "claims")
+    (top / "records").mkdir()
+    (top / "records" / "a.json").write_text("{}")
+    project.root.rename(top / "inner")
+    commit(top)
+    with materialised(top / "inner", "HEAD") as past:
+        folder = past.config.root.parent
+        assert (folder / "claims" / "small-v1.yaml").is_file()
+        assert (folder / "records" / "a.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["[project]\nsources = 3\n", "subjects = 3\n", '[subjects]\nweights = "its path"\n', "project = 3\n"],
+)
+def test_a_configuration_of_another_shape_is_said_to_be_one(project: Project, words: str) -> None:
+    text = (project.root / "pv.toml").read_text()
+    (project.root / "pv.toml").write_text(words)
+    (project.root / "large.bin").write_bytes(bytes(LARGEST_SUBJECT_BYTES + 1))
+    commit(project.root)
+    (project.root / "pv.toml").write_text(text)
+    with pytest.raises(ConfigError, match="at HEAD: "), materialised(project.root, "HEAD"):
+        pass
+
+
 def test_links_are_made_within_the_tree_and_never_out_of_it(project: Project, tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text("secret: 1\n")
     (project.root / "contracts" / "again-v1.yaml").symlink_to("small-v1.yaml")

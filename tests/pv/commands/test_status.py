@@ -154,6 +154,18 @@ def test_a_waiver_is_beside_the_status_and_still_blocks(copied: Project) -> None
     assert "1 STALE" in ended.out
 
 
+def test_a_contract_whose_falsifiers_are_gone_is_still_there(copied: Project) -> None:
+    path = copied.contract({"id": "FALSIFY-NEW-1", **BARE}, stem="new-v1")
+    commit(copied)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("falsification_tests")], encoding="utf-8")
+    lines = copied.pv("status", "--against", "HEAD").out
+    assert "contract new-v1 is gone" not in lines
+    assert "  gone      new-v1#FALSIFY-NEW-1: UNBOUND → nothing" in lines
+    path.unlink()
+    assert "contract new-v1 is gone" in copied.pv("status", "--against", "HEAD").out
+
+
 def test_against_a_revision_it_says_what_moved(copied: Project) -> None:
     commit(copied)
     assert copied.pv("status", "--against", "HEAD").out.splitlines()[-1].endswith(": the tally is the same")
