@@ -240,6 +240,10 @@ def _replacement(
             found = project_path(path, config, falsifier.value_where(*place, "modules", module))
             if found.suffix != ".py" or not found.is_file():
                 raise refuse(f"names {path}, no Python file", "name two files", "modules", module)
+        if _same(module, test_file(falsifier), config):
+            raise refuse(
+                "replaces the test itself, which is to notice", "replace what it tests", "modules", module
+            )
         if _same(module, mutant, config):
             raise refuse(f"puts {module} in its own place", "name another file", "modules", module)
         replaced.append(f"module {module}")

@@ -61,6 +61,11 @@ class Mutants(MetaPathFinder):
         sys.meta_path.insert(0, self)
 
     @property
+    def files(self) -> frozenset[str]:
+        """The real paths of the files that take the place of others."""
+        return frozenset(self._replaced.values())
+
+    @property
     def unserved(self) -> tuple[str, ...]:
         """The files that nobody imported yet."""
         return tuple(sorted(set(self._replaced) - self.served))

@@ -215,6 +215,9 @@ def _judge(
         return Status("UNBOUND", "no evidence on what is pinned, from a device that its level needs")
     reached = {r.predicate["place"]["level"] for r in runs}
     over = f", over {', '.join(str(r.predicate['place']['run']) for r in runs)}" if falsifier.runs else ""
+    # A seed that was chosen is a choice that a reader should see.
+    chosen = {r.predicate["run"]["seed"] for r in (shown, *runs)} - {0} if not falsifier.runs else set()
+    over += f", with seed {', '.join(map(str, sorted(chosen)))}" if chosen else ""
     if falsifier.outcome == "refuted":
         if reached:
             return Status("REFUTED", "fails as stated; its satisfying example passes", (shown, *runs))

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Generator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -221,12 +222,23 @@ class Listener:
         error = call.excinfo.value if call.excinfo is not None else None
         # pytest itself calls `fail` for a coroutine that no plug-in runs.
         asserted = isinstance(error, self._asserting) and _ASYNC not in str(error)
+        asserted = asserted and not self._of_mutant(error)
         if call.when == "call" and (asserted or (error is None and self.passed.get(node) == 0)):
             self.passed[node] = 0
         else:
             what = type(error).__name__ if error is not None else "failed"
             where = {"setup": "its set-up", "teardown": "its tear-down"}.get(call.when, "it")
             self.broken.setdefault(node, f"{where} raised {what}: {_last_line(made)}")
+
+    def _of_mutant(self, error: BaseException | None) -> bool:
+        """Tell whether not a test asserted, but the mutant itself, or a module while it was imported."""
+        raised = [
+            frame.f_code.co_filename
+            for frame, _ in traceback.walk_tb(error.__traceback__ if error else None)
+            if frame.f_globals.get("__name__") != "_pytest.outcomes"
+        ]
+        importing = any(name.startswith("<frozen importlib") for name in raised)
+        return importing or bool(raised and os.path.realpath(raised[-1]) in self._mutants.files)
 
     def judge_session(self, ended: int) -> None:
         """Raise where anything but passed and failed tests came of it."""

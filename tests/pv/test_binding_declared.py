@@ -121,6 +121,8 @@ def test_a_test_is_found_where_it_can_be_seen(written: Project, name: str) -> No
         ({"counter_examples": {"x": {"modules": {"tool.py": "gone.py"}}}}, "tool.py", "there is no gone.py"),
         ({"counter_examples": {"x": {"modules": {"tool.py": "tool.py"}}}}, "tool.py", "in its own place"),
         ({"counter_examples": {"x": {"modules": {"tool.py": "pv.toml"}}}}, "tool.py", "no Python file"),
+        ({"counter_examples": {"x": {"modules": {"tests/test_it.py": "tool.py"}}}},
+         "tests/test_it.py", "replaces the test itself"),
         ({"counter_examples": {"x": {"arguments": []}}}, "arguments", "as they are"),
         ({"counter_examples": {"x": {"environment": {"A": "{b}"}}}}, "A", r"\{b\} is no role"),
         ({"environment": {"A": "1"}, "counter_examples": {"x": {"environment": {"A": "1"}}}},

@@ -211,3 +211,8 @@ def test_what_one_device_shows_does_not_hide_what_another_shows(copied: Project)
     status, reason = copied.status()
     assert status == "VACUOUS"
     assert "one_half" in reason
+
+
+def test_a_seed_that_was_chosen_is_told(project: Project) -> None:
+    assert project.pv("discharge", ID, "--seed", "17").code == Exit.ACCEPTED
+    assert project.status() == ("DISCHARGED", "judged live, with seed 17")

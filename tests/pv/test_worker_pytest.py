@@ -187,7 +187,7 @@ def test_words_are_added_for_options_of_the_project(run: Run) -> None:
     assert ended.outcome == "Pass", ended
 
 
-@pytest.mark.parametrize("name", ["tests/conftest.py", NODE, "src/pack/inner.py"])
+@pytest.mark.parametrize("name", ["tests/conftest.py", "src/pack/inner.py"])
 def test_any_module_can_be_replaced_also_those_that_pytest_itself_imports(run: Run, name: str) -> None:
     files = {
         "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef five():\n    return 5\n",
@@ -400,3 +400,31 @@ def test_what_a_test_hands_to_another_process_is_an_input(run: Run, body: str) -
     assert end.outcome == "Error", end
     assert "read tools/helper.py, which evidence would not name" in end.message
     assert run(test, files, sources=["tools/helper.py"]).outcome == "Pass"
+
+
+@pytest.mark.parametrize(
+    ("test", "mutant"),
+    [
+        (
+            "from calc import double\n\ndef test_double():\n    double(2)\n",
+            "def double(n):\n    assert False\n",
+        ),
+        ("def test_double():\n    import calc\n", "assert False\n"),
+        (
+            "from calc import double\n\ndef test_double():\n    double(2)\n",
+            "import pytest\ndef double(n):\n    pytest.fail('caught')\n",
+        ),
+    ],
+)
+def test_a_mutant_that_asserts_is_not_caught_by_the_test(run: Run, test: str, mutant: str) -> None:
+    end = run(test, {"mutants/off_by_one.py": mutant})
+    assert end.outcome == "Error", end
+    assert "counter-example off_by_one" in end.message
+
+
+def test_what_a_helper_asserts_is_asserted_by_the_test(run: Run) -> None:
+    test = (
+        "from calc import double\nfrom helper import equal\n\ndef test_double():\n    equal(double(2), 4)\n"
+    )
+    files = {"tests/helper.py": "def equal(one, other):\n    assert one == other\n"}
+    assert run(test, files).outcome == "Pass"
