@@ -26,6 +26,7 @@ __all__ = [
     "CitedRun",
     "cited_runs",
     "complete",
+    "copied",
     "counts",
     "host_key",
     "judged_measurements",
@@ -134,6 +135,21 @@ def measurements_together(records: Iterable[Record]) -> Measurements:
             for record in records
         }
     )
+
+
+def copied(records: Iterable[Record]) -> str:
+    """Name a run by host that is another's record under its own key; empty if there is none.
+
+    No two hosts begin at one second, take the same time to the millisecond and the same memory to the byte.
+    """
+    known: dict[tuple[Any, ...], str] = {}
+    for record in records:
+        place, run = record.predicate["place"], record.predicate["run"]
+        facts = (place["level"], run["started_at"], run["seconds"], run["peak_memory_bytes"])
+        if other := known.get(facts):
+            return f"the runs {other} and {place.get('run')} are one: begun, and measured, at the same time"
+        known[facts] = str(place.get("run"))
+    return ""
 
 
 def complete(falsifier: Falsifier, runs: Runs, records: Sequence[Record]) -> tuple[list[Record], str]:

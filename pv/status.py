@@ -21,7 +21,7 @@ from pv.expression import measurements_from_json
 from pv.freshness import Inputs, changes, closure_of, current_inputs
 from pv.host import gpu_satisfies
 from pv.planning import levels_of
-from pv.runs import complete, measurements_together
+from pv.runs import complete, copied, measurements_together
 from pv.verdict import judge, passes
 from pv.verify import metrics_from_json, verify
 
@@ -185,6 +185,8 @@ def _judge(
             return Status("VACUOUS", why, (record,))
     missing = ""
     repeated = runs if falsifier.runs else []
+    if falsifier.runs is not None and falsifier.runs.by == "host" and (fault := copied(runs)):
+        faults.append(fault)
     if falsifier.runs is not None:
         runs, missing = complete(falsifier, falsifier.runs, runs)
     wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"

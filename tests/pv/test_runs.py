@@ -291,3 +291,21 @@ def test_a_run_on_one_device_does_not_hide_that_on_another(project: Project) -> 
     assert project.pv("evidence", "verify").code == Exit.ACCEPTED
     status, reason = project.status()
     assert status == "FALSIFIED", reason
+
+
+def test_one_record_does_not_stand_for_two_hosts(project: Project) -> None:
+    by_host = {"runs": {"by": "host", "at_least": 2}, "expect": ["max(score) - min(score) <= 1.2"]}
+    project.contract(CLAUSE | by_host)
+    assert project.pv("discharge", ID).code == Exit.DECLINED
+    folder = project.root / "evidence" / "small-v1" / ID
+    other = "host-0123456789ab"
+    again(
+        folder / f"live-shipped-cpu-{host_key()}.json", f"live-shipped-cpu-{other}.json", place={"run": other}
+    )
+    status, reason = project.status()
+    assert status == "UNBOUND"
+    assert f"{other} and {host_key()} are one" in reason or f"{host_key()} and {other} are one" in reason
+    path = folder / f"live-shipped-cpu-{other}.json"
+    run = json.loads(path.read_bytes())["predicate"]["run"]
+    again(path, path.name, run=run | {"seconds": run["seconds"] + 1.0})
+    assert project.status()[0] == "DISCHARGED"
