@@ -80,6 +80,8 @@ class Build:
     seed: int
     sources: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    project: str = ""
+    modules: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Measurer:
                 seed=0,
                 sources=tuple(str(source) for source in self.config.sources),
                 preload=self.closure.outside,
+                project=str(self.config.root),
+                modules=tuple(name for name, _ in unbuilt.build.digests),
             )
         )
         if isinstance(done, Broken):

@@ -360,7 +360,13 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
         "scratch": scratch,
     }
     if isinstance(job, Build):
-        return {**common, "kind": "build", "source": job.source, "output": job.output, "device": "cpu"}
+        own = {
+            "source": job.source,
+            "output": job.output,
+            "project": job.project,
+            "modules": list(job.modules),
+        }
+        return {**common, **own, "kind": "build", "device": "cpu"}
     return {
         **common,
         "kind": job.kind,

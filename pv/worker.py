@@ -188,7 +188,11 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
 
 def _build(job: Mapping[str, Any], _channel: Channel) -> bool:
     sys.path[:0] = job["sources"]
+    reads = Reads(job["project"])
     _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
+    if job["project"]:
+        places = {name: {"path": job[name], "files": []} for name in ("source", "output")}
+        _refuse_hidden_inputs({**job, "roles": places}, reads.files())
     if not Path(job["output"]).exists():
         raise CheckError(f"builder {job['reference']} returned without writing its output")
     return False
@@ -341,7 +345,8 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
     for path in sorted(read - files):
         if not any(path == place or path.startswith(place + os.sep) for place in allowed):
             shown = os.path.relpath(path, job["project"])
-            raise CheckError(f"the check read {shown}, which evidence would not name; make it a subject")
+            who = "builder" if job["kind"] == "build" else "check"
+            raise CheckError(f"the {who} read {shown}, which evidence would not name; make it a subject")
 
 
 def _environment(project: str) -> list[str]:

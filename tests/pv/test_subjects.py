@@ -83,6 +83,9 @@ def twice(source, output, *, times):
     with open(output, "wb") as file:
         file.write(data * times)
 def nothing(source, output, *, times): ...
+def hiding(source, output, *, times):
+    open("small_checks/factor.txt").close()
+    twice(source, output, times=times)
 """
 
 
@@ -191,3 +194,12 @@ def test_a_big_subject_that_has_settled_is_read_once(
     assert isinstance(first, Artefact)
     assert isinstance(second, Artefact)
     assert first.sha256 == second.sha256 == hashlib.sha256(big.read_bytes()).hexdigest()
+
+
+def test_a_builder_reads_nothing_that_its_key_would_not_name(project: Project) -> None:
+    (project.root / "small_checks" / "factor.txt").write_text("2\n", encoding="ascii")
+    building(project, "hiding")
+    ended = project.pv("discharge", "FALSIFY-SMALL-001")
+    assert ended.code == 4, ended.said
+    assert "the builder read small_checks/factor.txt, which evidence would not name" in ended.out
+    assert project.evidence() == {}
