@@ -36,6 +36,10 @@ def _table(
     return core.typed_dict_schema(fields, extra_behavior="forbid")
 
 
+_PATH = core.str_schema(min_length=1, pattern=r"^[^\x00]*$")
+"""No path of an operating system holds a NUL: asking for one is an error, not an absent file."""
+
+
 def _built_from_one(subject: dict[str, Any]) -> dict[str, Any]:
     if "builder" in subject and len(subject.get("derived_from", ())) != 1:
         raise ValueError("a builder needs exactly one name in derived_from: what it builds from")
@@ -45,10 +49,10 @@ def _built_from_one(subject: dict[str, Any]) -> dict[str, Any]:
 _SUBJECT = core.no_info_after_validator_function(
     _built_from_one,
     _table(
-        {"path": core.str_schema(min_length=1)},
+        {"path": _PATH},
         {
             "loader": _REFERENCE,
-            "files": core.list_schema(core.str_schema(min_length=1)),
+            "files": core.list_schema(_PATH),
             "sha256": _SHA256,
             "builder": _REFERENCE,
             "with": core.dict_schema(core.str_schema(), core.any_schema()),
@@ -60,10 +64,10 @@ _SUBJECT = core.no_info_after_validator_function(
 _PROJECT = _table(
     {},
     {
-        "contracts": core.list_schema(core.str_schema(), min_length=1),
-        "evidence": core.str_schema(min_length=1),
-        "sources": core.list_schema(core.str_schema(), min_length=1),
-        "waivers": core.str_schema(min_length=1),
+        "contracts": core.list_schema(_PATH, min_length=1),
+        "evidence": _PATH,
+        "sources": core.list_schema(_PATH, min_length=1),
+        "waivers": _PATH,
     },
 )
 _FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})

@@ -211,7 +211,6 @@ def _changed(shown: str) -> SyncError:
         "the contract was changed while its statuses were derived; it was not written",
         where=Location(shown, 1, 1),
         remedy="Run it again.",
-        code="SYNC-001",
     )
 
 

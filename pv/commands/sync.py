@@ -50,6 +50,11 @@ def run(arguments: argparse.Namespace) -> Exit:
     if not any(falsifiers for _, falsifiers in chosen):
         raise SelectionError("the contracts have no falsifiers", remedy="add falsification_tests to one")
     ours = [pair for pair in chosen if arguments.all or uses_our_fields(pair[0])]
+    if not ours:
+        raise SelectionError(
+            f"none of {len(chosen)} contract(s) says how it is measured: nothing was compared with evidence",
+            remedy="`--all` corrects what such contracts claim, too",
+        )
     ends: list[Exit] = []
     done: list[Synced] = []
     for contract, falsifiers in ours:
@@ -66,7 +71,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         ends.append(Exit.REJECTED if arguments.check and synced.changed else Exit.ACCEPTED)
     left = len(chosen) - len(ours)
     (_json if arguments.format == "json" else _text)(done, len(ours), left, check=arguments.check)
-    return worst(ends) if ends else Exit.ACCEPTED
+    return worst(ends)
 
 
 def _chosen(words: Sequence[str], config: Config) -> list[tuple[Contract, list[Falsifier]]]:
@@ -100,9 +105,7 @@ def _text(done: Sequence[Synced], contracts: int, left: int, *, check: bool) -> 
             print(printable(f"{synced.bump.where}: version {synced.bump.before} to {synced.bump.after}"))
     statuses = sum(len(synced.changes) for synced in done)
     files = sum(synced.changed for synced in done)
-    if not contracts:
-        print("nothing to write")
-    elif not files:
+    if not files:
         print(f"{len(done)} of {contracts} contract(s) say what their evidence supports")
     else:
         verb = "would be written" if check else "written"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.pv.conftest import Project
 
 ROOT = Path(__file__).parents[2]
-PRINTED = re.compile(r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|PV-[A-Z]+)-\d{3}(?![\w-])")
+PRINTED = re.compile(r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|EDIT|BUMP|PV-[A-Z]+)-\d{3}(?![\w-])")
 RECORDED = {"PV-VERSION-001", "PV-STATUS-002", "PV-FINDING-010"}
 """Of changes since evidence was recorded."""
 
@@ -153,6 +153,20 @@ def found_in_graph(project: Project, _: Code, part: str) -> set[str]:
     return {finding.code for finding in build_graph(contracts, contracts, config).findings}
 
 
+def found_in_sync(project: Project, code: Code, part: str) -> set[str]:
+    path = project.root / "contracts" / "base-v1.yaml"
+    if code.code == "EDIT-001":  # of anchors, which only the text has
+        path.write_text(f"metadata: {json.dumps(WHOLE['metadata'])}\n{part}", encoding="utf-8")
+    else:
+        # Claimed, never run: there is a status to write.
+        base = merged(WHOLE, {"falsification_tests": [{"discharge_status": "DISCHARGED"}]})
+        written(path, base, part)
+    before = path.read_bytes()
+    ended = project.pv("sync", "--all", "--bump")
+    assert (path.read_bytes() == before) == bool(ended.code)
+    return set(PRINTED.findall(ended.err))
+
+
 def found_in_investigation(project: Project, code: Code, part: str) -> set[str]:
     base = written(project.root / "contracts" / "base-v1.yaml", WHOLE, "")
     assert project.pv("discharge", base).code == 0
@@ -184,6 +198,8 @@ def found(project: Project, tmp_path: Path, code: Code, part: str) -> set[str]:
         "waivers.yaml": found_in_waivers,
         "pv graph": found_in_graph,
         "findings/*.md": found_in_investigation,
+        "pv sync": found_in_sync,
+        "pv sync --bump": found_in_sync,
     }
     return ways[code.of](project, code, part)
 

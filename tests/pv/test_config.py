@@ -49,6 +49,8 @@ def test_no_absolute_path_leaves(tmp_path: Path) -> None:
         (SUBJECT + 'sha256 = "ABC"\n', "sha256"),
         (SUBJECT + 'builder = "m:g"\n', "exactly one name in derived_from"),
         (SUBJECT.replace("subjects.a", 'subjects."../a"'), "subjects"),
+        ('[project]\nevidence = "a\\u0000"\n', "project.evidence"),
+        ('[project]\nsources = ["a\\u0000"]\n', "project.sources.0"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, why: str) -> None:
