@@ -191,7 +191,9 @@ def _build(job: Mapping[str, Any], _channel: Channel) -> bool:
     reads = Reads(job["project"])
     _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
     if job["project"]:
-        places = {name: {"path": job[name], "files": []} for name in ("source", "output")}
+        # Beside the output, it may write what it puts together, and read it again.
+        named = {"source": job["source"], "output": str(Path(job["output"]).parent)}
+        places = {name: {"path": path, "files": []} for name, path in named.items()}
         _refuse_hidden_inputs({**job, "roles": places}, reads.files())
     if not Path(job["output"]).exists():
         raise CheckError(f"builder {job['reference']} returned without writing its output")

@@ -83,6 +83,11 @@ def twice(source, output, *, times):
     with open(output, "wb") as file:
         file.write(data * times)
 def nothing(source, output, *, times): ...
+def beside(source, output, *, times):
+    import os
+    twice(source, output + ".part", times=times)
+    twice(output + ".part", output, times=1)
+    os.unlink(output + ".part")
 def hiding(source, output, *, times):
     open("small_checks/factor.txt").close()
     twice(source, output, times=times)
@@ -203,3 +208,8 @@ def test_a_builder_reads_nothing_that_its_key_would_not_name(project: Project) -
     assert ended.code == 4, ended.said
     assert "the builder read small_checks/factor.txt, which evidence would not name" in ended.out
     assert project.evidence() == {}
+
+
+def test_a_builder_may_read_what_it_puts_together_beside_its_output(project: Project) -> None:
+    building(project, "beside")
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
