@@ -7,13 +7,14 @@ reference is ``contract#ID``, or an id or alias, which the own contract resolves
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import Location, PvError
 
-__all__ = ["Blocking", "blast_radius", "find_cycles", "problems", "read_blocking"]
+__all__ = ["Blocking", "Joined", "blast_radius", "find_cycles", "problems", "read_blocking"]
 
 Address = str
 
@@ -49,25 +50,57 @@ class Blocking:
         return [f"{len(found)} {noun} {verb} on this one, {shipping} ship-blocking: {names}"]
 
 
+class Joined:
+    """What contracts say of each other's falsifiers, indexed: a repository has thousands of both.
+
+    Of contracts with one stem, the first counts.
+    """
+
+    def __init__(self, contracts: Iterable[Contract]) -> None:
+        self.contracts = {contract.stem: contract for contract in reversed(list(contracts))}
+        self._within = {stem: _names(self.contracts[stem]) for stem in reversed(self.contracts)}
+        self._named: dict[str, list[Address]] = {}
+        for names in self._within.values():
+            for name, addresses in names.items():
+                self._named.setdefault(name, []).extend(addresses)
+
+    def resolve(self, name: str, contract: Contract) -> list[Address]:
+        """Return the addresses that `name`, written in `contract`, which is one of these, may mean."""
+        stem, _, identifier = name.rpartition("#")
+        if stem:
+            return self._within.get(stem, {}).get(identifier, [])
+        return self._within[contract.stem].get(identifier) or self._named.get(identifier, [])
+
+    @functools.cached_property
+    def blocking(self) -> Blocking:
+        """Who waits on whom."""
+        waiting: dict[Address, list[Address]] = {}
+        listed = [self.contracts[stem] for stem in reversed(self.contracts)]
+        for contract in listed:
+            for falsifier in contract.falsifiers:
+                here = f"{contract.stem}#{falsifier.id}"
+                for forwards, names in ((True, falsifier.blocks), (False, falsifier.blocked_by)):
+                    for name in names:
+                        found = self.resolve(name, contract)
+                        if len(found) == 1:
+                            first, then = (here, found[0]) if forwards else (found[0], here)
+                            waiting.setdefault(first, []).append(then)
+        return Blocking(
+            {first: tuple(dict.fromkeys(then)) for first, then in sorted(waiting.items())},
+            frozenset(
+                f"{c.stem}#{f.id}" for c in listed for f in c.falsifiers if f.ship_blocking and not f.excluded
+            ),
+        )
+
+    @functools.cached_property
+    def cycles(self) -> list[tuple[Address, ...]]:
+        """The circles in which falsifiers wait on themselves; see :func:`find_cycles`."""
+        return find_cycles(self.blocking.waiting)
+
+
 def read_blocking(contracts: Iterable[Contract]) -> Blocking:
     """Join what `contracts` say; references that lead nowhere are left out (:func:`problems` names them)."""
-    listed = list(contracts)
-    waiting: dict[Address, list[Address]] = {}
-    for contract in listed:
-        for falsifier in contract.falsifiers:
-            here = f"{contract.stem}#{falsifier.id}"
-            for forwards, names in ((True, falsifier.blocks), (False, falsifier.blocked_by)):
-                for name in names:
-                    found = _resolve(name, contract, listed)
-                    if len(found) == 1:
-                        first, then = (here, found[0]) if forwards else (found[0], here)
-                        waiting.setdefault(first, []).append(then)
-    return Blocking(
-        {first: tuple(dict.fromkeys(then)) for first, then in sorted(waiting.items())},
-        frozenset(
-            f"{c.stem}#{f.id}" for c in listed for f in c.falsifiers if f.ship_blocking and not f.excluded
-        ),
-    )
+    return Joined(contracts).blocking
 
 
 def blast_radius(contract: Contract, falsifier: Falsifier, config: Config) -> list[str]:
@@ -83,16 +116,19 @@ def blast_radius(contract: Contract, falsifier: Falsifier, config: Config) -> li
     return read_blocking(contracts).lines(f"{contract.stem}#{falsifier.id}")
 
 
-def problems(contract: Contract, contracts: Sequence[Contract]) -> Iterator[tuple[Location, str]]:
+def problems(contract: Contract, contracts: Sequence[Contract] | Joined) -> Iterator[tuple[Location, str]]:
     """Yield place and message of each reference of `contract` that names nothing, or leads in a circle.
 
-    `contracts` are those of the repository; `contract` need not be among them.
+    `contracts` are those of the repository; `contract` need not be among them. Whoever asks of many joins
+    them once.
     """
-    listed = [contract, *(other for other in contracts if other.stem != contract.stem)]
+    known = contracts if isinstance(contracts, Joined) else Joined([contract, *contracts])
+    if known.contracts.get(contract.stem) is not contract:
+        known = Joined([contract, *known.contracts.values()])
     for falsifier in contract.falsifiers:
         for key, names in (("blocks", falsifier.blocks), ("blocked_by", falsifier.blocked_by)):
             for index, name in enumerate(names):
-                found = _resolve(name, contract, listed)
+                found = known.resolve(name, contract)
                 if not found:
                     yield falsifier.value_where(key, index), f"{key} names {name}, which no contract has"
                 elif len(found) > 1:
@@ -100,8 +136,7 @@ def problems(contract: Contract, contracts: Sequence[Contract]) -> Iterator[tupl
                         falsifier.value_where(key, index),
                         f"{key} names {name}, which is not unique: {', '.join(found)}",
                     )
-    waiting = read_blocking(listed).waiting
-    for cycle in find_cycles(waiting):
+    for cycle in known.cycles:
         for falsifier in contract.falsifiers:
             if f"{contract.stem}#{falsifier.id}" in cycle:
                 key = "blocks" if falsifier.blocks else "blocked_by"
@@ -150,14 +185,10 @@ def _reach(edges: Mapping[Address, Sequence[Address]], start: Address) -> tuple[
     return tuple(found)
 
 
-def _resolve(name: str, contract: Contract, contracts: Sequence[Contract]) -> list[Address]:
-    stem, _, identifier = name.rpartition("#")
-    if not stem and (own := _named(identifier, contract)):
-        return own
-    return [
-        address for other in contracts if stem in {"", other.stem} for address in _named(identifier, other)
-    ]
-
-
-def _named(identifier: str, contract: Contract) -> list[Address]:
-    return [f"{contract.stem}#{f.id}" for f in contract.falsifiers if identifier in {f.id, *f.aliases}]
+def _names(contract: Contract) -> dict[str, list[Address]]:
+    """Return id or alias → the addresses within `contract` that have it."""
+    names: dict[str, list[Address]] = {}
+    for falsifier in contract.falsifiers:
+        for name in dict.fromkeys((falsifier.id, *falsifier.aliases)):
+            names.setdefault(name, []).append(f"{contract.stem}#{falsifier.id}")
+    return names

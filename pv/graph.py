@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pv.blocking import find_cycles, problems, read_blocking
+from pv.blocking import Joined, find_cycles, problems
 from pv.config import Config
 from pv.contract import Contract
 from pv.finding import Finding, Severity
@@ -84,7 +84,8 @@ def build_graph(contracts: Sequence[Contract], known: Sequence[Contract], config
         for stem in {edge.end for edge in edges} - set(named)
     ]
     shown = {f"{c.stem}#{f.id}" for c in contracts for f in c.falsifiers}
-    waiting = read_blocking(universe.values()).waiting
+    joined = Joined(universe.values())
+    waiting = joined.blocking.waiting
     blocks = {Edge(first, then) for first, others in waiting.items() for then in others}
     return Graph(
         contracts=tuple(sorted(nodes, key=lambda node: node.stem)),
@@ -96,7 +97,7 @@ def build_graph(contracts: Sequence[Contract], known: Sequence[Contract], config
                     dataclasses.replace(finding, where=place(finding.where, config))
                     for finding in (
                         *_cycles(contracts, universe),
-                        *(f for c in contracts for f in _dangling(c, universe)),
+                        *(f for c in contracts for f in _dangling(c, universe, joined)),
                     )
                 ),
                 key=lambda finding: (finding.where, finding.code, finding.message),
@@ -142,7 +143,7 @@ def _cycles(contracts: Sequence[Contract], universe: dict[str, Contract]) -> lis
     return found
 
 
-def _dangling(contract: Contract, universe: dict[str, Contract]) -> list[Finding]:
+def _dangling(contract: Contract, universe: dict[str, Contract], joined: Joined) -> list[Finding]:
     severity: Severity = "error" if uses_our_fields(contract) else "warning"
     found = [
         Finding(
@@ -170,6 +171,6 @@ def _dangling(contract: Contract, universe: dict[str, Contract]) -> list[Finding
         ]
     found += [
         Finding(where, blocking.code, blocking.severity, message, blocking.remedy)
-        for where, message in problems(contract, list(universe.values()))
+        for where, message in problems(contract, joined)
     ]
     return found

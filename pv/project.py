@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pv.binding import Binding, bind_falsifier
+from pv.blocking import Joined
 from pv.check import Metric
 from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
@@ -33,6 +34,7 @@ class Project:
         self.folder = folder.resolve()
         self._read = {os.path.realpath(contract.path): contract for contract in contracts}
         self._statuses: dict[tuple[str, str], Status] = {}
+        self._known_ids: dict[str, frozenset[str]] = {}
 
     @functools.cached_property
     def config(self) -> Config:
@@ -134,16 +136,25 @@ class Project:
             if (contract := self._load(path)) is not None:
                 yield contract
 
+    @functools.cached_property
+    def joined(self) -> Joined:
+        """What the contracts of the project say of each other's falsifiers."""
+        return Joined(self.contracts())
+
     def others_naming(self, contract: Contract, names: Iterable[str]) -> Iterator[Contract]:
         """Yield the other contracts of the project that may hold one of `names` as an id.
 
         A file is parsed only if a name, or an escape that could spell one, stands in it.
         """
+        names = frozenset(names)
         spelled = (rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names)
         wanted = re.compile("|".join([r"\\", *spelled]))
         own = os.path.realpath(contract.path)
         for path in self.contract_files:
-            if str(path) != own and (str(path) in self._read or self._holds(path, wanted)):
+            read = self._ids(str(path))
+            if str(path) != own and (
+                self._holds(path, wanted) if read is None else not read.isdisjoint(names)
+            ):
                 other = self._load(path)
                 if other is not None:
                     yield other
@@ -156,6 +167,13 @@ class Project:
             return False
         except PvError:
             return True
+
+    def _ids(self, path: str) -> frozenset[str] | None:
+        """Return the ids and aliases of a contract that was read; None of another."""
+        if path not in self._known_ids and (contract := self._read.get(path)) is not None:
+            names = (name for f in contract.falsifiers for name in (f.id, *f.aliases))
+            self._known_ids[path] = frozenset(names)
+        return self._known_ids.get(path)
 
     def _holds(self, path: Path, wanted: re.Pattern[str]) -> bool:
         try:

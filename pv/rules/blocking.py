@@ -21,5 +21,5 @@ if TYPE_CHECKING:
 def blocking(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find `blocks:` and `blocked_by:` that lead nowhere, or back."""
     if any(falsifier.blocks or falsifier.blocked_by for falsifier in contract.falsifiers):
-        for where, message in problems(contract, list(project.contracts())):
+        for where, message in problems(contract, project.joined):
             yield Offence(where, message)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pv.blocking import Blocking, find_cycles, problems, read_blocking
+from pv.blocking import Blocking, Joined, find_cycles, problems, read_blocking
 from pv.contract import Contract, load_contract
 
 
@@ -116,3 +117,26 @@ def test_behind_and_before_are_each_others_mirror(edges: dict[str, list[str]]) -
         assert one not in blocking.behind(one)
         for other in blocking.behind(one):
             assert one in blocking.before(other)
+
+
+def test_many_contracts_are_joined_once(make: type) -> None:
+    last = 399
+    contracts = [
+        make(f"c{n}", **{f"A{n}": {"blocks": [f"A{(n + 1) % last}"]}, f"B{n}": {"blocked_by": [f"A{n}"]}})
+        for n in range(last)
+    ]
+    began = time.process_time()
+    joined = Joined(contracts)
+    found = [len(list(problems(contract, joined))) for contract in contracts]
+    assert time.process_time() - began < 2  # it took a minute when each contract joined all of them
+    assert found == [1] * last
+    assert list(problems(contracts[0], joined)) == list(problems(contracts[0], contracts))
+
+
+def test_of_two_contracts_with_one_name_the_own_references_are_judged(make: type) -> None:
+    first = make("c", A={"blocks": ["B"]}, B={})
+    second = make("c", A={"blocks": ["GONE"]})
+    joined = Joined([first, second])
+    assert list(problems(first, joined)) == []
+    ((_, message),) = problems(second, joined)
+    assert message == "blocks names GONE, which no contract has"
