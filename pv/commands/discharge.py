@@ -12,7 +12,6 @@ from pv.blocking import blast_radius
 from pv.config import Config, load_config
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
-from pv.evidence import read_record, record_path
 from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
 from pv.printable import printable
@@ -88,12 +87,16 @@ def run(arguments: argparse.Namespace) -> Exit:
         for item in selected:
             if item.falsifier.excluded:
                 continue
-            before = _verdicts_at(arguments.against, item, config) if arguments.against else {}
+            before = {}
+            if arguments.against:
+                from pv.reproduction import compared, recorded_at
+
+                before = recorded_at(arguments.against, item.contract, item.falsifier, config)
             with progress.of(item.falsifier.id) as tell:
                 end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
             judged = end
             if arguments.against:
-                end = _compared(end, before, arguments.against, config)
+                end = compared(end, before, arguments.against, config)
             if EXITS[end.outcome] == Exit.REJECTED and end is judged:
                 # A verdict that is not reproduced is no failure that anybody knew of.
                 waived |= _waived(item, end, waivers)
@@ -165,32 +168,3 @@ def _portable(argv: tuple[str, ...], config: Config) -> tuple[str, ...]:
         return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
 
     return tuple(one(word) for word in argv)
-
-
-def _verdicts_at(revision: str, item: Selected, config: Config) -> dict[str, str]:
-    from pv.revision import committed_folder
-
-    folder = config.relative(config.evidence / item.contract.stem / item.falsifier.id)
-    found = {}
-    for path, data in committed_folder(config.root, revision, folder).items():
-        try:
-            found[path] = str(json.loads(data)["predicate"]["verdict"]["outcome"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
-
-
-def _compared(end: Discharge, before: dict[str, str], revision: str, config: Config) -> Discharge:
-    import dataclasses
-
-    now = {path: str(read_record(config.root / path).predicate["verdict"]["outcome"]) for path in end.records}
-    if not now and end.verdict and end.level and end.subject and end.device:
-        # Nothing was recorded (--no-record): what was judged last stands for its record.
-        stem, _, identifier = end.address.partition("#")
-        path = record_path(config.evidence, stem, identifier, end.level, end.subject, end.device)
-        now = {config.relative(path): str(end.verdict["outcome"])}
-    for name, outcome in now.items():
-        if before.get(name, outcome) != outcome:
-            message = f"{outcome} here, {before[name]} in {name} at {revision}: the verdict is not reproduced"
-            return dataclasses.replace(end, outcome="Fail", message=message)
-    return end
