@@ -80,7 +80,9 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
                 document.where(*path), f"{name} is empty", "Write at least one item, or remove the key."
             )
         elif kind == "greater_than_equal":
-            yield problem(document.where(*path), f"{name}: {value} is negative", "Correct it.")
+            least = detail["ctx"]["ge"]
+            what = "is negative" if least == 0 else f"is less than {least}"
+            yield problem(document.where(*path), f"{name}: {value} {what}", "Correct it.")
         else:
             message = detail["msg"].removeprefix("Value error, ")
             yield problem(document.where(*path), f"{name}: {message[:1].lower()}{message[1:]}", "Correct it.")

@@ -25,14 +25,10 @@ def summary(record: Record, path: str) -> list[str]:
         lines.append(f"  {name:<11} {cited['metric']} of {cited['falsifier']} at {cited['level']} level")
         lines += [f"              {r['record']}  sha256 {r['sha256']}" for r in cited["records"]]
     if "runs" in whole:
-        cites = whole["runs"]["cites"]
+        several, cites = whole["runs"], whole["runs"]["cites"]
         also = f", judged together with {len(cites)} earlier" if cites else ", the first"
-        lines.append(
-            f"  run of      {whole['runs']['at_least']} by {whole['runs']['by']}: {whole['runs']['key']}{also}"
-        )
-        lines += [
-            f"              {cited['key']}: {cited['record']}  sha256 {cited['sha256']}" for cited in cites
-        ]
+        lines.append(f"  run of      {several['at_least']} by {several['by']}: {several['key']}{also}")
+        lines += [f"              {run['key']}: {run['record']}  sha256 {run['sha256']}" for run in cites]
     if whole["check"]["arguments"]:
         lines.append(f"  with        {whole['check']['arguments']}")
     for line in whole["verdict"]["lines"]:
