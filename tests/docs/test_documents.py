@@ -15,10 +15,10 @@ import yaml
 
 from pv import config
 from pv.contract import load_contract
+from pv.digests import digest_path
 from pv.expression import parse
 from pv.schema import FALSIFIER, KINDS
 from pv.status import LADDER
-from pv.subjects import digest_path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
