@@ -90,7 +90,10 @@ def test_without_its_evidence_a_claimed_status_is_an_error(ship: Ship) -> None:
     shutil.rmtree(ship.root / "evidence")
     code, said = ship.pv("validate", "contracts")
     assert code == 1
-    assert said.count("error[PV-STATUS-001]") == 9, said
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "contracts").glob("*.yaml")]
+    claims = sum(text.count("\n    discharge_status: ") for text in texts)
+    assert claims >= 10
+    assert said.count("error[PV-STATUS-001]") == claims, said
 
 
 def test_a_source_that_is_a_dequantisation_shows_nothing_of_quantising(ship: Ship) -> None:
