@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from pv_runtime.errors import LoadError
+from pv_runtime.formats.apr import read_apr
+from pv_runtime.formats.apr_header import MAGICS
 from pv_runtime.formats.checkpoint import Checkpoint
 from pv_runtime.formats.file_bytes import FileBytes, open_bytes
 from pv_runtime.formats.gguf import read_gguf
@@ -38,6 +40,8 @@ def read_checkpoint(source: FileBytes, folder: Path | None = None) -> Checkpoint
         raise LoadError("is empty", source.path, "fetch or build it again")
     if head[:4] == b"GGUF":
         return read_gguf(source)
+    if head[:4] in MAGICS:
+        return read_apr(source)
     if head[:4] == b"PK\x03\x04" or (head[:1] == b"\x80" and head[1:2] in _PROTOCOLS and head[8:9] != b"{"):
         raise LoadError(
             "is a pickle (torch.save), which runs code when it is loaded, and is refused",
