@@ -9,23 +9,29 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import PLAIN, TensorInfo
 from pv_runtime.formats.file_bytes import FileBytes
+from pv_runtime.formats.strict_json import Pairs, parse_object, parse_pairs, plain
 from pv_runtime.formats.table import TableCheckpoint
 from pv_runtime.formats.writing import writing
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["MAX_HEADER", "read_safetensors", "write_safetensors"]
+__all__ = ["MAX_HEADER", "read_config", "read_safetensors", "write_safetensors"]
 
 MAX_HEADER = 100_000_000
 """Bytes of JSON that safetensors itself accepts."""
 _MAX_CONFIG = 16 << 20
 _MAX_DIMENSIONS = 32
+_Span = tuple[int, int, str, str, list[int]]
+"""Begin, end, name, dtype and shape of a tensor."""
+_FIELDS = {"dtype", "shape", "data_offsets"}
+_BITS = {**{name: size * 8 for name, size in PLAIN.items()}, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+"""Bits of one element; those of part of a byte are packed, and a tensor ends with a whole one."""
 
 
 def read_safetensors(source: FileBytes, folder: Path | None = None) -> TableCheckpoint:
@@ -41,22 +47,19 @@ def read_safetensors(source: FileBytes, folder: Path | None = None) -> TableChec
         The header is not one that safetensors accepts, or does not match the file's length.
     """
     header, start = _header(source)
-    declared = header.pop("__metadata__", {})
-    if not isinstance(declared, dict) or not all(isinstance(value, str) for value in declared.values()):
+    entries: dict[str, object] = dict(header)
+    if len(entries) != len(header):
+        plain(header, source.path)  # which says the key that occurs twice
+    declared = plain(entries.pop("__metadata__", ()), source.path)
+    if not isinstance(declared, dict) or not all(isinstance(text, str) for text in declared.values()):
         raise LoadError("__metadata__ is no map of text to text", source.path)
-    entries = sorted(
-        (_entry(source, name, value) for name, value in header.items()),
-        key=lambda entry: (entry[1], entry[2], entry[0].name),
-    )
-    table: dict[str, tuple[TensorInfo, int]] = {}
+    spans = [_span(source, name, value) for name, value in entries.items()]
+    spans.sort()  # by begin, end and name
     position = 0
-    for info, begin, end in entries:
+    for begin, end, name, _, _ in spans:
         if begin != position:
             kind = "overlaps the tensor before it" if begin < position else "leaves a hole before it"
-            raise LoadError(
-                f"tensor {info.name} at byte {begin} {kind}, which ends at {position}", source.path
-            )
-        table[info.name] = (info, start + begin)
+            raise LoadError(f"tensor {name} at byte {begin} {kind}, which ends at {position}", source.path)
         position = end
     if start + position != source.size:
         raise LoadError(
@@ -64,10 +67,29 @@ def read_safetensors(source: FileBytes, folder: Path | None = None) -> TableChec
             source.path,
             "the file was cut short, or something was appended to it: fetch it again",
         )
-    return TableCheckpoint("safetensors", source, {**declared, **(_config(folder) if folder else {})}, table)
+    metadata = {**declared, **(read_config(folder) if folder else {})}
+    return TableCheckpoint("safetensors", source, metadata, _Table(spans, start))
 
 
-def _header(source: FileBytes) -> tuple[dict[str, Any], int]:
+class _Table(Mapping[str, tuple[TensorInfo, int]]):
+    """The checked entries; their descriptions are made when asked for, a third of the cost of opening."""
+
+    def __init__(self, spans: list[_Span], start: int) -> None:
+        self._spans = {span[2]: span for span in spans}
+        self._start = start
+
+    def __getitem__(self, name: str) -> tuple[TensorInfo, int]:
+        begin, end, _, dtype, shape = self._spans[name]
+        return TensorInfo(name, dtype, tuple(shape), end - begin), self._start + begin
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+
+def _header(source: FileBytes) -> tuple[Pairs, int]:
     """Return the parsed header and where the data starts."""
     if source.size < 8:
         raise LoadError(f"{source.size} bytes cannot hold safetensors' 8-byte header length", source.path)
@@ -80,73 +102,45 @@ def _header(source: FileBytes) -> tuple[dict[str, Any], int]:
         )
     if length > MAX_HEADER:
         raise LoadError(f"a header of {length} bytes exceeds {MAX_HEADER}", source.path)
-    return _parse(source.read(8, length).tobytes(), source.path), 8 + length
+    return parse_pairs(source.read(8, length).tobytes(), source.path), 8 + length
 
 
-def _parse(text: bytes, path: str | Path) -> dict[str, Any]:
-    """Parse a JSON object strictly: no duplicate keys, no NaN, no deep nesting."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                raise LoadError(f"the JSON key {key!r} occurs twice", path)
-            if not (_encodable(key) and (not isinstance(value, str) or _encodable(value))):
-                raise LoadError(f"the JSON key {key!a} or its value holds half a surrogate pair", path)
-            found[key] = value
-        return found
-
-    def refuse(constant: str) -> NoReturn:
-        raise LoadError(f"the JSON holds {constant}, which is no number", path)
-
-    if text[:1] != b"{":
-        raise LoadError("the header does not begin with '{'", path, "the file is no safetensors file")
-    try:
-        parsed = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
-    except RecursionError as error:
-        raise LoadError("the JSON is nested too deeply", path) from error
-    except ValueError as error:  # bad UTF-8, bad JSON, an integer of thousands of digits
-        raise LoadError(f"the JSON cannot be parsed: {error}", path) from error
-    if not isinstance(parsed, dict):
-        raise LoadError("the JSON is no object", path)
-    return parsed
-
-
-def _encodable(text: str) -> bool:
-    """Whether `text` is Unicode that can be written out again: JSON's escapes can spell what is not."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _entry(source: FileBytes, name: str, value: object) -> tuple[TensorInfo, int, int]:
-    """Check one header entry and return it with its offsets relative to the data."""
-    fields = value if isinstance(value, dict) else {}
-    if set(fields) != {"dtype", "shape", "data_offsets"}:
+def _span(source: FileBytes, name: str, value: object) -> _Span:
+    """Check one header entry and return it, its offsets relative to the data."""
+    fields = dict(value) if type(value) is tuple and len(value) == 3 else {}
+    if fields.keys() != _FIELDS:  # three pairs with these keys have none of them twice
+        plain(value, source.path)
         raise LoadError(f"tensor {name} needs exactly dtype, shape and data_offsets", source.path)
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in PLAIN:
-        raise LoadError(f"tensor {name} has dtype {dtype!r}; known are {', '.join(PLAIN)}", source.path)
+    bits = _BITS.get(dtype) if type(dtype) is str else None
+    if bits is None:
+        raise LoadError(f"tensor {name} has dtype {dtype!r}; known are {', '.join(_BITS)}", source.path)
     if not _naturals(shape) or len(shape) > _MAX_DIMENSIONS:
         raise LoadError(f"tensor {name} has a shape that is no short list of sizes", source.path)
-    if not _naturals(offsets) or len(offsets) != 2:
+    begin, end = offsets if type(offsets) is list and len(offsets) == 2 else (None, None)
+    if type(begin) is not int or type(end) is not int or begin < 0 or end < 0:
         raise LoadError(f"tensor {name} has data_offsets that are no pair of positions", source.path)
-    begin, end = offsets
-    nbytes = math.prod(shape) * PLAIN[dtype]
+    nbits = math.prod(shape) * bits
+    if nbits & 7:
+        raise LoadError(f"tensor {name}: {dtype} of shape {shape} ends inside a byte", source.path)
+    nbytes = nbits >> 3
     if end - begin != nbytes:
         raise LoadError(
             f"tensor {name} spans {end - begin} bytes, its dtype and shape need {nbytes}", source.path
         )
-    return TensorInfo(name, dtype, tuple(shape), nbytes), begin, end
+    return begin, end, name, dtype, shape
 
 
 def _naturals(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**63 for item in value)
+    if type(value) is not list:
+        return False
+    for item in value:  # noqa: SIM110 - a generator costs more than all the rest of an entry
+        if type(item) is not int or not 0 <= item < 2**63:
+            return False
+    return True
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     """Read the folder's ``config.json``, if there is one, under the key ``config``."""
     beside = folder / "config.json"
     if not beside.is_file():
@@ -158,7 +152,7 @@ def _config(folder: Path) -> dict[str, Any]:
         raise LoadError(f"cannot be read: {error.strerror}", beside) from error
     if len(text) > _MAX_CONFIG:
         raise LoadError(f"exceeds {_MAX_CONFIG} bytes", beside)
-    return {"config": _parse(text.strip(), beside)}
+    return {"config": parse_object(text.strip(), beside)}
 
 
 def write_safetensors(

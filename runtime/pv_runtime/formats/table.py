@@ -27,6 +27,11 @@ class TableCheckpoint:
         """The file."""
         return self.source.path
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that belongs to the checkpoint: this one."""
+        return (self.path,)
+
     def names(self) -> tuple[str, ...]:
         """Return the names, in the order of the data in the file."""
         return tuple(self.table)
