@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pv_runtime.errors import LoadError, QuantisationError
+from pv_runtime.formats.ggml_decode import BORROWED, dequantise_by_gguf
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
 
@@ -102,7 +103,7 @@ def decode(info: TensorInfo, raw: Bytes, path: str) -> Floats:
     except (QuantisationError, ValueError) as error:
         raise LoadError(f"tensor {info.name}: {error}", path) from error
     if values is None:
-        known = ", ".join([*_NUMPY, "BF16", *SCHEMES])
+        known = ", ".join([*_NUMPY, "BF16", *SCHEMES, *sorted(BORROWED)])
         raise LoadError(
             f"tensor {info.name} is {info.dtype}, which is not decoded here", path, f"decoded are {known}"
         )
@@ -117,6 +118,8 @@ def _values(dtype: str, raw: Bytes) -> Floats | None:
     raw = np.ascontiguousarray(raw)
     if dtype == "BF16":
         return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    if dtype in BORROWED:
+        return dequantise_by_gguf(dtype, raw)
     if dtype not in _NUMPY:
         return None
     with np.errstate(over="ignore"):  # an F64 beyond float32 becomes an infinity, which is visible

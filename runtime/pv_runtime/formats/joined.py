@@ -47,6 +47,11 @@ class JoinedCheckpoint:
         """Every file that belongs to the checkpoint, what was opened first, each once."""
         return tuple(dict.fromkeys((self.path, *(part.path for part in self.parts))))
 
+    @property
+    def version(self) -> str | None:
+        """The first part's version of the format, where it has one."""
+        return self.parts[0].version
+
     @functools.cached_property
     def _parts(self) -> dict[str, TableCheckpoint]:
         return {name: part for part in self.parts for name in part.names()}

@@ -21,6 +21,8 @@ class TableCheckpoint:
     source: FileBytes
     metadata: Mapping[str, object]
     table: Mapping[str, tuple[TensorInfo, int]] = dataclasses.field(repr=False)
+    version: str | None = None
+    """The format's version, where it has one."""
 
     @property
     def path(self) -> str:
