@@ -20,8 +20,8 @@ __all__ = ["STRING", "Cursor", "LazyArray", "read_value"]
 STRING, ARRAY = 8, 9
 _MAX_TEXT = 1 << 26
 """Bytes of one string: far beyond any chat template, and memory that a hostile file may cost."""
-_MAX_STRINGS = 1 << 24
-"""Strings in all arrays of a file: dozens of times the largest vocabulary, and some seconds at worst."""
+_MAX_STRINGS = 1 << 22
+"""Strings in all arrays of a file: five times the largest vocabulary with its merges; a second at worst."""
 
 
 class Cursor:

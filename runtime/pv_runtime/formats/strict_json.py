@@ -10,6 +10,10 @@ from pv_runtime.errors import LoadError
 
 __all__ = ["Pairs", "parse_object", "parse_pairs", "plain"]
 
+_LONG = 1 << 20
+_MAX_VALUES = 1 << 23
+"""Values in a text of more than `_LONG` bytes: a million tensors have fewer; each costs some 64 bytes."""
+
 Pairs = tuple[tuple[str, Any], ...]
 """A JSON object as its pairs, before anybody has asked whether a key occurs twice."""
 
@@ -39,6 +43,8 @@ def parse_pairs(text: bytes, path: str | os.PathLike[str]) -> Pairs:
 
     if text[:1] != b"{":
         raise LoadError("the JSON does not begin with '{'", path)
+    if len(text) > _LONG and sum(map(text.count, (b"[", b"{", b","))) > _MAX_VALUES:
+        raise LoadError(f"the JSON has more than {_MAX_VALUES} values", path)
     try:
         decoded = text.decode("utf-8")
         parsed: Pairs = json.loads(decoded, object_pairs_hook=tuple, parse_constant=refuse)
