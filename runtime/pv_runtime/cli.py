@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import export, inspect
+from pv_runtime.commands import diff, export, inspect, stamp
 from pv_runtime.errors import LoadError, QuantisationError
 
 __all__ = ["main"]
@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"apr {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inspect.register(commands)
+    diff.register(commands)
     export.register(commands)
+    stamp.register(commands)
     return parser
 
 
