@@ -14,7 +14,7 @@ from pv_runtime.formats.ggml_decode import BORROWED, dequantise_by_gguf
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
 
-__all__ = ["PLAIN", "Checkpoint", "TensorInfo", "decode"]
+__all__ = ["DECODED", "PLAIN", "Checkpoint", "TensorInfo", "decode"]
 
 PLAIN: dict[str, int] = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1,
@@ -27,6 +27,9 @@ _NUMPY = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1",
 }  # fmt: skip
+
+DECODED = frozenset({*_NUMPY, "BF16", *SCHEMES, *BORROWED})
+"""The dtypes that `decode` turns into values; all others are listed, and compared as bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +106,7 @@ def decode(info: TensorInfo, raw: Bytes, path: str) -> Floats:
     except (QuantisationError, ValueError) as error:
         raise LoadError(f"tensor {info.name}: {error}", path) from error
     if values is None:
-        known = ", ".join([*_NUMPY, "BF16", *SCHEMES, *sorted(BORROWED)])
+        known = ", ".join(sorted(DECODED))
         raise LoadError(
             f"tensor {info.name} is {info.dtype}, which is not decoded here", path, f"decoded are {known}"
         )

@@ -50,7 +50,7 @@ class Field:
         if self.code in "fd":
             return struct.pack("<" + self.code, self.value)
         nbytes = struct.calcsize(self.code)
-        return (int(self.value) % 2 ** (8 * nbytes)).to_bytes(nbytes, "little")
+        return (int(self.value) & ((1 << 8 * nbytes) - 1)).to_bytes(nbytes, "little")
 
 
 Part = Field | bytes

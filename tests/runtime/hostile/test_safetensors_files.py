@@ -131,7 +131,7 @@ def test_what_sub_byte_dtypes_say(tmp_path: Path) -> None:
         model.tensor("a")
 
 
-NASTY = [
+NASTY: list[Any] = [
     None,
     True,
     -1,
