@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from pv_runtime.commands import diff, export, inspect, stamp
-from pv_runtime.errors import LoadError, QuantisationError
+from pv_runtime.errors import LoadError, QuantisationError, printable
 
 __all__ = ["main"]
 
@@ -73,6 +73,10 @@ def _guarded(run: Callable[[], int]) -> int:
         return ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return ERROR
     except Exception:
         traceback.print_exc()
         print("error: this is a fault in apr itself; please report it", file=sys.stderr)

@@ -31,7 +31,7 @@ from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.formats.writing import writing
 from pv_runtime.fused import with_split_projections
 from pv_runtime.names import gguf_name
-from pv_runtime.origin import Origin, origin_keys, source_sha256, tool
+from pv_runtime.origin import GGUF_PREFIX, PREFIX, Origin, origin_keys, origin_of
 from pv_runtime.rope_rows import interleave, separate, with_rows
 
 __all__ = ["FORMATS", "Exported", "export"]
@@ -95,7 +95,6 @@ def export(
     """
     notes = _sound(model)
     config = configs.config_of(model)
-    digest = source_sha256(model)
     view = _canonical(model, config)
     if missing := sorted(set(configs.expected_tensors(config)) - set(view.names())):
         raise LoadError(
@@ -105,14 +104,14 @@ def export(
         )
     words = _words(model, config, folder) if with_tokenizer else None
     carried = carried_of(model, config, words)
-    origin = Origin(digest, tool(), {"command": "export", "format": to, "tokenizer": words is not None})
+    origin = origin_of(model, {"command": "export", "format": to, "tokenizer": words is not None})
     tensors, widened, files = FORMATS[to](view, output, carried, origin)
     return Exported(
         tuple(files),
         len(tensors),
         dict(sorted(Counter(tensor.info.dtype for tensor in tensors).items())),
         tuple(widened),
-        digest,
+        origin.sha256,
         words is not None,
         notes,
     )
@@ -179,7 +178,7 @@ def _to_apr(model: Checkpoint, output: str, carried: Carried, origin: Origin) ->
     tensors = _lazy(model, model.names())
     _require(model, tensors, WRITTEN, "APR")
     metadata = apr_metadata(carried, sum(tensor.info.elements for tensor in tensors))
-    write_apr(output, _pairs(tensors), {**metadata, **origin_keys(origin, "derived_from.")})
+    write_apr(output, _pairs(tensors), {**metadata, **origin_keys(origin, PREFIX)})
     return tensors, (), (output,)
 
 
@@ -209,7 +208,7 @@ def _to_gguf(model: Checkpoint, output: str, carried: Carried, origin: Origin) -
     ]
     _require(model, tensors, GGML_NUMBERS, "GGUF")
     metadata = gguf_metadata(carried, [tensor.info for tensor in tensors])
-    write_gguf(output, _pairs(tensors), {**metadata, **origin_keys(origin, "pv.derived_from.")})
+    write_gguf(output, _pairs(tensors), {**metadata, **origin_keys(origin, GGUF_PREFIX)})
     return tensors, widened, (output,)
 
 
@@ -220,7 +219,7 @@ def _to_safetensors(model: Checkpoint, output: str, carried: Carried, origin: Or
         )
     tensors = _lazy(model, model.names())
     _require(model, tensors, PLAIN, "safetensors")
-    metadata = {**safetensors_metadata(carried), **origin_keys(origin, "derived_from.")}
+    metadata = {**safetensors_metadata(carried), **origin_keys(origin, PREFIX)}
     if output.endswith(".safetensors"):
         config = json.dumps(carried.config, sort_keys=True, ensure_ascii=False)
         write_safetensors(output, _pairs(tensors), {**metadata, configs.CONFIG: config})

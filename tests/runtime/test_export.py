@@ -72,7 +72,7 @@ def test_what_all_formats_hold_goes_round_and_ends_as_it_began(tmp_path: Path) -
     differing = {
         key for key in first.keys() | second.keys() if _listed(first.get(key)) != _listed(second.get(key))
     }
-    assert differing == {GGUF_DERIVED_FROM}
+    assert differing == {GGUF_DERIVED_FROM, GGUF_DERIVED_FROM.replace("sha256", "earlier")}
     config = json.loads((MODELS / "tiny-qwen2/config.json").read_text())
     assert open_checkpoint(paths[-2]).metadata["config"] == config
 
@@ -97,6 +97,14 @@ def test_each_file_names_what_it_was_made_from(tmp_path: Path) -> None:
         assert model.metadata[key] == source_sha256(open_checkpoint(before))
         options: Any = model.metadata[key.replace("sha256", "options")]
         assert json.loads(options) == {"command": "export", "format": model.format, "tokenizer": True}
+
+
+def test_a_file_remembers_the_whole_way(tmp_path: Path) -> None:
+    paths = through(str(MODELS / "tiny-qwen2"), tmp_path, "apr", "gguf", "safetensors", "apr")
+    earlier: Any = open_checkpoint(paths[4]).metadata["derived_from.earlier"]
+    way = [origin["sha256"] for origin in json.loads(earlier)]
+    assert way == [source_sha256(open_checkpoint(path)) for path in (paths[2], paths[1], paths[0])]
+    assert [origin["options"]["format"] for origin in json.loads(earlier)] == ["safetensors", "gguf", "apr"]
 
 
 def test_the_gguf_package_reads_what_we_write(tmp_path: Path) -> None:

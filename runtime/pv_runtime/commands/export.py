@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from pv_runtime.commands.output import refusal
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
@@ -43,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not os.path.lexists(arguments.file):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
-    if os.path.lexists(arguments.output) and not arguments.force:
-        print(f"error: {printable(arguments.output)}: is there already", file=sys.stderr)
-        print("    name another output, or replace it with --force", file=sys.stderr)
+    is_folder = arguments.format == "safetensors" and not arguments.output.endswith(".safetensors")
+    if reason := refusal(arguments.output, force=arguments.force, folder=is_folder):
+        print(reason, file=sys.stderr)
         return 2
     model = open_checkpoint(arguments.file)
     folder = Path(arguments.file)
