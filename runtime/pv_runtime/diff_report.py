@@ -150,10 +150,11 @@ def _result_lines(each: Mapping[str, Any]) -> Iterable[str]:
             else ""
         )
         ulps = f", at most {each['max_ulps']} ulp" if each["max_ulps"] is not None else ""
+        shown = {key: _figure(each[key]) for key in ("relative_l2", "one_minus_cosine", "max_diff")}
+        mean, rmse = _figure(each["mean_diff"]), _figure(each["rmse"])
         yield (
-            f"      relative L2 {_figure(each['relative_l2'])}, 1-cosine {_figure(each['one_minus_cosine'])}, "
-            f"max {_figure(each['max_diff'])} at {each['max_diff_at']}, "
-            f"mean {_figure(each['mean_diff'])}, rmse {_figure(each['rmse'])}"
+            f"      relative L2 {shown['relative_l2']}, 1-cosine {shown['one_minus_cosine']}, "
+            f"max {shown['max_diff']} at {each['max_diff_at']}, mean {mean}, rmse {rmse}"
         )
         yield f"      {each['identical_count']} of {each['element_count']} equal{blocks}{ulps}"
     for words in each["diagnosis"]:
