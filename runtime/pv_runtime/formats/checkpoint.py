@@ -32,7 +32,7 @@ DECODED = frozenset({*_NUMPY, "BF16", *SCHEMES, *BORROWED})
 """The dtypes that `decode` turns into values; all others are listed, and compared as bytes."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TensorInfo:
     """What a file's header says of one tensor.
 
