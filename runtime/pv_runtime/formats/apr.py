@@ -104,7 +104,9 @@ def read_apr(source: FileBytes) -> AprCheckpoint:
     padded = sum(info.dtype in PADDED for info, _ in table.values())
     if padded:
         notes.append(f"{padded} tensors have rows filled up to whole blocks, which ggml does not allow")
-    return AprCheckpoint("apr", source, metadata, table, "2.0", header=header, notes=tuple(notes), footer=footer)
+    return AprCheckpoint(
+        "apr", source, metadata, table, "2.0", header=header, notes=tuple(notes), footer=footer
+    )
 
 
 def _index(source: FileBytes, header: Header, metadata: dict[str, object]) -> list[tuple[TensorInfo, int]]:

@@ -18,6 +18,8 @@ __all__ = ["ALIGNMENT", "FLAGS", "HEADER_SIZE", "MAGICS", "Header", "packed", "r
 ALIGNMENT = 64
 HEADER_SIZE = 64
 MAX_METADATA = 16 << 20
+_MAX_TENSORS = 1 << 16
+"""Many times what any model has: the memory that a hostile index may cost."""
 MAGICS = {b"APR\0", b"APRN", b"APR1", b"APR2"}
 """What files of this family begin with. Read are the first and, where the rest is right, the second."""
 
@@ -147,6 +149,8 @@ def _check_offsets(source: FileBytes, header: Header) -> None:
         raise LoadError(
             f"the data begins at byte {header.data_offset}, no multiple of {ALIGNMENT}", source.path
         )
+    if header.tensor_count > _MAX_TENSORS:
+        raise LoadError(f"{header.tensor_count} tensors: more than {_MAX_TENSORS} are refused", source.path)
     if header.tensor_count * _LEAST_ENTRY > header.data_offset - header.index_offset:  # before any loop
         raise LoadError(
             f"{header.tensor_count} tensors cannot fit in the index's "

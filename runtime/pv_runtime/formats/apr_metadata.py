@@ -23,6 +23,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """APR's own key to the others under which the same is found."""
 
+_MAX_VALUES = 1 << 22
+"""Several times those of the largest vocabulary with its merges: the memory that hostile JSON may cost."""
+
 
 def stated(metadata: Mapping[str, object], key: str) -> Any:
     """Return what the metadata say under `key` or one of its aliases; None where they say nothing."""
@@ -43,6 +46,9 @@ def parse_metadata(text: bytes, path: str) -> tuple[dict[str, object], tuple[str
     LoadError
         It is no JSON object in UTF-8, holds NaN, or is nested too deeply.
     """
+    values = sum(text.count(sign) for sign in (b",", b"[", b"{"))
+    if values > _MAX_VALUES:
+        raise LoadError(f"the metadata hold some {values} values; more than {_MAX_VALUES} are refused", path)
     repeated: list[str] = []
 
     def last_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -96,7 +96,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "sharded": (file(flags=FLAGS["SHARDED"]), "shard"),
     "column-major": (file(flags=FLAGS["COLUMN_MAJOR"]), "column-major"),
     "a flag of tomorrow": (file(flags=0x8000), "0x8000"),
-    "2^32-1 tensors": (file(tensor_count=2**32 - 1), "cannot fit"),
+    "2^32-1 tensors": (file(tensor_count=2**32 - 1), "are refused"),
+    "2^16 tensors": (file(tensor_count=2**16), "cannot fit"),
     "one tensor more than entries": (file(tensor_count=2, index=Entry().bytes()), "ends within|allowed are"),
     "one tensor less than entries": (
         file(tuple(Entry(b"%02d" % i, offset=64 * i) for i in range(3)), bytes(192), tensor_count=1),
