@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,17 @@ def test_what_a_reader_noted_is_printed(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "x.apr").write_bytes((tmp_path / "x.apr").read_bytes()[:-4])
     assert cli.main(["export", str(tmp_path / "x.apr"), "--format", "gguf", "-o", str(tmp_path / "y")]) == 0
     assert "note: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["export", "stamp"])
+def test_the_page_lists_the_keys_that_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    words = {"export": ["--format", "apr"], "stamp": ["--license", "0BSD"]}[command]
+    source = str(MODEL.parent / "tiny-qwen2-q4_k/model.gguf")
+    assert cli.main([command, source, *words, "-o", str(tmp_path / "x"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    page = (MODEL.parents[1] / "docs/how-to/convert-between-formats.md").read_text(encoding="utf-8")
+    section = page.split(f"Of `apr {command}`:\n")[1].split("\n\n")[1]
+    listed = {key for row in section.splitlines() for key in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    assert listed == set(printed)
