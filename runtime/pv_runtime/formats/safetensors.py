@@ -53,7 +53,7 @@ def read_safetensors(source: FileBytes, folder: Path | None = None) -> TableChec
     declared = plain(entries.pop("__metadata__", ()), source.path)
     if not isinstance(declared, dict) or not all(isinstance(text, str) for text in declared.values()):
         raise LoadError("__metadata__ is no map of text to text", source.path)
-    spans = [_span(source, name, value) for name, value in entries.items()]
+    spans = _spans(source, entries)
     spans.sort()  # by begin, end and name
     position = 0
     for begin, end, name, _, _ in spans:
@@ -105,35 +105,47 @@ def _header(source: FileBytes) -> tuple[Pairs, int]:
     return parse_pairs(source.read(8, length).tobytes(), source.path), 8 + length
 
 
-def _span(source: FileBytes, name: str, value: object) -> _Span:
-    """Check one header entry and return it, its offsets relative to the data.
+def _spans(source: FileBytes, entries: Mapping[str, object]) -> list[_Span]:
+    """Check the header's entries and return them, their offsets relative to the data.
 
-    It is most of what opening costs, and written for that: plain loops, and no calls on the good path.
+    This is half of what opening costs, and written for that: one loop, without a call on its way.
     """
-    fields = dict(value) if type(value) is tuple and len(value) == 3 else {}
-    if fields.keys() != _FIELDS:  # three pairs with these keys have none of them twice
-        plain(value, source.path)
-        raise LoadError(f"tensor {name} needs exactly dtype, shape and data_offsets", source.path)
-    dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
-    bits = _BITS.get(dtype) if type(dtype) is str else None
-    if bits is None:
-        raise LoadError(f"tensor {name} has dtype {dtype!r}; known are {', '.join(_BITS)}", source.path)
-    if type(shape) is not list or len(shape) > _MAX_DIMENSIONS:
-        raise LoadError(f"tensor {name} has a shape that is no short list of sizes", source.path)
-    for size in shape:
-        if type(size) is not int or not 0 <= size < _BEYOND:
+    spans: list[_Span] = []
+    for name, value in entries.items():
+        if type(value) is not tuple or len(value) != 3:
+            raise _no_entry(source, name, value)
+        (first, dtype), (second, shape), (third, offsets) = value
+        if first != "dtype" or second != "shape" or third != "data_offsets":
+            fields = dict(value)
+            if fields.keys() != _FIELDS:  # three pairs with these keys have none of them twice
+                raise _no_entry(source, name, value)
+            dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
+        bits = _BITS.get(dtype) if type(dtype) is str else None
+        if bits is None:
+            raise LoadError(f"tensor {name} has dtype {dtype!r}; known are {', '.join(_BITS)}", source.path)
+        if type(shape) is not list or len(shape) > _MAX_DIMENSIONS:
             raise LoadError(f"tensor {name} has a shape that is no short list of sizes", source.path)
-        bits *= size
-    begin, end = offsets if type(offsets) is list and len(offsets) == 2 else (None, None)
-    if type(begin) is not int or type(end) is not int or begin < 0 or end < 0:
-        raise LoadError(f"tensor {name} has data_offsets that are no pair of positions", source.path)
-    if bits & 7:
-        raise LoadError(f"tensor {name}: {dtype} of shape {shape} ends inside a byte", source.path)
-    if end - begin != bits >> 3:
-        raise LoadError(
-            f"tensor {name} spans {end - begin} bytes, its dtype and shape need {bits >> 3}", source.path
-        )
-    return begin, end, name, dtype, shape
+        for size in shape:
+            if type(size) is not int or not 0 <= size < _BEYOND:
+                raise LoadError(f"tensor {name} has a shape that is no short list of sizes", source.path)
+            bits *= size
+        begin, end = offsets if type(offsets) is list and len(offsets) == 2 else (None, None)
+        if type(begin) is not int or type(end) is not int or begin < 0 or end < 0:
+            raise LoadError(f"tensor {name} has data_offsets that are no pair of positions", source.path)
+        if bits & 7:
+            raise LoadError(f"tensor {name}: {dtype} of shape {shape} ends inside a byte", source.path)
+        if end - begin != bits >> 3:
+            raise LoadError(
+                f"tensor {name} spans {end - begin} bytes, its dtype and shape need {bits >> 3}", source.path
+            )
+        spans.append((begin, end, name, dtype, shape))
+    return spans
+
+
+def _no_entry(source: FileBytes, name: str, value: object) -> LoadError:
+    """Return what to say of an entry with other fields; raises where one of them occurs twice."""
+    plain(value, source.path)
+    return LoadError(f"tensor {name} needs exactly dtype, shape and data_offsets", source.path)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

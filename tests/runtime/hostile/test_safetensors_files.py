@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 from collections.abc import Callable, Iterator
@@ -177,7 +178,7 @@ def test_mutated_headers_open_or_end_in_our_error(
     for _ in range(data.draw(st.integers(0, 2))):
         container, key = data.draw(st.sampled_from(list(places(header))))
         if data.draw(st.booleans()):
-            container[key] = data.draw(st.sampled_from(NASTY))
+            container[key] = copy.deepcopy(data.draw(st.sampled_from(NASTY)))
         elif key in container or isinstance(container, list):
             container.pop(key)
         if not list(places(header)):
