@@ -67,6 +67,6 @@ def test_the_page_lists_the_keys_that_are_printed(
     assert cli.main([command, source, *words, "-o", str(tmp_path / "x"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     page = (MODEL.parents[1] / "docs/how-to/convert-between-formats.md").read_text(encoding="utf-8")
-    section = page.split(f"Of `apr {command}`:\n")[1].split("\n\n")[1]
+    section = page.split(f"Of `apr {command}`:\n\n")[1].split("\n\n")[0]
     listed = {key for row in section.splitlines() for key in re.findall(r"`(\w+)`", row.split(" | ")[0])}
     assert listed == set(printed)
