@@ -35,7 +35,12 @@ def compiled(*, reassociate: bool = False) -> Callable[[_Function], _Function]:
     fastmath = {"reassoc", "nsz", "contract"} if reassociate else False
 
     def decorate(function: _Function) -> _Function:
-        made: _Function = numba.njit(cache=_cached(), nogil=True, fastmath=fastmath)(function)
+        made: _Function = numba.njit(
+            cache=_cached(),
+            nogil=True,
+            fastmath=fastmath,
+            error_model="numpy",  # a division by zero is a value, not an exception
+        )(function)
         return made
 
     return decorate
