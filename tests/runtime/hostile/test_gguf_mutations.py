@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +123,13 @@ def test_the_valid_files_open(tmp_path_factory: pytest.TempPathFactory, parts: l
     path = tmp_path_factory.getbasetemp() / "valid.gguf"
     path.write_bytes(packed(parts))
     read_all(path)
+    theirs = gguf.GGUFReader(path)
+    ours = open_checkpoint(path)
+    assert [tensor.name for tensor in theirs.tensors] == list(ours.names())
+    for tensor in theirs.tensors:
+        info = ours.info(tensor.name)
+        assert (tensor.tensor_type.name, tuple(tensor.shape)[::-1]) == (info.dtype, info.shape)
+        assert tensor.data.tobytes() == ours.raw(tensor.name).tobytes()
 
 
 def mutated(parts: list[Part], data: st.DataObject) -> bytes:
