@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,17 @@ from pv_runtime.formats.checkpoint import Checkpoint, TensorInfo
 from pv_runtime.formats.gguf_writer import Typed
 from pv_runtime.vocabulary import Vocabulary, apr_keys, gguf_keys
 
-__all__ = ["CARD", "Carried", "apr_metadata", "carried_of", "gguf_metadata", "safetensors_metadata"]
+__all__ = [
+    "CARD",
+    "FOLDER_FILES",
+    "HUGGING_FACE",
+    "Carried",
+    "apr_metadata",
+    "carried_of",
+    "gguf_metadata",
+    "safetensors_metadata",
+    "with_folder",
+]
 
 CARD: dict[str, tuple[str, str]] = {
     "name": ("name", "general.name"),
@@ -35,6 +46,11 @@ CARD: dict[str, tuple[str, str]] = {
 ELSEWHERE = "source_metadata"
 """Key, in APR and safetensors, of what the other formats said and this one has no key for."""
 _GGUF_ELSEWHERE = "pv.source_metadata"
+
+HUGGING_FACE = "huggingface"
+"""Under `ELSEWHERE`, the files of a Hugging Face folder that are carried over whole, by name."""
+FOLDER_FILES = ("generation_config.json",)
+_MAX_FILE = 1 << 20
 
 FILE_TYPES = {
     "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K": 11,
@@ -92,6 +108,29 @@ def carried_of(model: Checkpoint, config: dict[str, Any], vocabulary: Vocabulary
     elsewhere = _put_aside(model)
     elsewhere.pop(model.format, None)
     return Carried(config, vocabulary, card, {**elsewhere, **({model.format: own} if own else {})})
+
+
+def with_folder(carried: Carried, folder: Path | None) -> Carried:
+    """Add the files of a model's folder that are carried over as they are, where it has them.
+
+    Raises
+    ------
+    LoadError
+        Such a file is no JSON object.
+    """
+    files: dict[str, Any] = {}
+    for name in FOLDER_FILES:
+        if folder is not None and (folder / name).is_file():
+            try:
+                with (folder / name).open("rb") as file:
+                    files[name] = json.loads(file.read(_MAX_FILE))
+            except (OSError, ValueError, RecursionError) as error:
+                raise LoadError(f"cannot be read: {error}", folder / name) from error
+    return (
+        dataclasses.replace(carried, elsewhere={**carried.elsewhere, HUGGING_FACE: files})
+        if files
+        else carried
+    )
 
 
 def _known(form: str, config: Mapping[str, Any]) -> set[str]:

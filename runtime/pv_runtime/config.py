@@ -16,7 +16,16 @@ from pv_runtime.errors import LoadError
 from pv_runtime.formats.apr_metadata import stated
 from pv_runtime.formats.checkpoint import Checkpoint
 
-__all__ = ["APR_KEYS", "GGUF_KEYS", "apr_config", "config_of", "expected_tensors", "gguf_config", "parameter"]
+__all__ = [
+    "APR_KEYS",
+    "GGUF_KEYS",
+    "apr_config",
+    "config_of",
+    "expected_tensors",
+    "gguf_config",
+    "parameter",
+    "require_one_head",
+]
 
 _CLASSES = {"qwen2": "Qwen2ForCausalLM", "llama": "LlamaForCausalLM"}
 _FLOATS = {"rms_norm_eps", "rope_theta"}
@@ -117,7 +126,7 @@ def _from_apr(model: Checkpoint) -> dict[str, Any]:
     values["vocab_size"] = values["vocab_size"] or _embedding_rows(model)
     tied = model.metadata.get("tie_word_embeddings")
     return {
-        "model_type": architecture.lower() if isinstance(architecture, str) else architecture,
+        "model_type": _short(architecture) if isinstance(architecture, str) else architecture,
         **{key: _shortest(value) for key, value in values.items()},
         **({"tie_word_embeddings": tied} if isinstance(tied, bool) else {}),
     }
@@ -139,6 +148,35 @@ def _agreed(native: dict[str, Any], carried: dict[str, Any], path: str) -> dict[
         if None not in {value, other} and value != other:
             raise LoadError(f"says {key} is {value!r}, and in the config it carries {other!r}", path)
     return {**{key: value for key, value in native.items() if parameter(carried, key) is None}, **carried}
+
+
+def _short(architecture: str) -> str:
+    """Return ``qwen2`` for ``Qwen2ForCausalLM``, too, which some writers put in its place."""
+    return architecture.lower().removesuffix("forcausallm")
+
+
+def require_one_head(model: Checkpoint, config: Mapping[str, Any]) -> None:
+    """Refuse a model whose config ties the head to the embedding while it has another head.
+
+    Some programs would compute with the one, some with the other. Reads both tensors where there are
+    two.
+
+    Raises
+    ------
+    LoadError
+        The two differ.
+    """
+    embedding, head = "model.embed_tokens.weight", "lm_head.weight"
+    names = set(model.names())
+    if not config["tie_word_embeddings"] or not {embedding, head} <= names:
+        return
+    alike = model.info(embedding).dtype == model.info(head).dtype
+    if not alike or not np.array_equal(model.raw(embedding), model.raw(head)):
+        raise LoadError(
+            f"its config ties the head to the embedding, and it has an {head} of other bytes",
+            model.path,
+            "say in its config which is meant: tie_word_embeddings false, or drop the tensor",
+        )
 
 
 def _embedding_rows(model: Checkpoint) -> int | None:

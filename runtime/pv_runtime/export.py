@@ -18,7 +18,16 @@ from typing import Any
 
 from pv_runtime import config as configs
 from pv_runtime import tokenizer_files, vocabulary
-from pv_runtime.carried import Carried, apr_metadata, carried_of, gguf_metadata, safetensors_metadata
+from pv_runtime.carried import (
+    FOLDER_FILES,
+    HUGGING_FACE,
+    Carried,
+    apr_metadata,
+    carried_of,
+    gguf_metadata,
+    safetensors_metadata,
+    with_folder,
+)
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor
 from pv_runtime.formats.apr import AprCheckpoint, footer_matches
@@ -102,8 +111,9 @@ def export(
             f"{missing[0]}",
             model.path,
         )
+    configs.require_one_head(view, config)
     words = _words(model, config, folder) if with_tokenizer else None
-    carried = carried_of(model, config, words)
+    carried = with_folder(carried_of(model, config, words), folder)
     origin = origin_of(model, {"command": "export", "format": to, "tokenizer": words is not None})
     tensors, widened, files = FORMATS[to](view, output, carried, origin)
     return Exported(
@@ -219,12 +229,20 @@ def _to_safetensors(model: Checkpoint, output: str, carried: Carried, origin: Or
         )
     tensors = _lazy(model, model.names())
     _require(model, tensors, PLAIN, "safetensors")
-    metadata = {**safetensors_metadata(carried), **origin_keys(origin, PREFIX)}
     if output.endswith(".safetensors"):
         config = json.dumps(carried.config, sort_keys=True, ensure_ascii=False)
-        write_safetensors(output, _pairs(tensors), {**metadata, configs.CONFIG: config})
+        metadata = {**safetensors_metadata(carried), **origin_keys(origin, PREFIX), configs.CONFIG: config}
+        write_safetensors(output, _pairs(tensors), metadata)
         return tensors, (), (output,)
-    texts = {"config.json": json.dumps(carried.config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"}
+    elsewhere = dict(carried.elsewhere)
+    files = {**elsewhere.pop(HUGGING_FACE, {}), "config.json": carried.config}
+    texts = {
+        name: json.dumps(files[name], indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        for name in ("config.json", *FOLDER_FILES)
+        if name in files
+    }
+    carried = dataclasses.replace(carried, elsewhere=elsewhere)
+    metadata = {**safetensors_metadata(carried), **origin_keys(origin, PREFIX)}
     if carried.vocabulary is not None:
         texts |= tokenizer_files.files_of(carried.vocabulary, model.path)
     target = Path(output).absolute()
@@ -248,6 +266,7 @@ def _require_ours(target: Path) -> None:
         foreign = {path.name for path in target.iterdir()} - {
             "model.safetensors",
             "config.json",
+            *FOLDER_FILES,
             *tokenizer_files.FILES,
         }
         if foreign:

@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pv_runtime.carried import Carried, apr_metadata, carried_of, gguf_metadata, safetensors_metadata
+from pv_runtime.carried import (
+    Carried,
+    apr_metadata,
+    carried_of,
+    gguf_metadata,
+    safetensors_metadata,
+    with_folder,
+)
 from pv_runtime.config import config_of
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, TensorInfo, open_checkpoint
@@ -99,3 +106,14 @@ def test_what_cannot_be_carried_is_refused(model_folder: Path, tmp_path: Path) -
     write_gguf(str(tmp_path / "y"), [], {"pv.source_metadata": "{"})
     with pytest.raises(LoadError, match="no JSON"):
         carried_of(open_checkpoint(tmp_path / "y"), config(model_folder), None)
+
+
+def test_files_of_a_folder_are_carried_whole_or_refused(model_folder: Path, tmp_path: Path) -> None:
+    carried = Carried(config(model_folder), None, {}, {})
+    assert with_folder(carried, None) is with_folder(carried, tmp_path) is carried
+    (tmp_path / "generation_config.json").write_text('{"eos_token_id":[1,2]}')
+    found = with_folder(carried, tmp_path).elsewhere
+    assert found == {"huggingface": {"generation_config.json": {"eos_token_id": [1, 2]}}}
+    (tmp_path / "generation_config.json").write_text("{")
+    with pytest.raises(LoadError, match="cannot be read"):
+        with_folder(carried, tmp_path)

@@ -48,6 +48,9 @@ def test_a_config_is_made_of_the_keys_of_a_foreign_file(model_folder: Path, tmp_
         "ffn_dim": 512, "n_ctx": 512, "norm_eps": 1e-6, "rope_theta": 1e6,
     }  # fmt: skip
     assert config_of(made(tmp_path / "x.apr", foreign, "apr")) == config
+    assert (
+        config_of(made(tmp_path / "y.apr", {**foreign, "architecture": "Qwen2ForCausalLM"}, "apr")) == config
+    )
 
 
 @pytest.mark.parametrize(

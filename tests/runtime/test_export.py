@@ -122,6 +122,50 @@ def test_the_gguf_package_reads_what_we_write(tmp_path: Path) -> None:
     assert fields["tokenizer.ggml.token_type"][4087:4090] == [1, 3, 3]
 
 
+def test_what_generation_starts_from_is_carried_along(tmp_path: Path) -> None:
+    paths = through(str(MODELS / "tiny-qwen2"), tmp_path, "gguf", "apr", "safetensors", "safetensors", "gguf")
+    stated = json.loads((MODELS / "tiny-qwen2/generation_config.json").read_text())
+    for path in paths[3:5]:
+        assert json.loads((Path(path) / "generation_config.json").read_text()) == stated
+        assert "source_metadata" not in open_checkpoint(path).metadata
+    text: Any = open_checkpoint(paths[5]).metadata["pv.source_metadata"]
+    assert json.loads(text) == {"huggingface": {"generation_config.json": stated}}
+
+
+def test_a_sharded_checkpoint_is_exported_as_a_whole_one_is(model_folder: Path, tmp_path: Path) -> None:
+    source = open_checkpoint(model_folder)
+    parts, place = (source.names()[:9], source.names()[9:]), {}
+    (tmp_path / "shards").mkdir()
+    for number, names in enumerate(parts, 1):
+        file = f"model-{number:05}-of-00002.safetensors"
+        tensors = [(source.info(n), lambda n=n: source.raw(n)) for n in names]
+        write_safetensors(str(tmp_path / "shards" / file), tensors)
+        place.update(dict.fromkeys(names, file))
+    total = sum(source.info(name).nbytes for name in source.names())
+    index = {"metadata": {"total_size": total}, "weight_map": place}
+    (tmp_path / "shards/model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / "shards/config.json").write_text((model_folder / "config.json").read_text())
+    for form in ("apr", "gguf", "safetensors"):
+        whole = through(str(model_folder), tmp_path / f"whole-{form}", form)[1:]
+        joined = through(str(tmp_path / "shards"), tmp_path / f"joined-{form}", form)[1:]
+        assert same_bits(open_checkpoint(whole[0]), open_checkpoint(joined[0]))
+
+
+def test_a_tied_model_with_another_head_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    model = open_checkpoint(model_folder)
+    values = model.tensor("model.embed_tokens.weight")
+    same = from_values("lm_head.weight", values.shape, lambda: values, "F16")
+    export(Overlay(model, add={"lm_head.weight": same}), str(tmp_path / "x"), "apr")
+    (tmp_path / "x").unlink()
+    other = from_values("lm_head.weight", values.shape, lambda: values * 2, "F16")
+    refused(
+        Overlay(model, add={"lm_head.weight": other}),
+        tmp_path / "x",
+        "gguf",
+        "ties the head to the embedding",
+    )
+
+
 def test_a_single_safetensors_file_carries_its_config(tmp_path: Path) -> None:
     source = open_checkpoint(MODELS / "tiny-qwen2")
     export(source, str(tmp_path / "x.safetensors"), "safetensors")
