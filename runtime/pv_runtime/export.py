@@ -43,9 +43,10 @@ from pv_runtime.names import gguf_name
 from pv_runtime.origin import GGUF_PREFIX, PREFIX, Origin, origin_keys, origin_of
 from pv_runtime.rope_rows import interleave, separate, with_rows
 
-__all__ = ["FORMATS", "Exported", "export"]
+__all__ = ["FORMATS", "Alteration", "Exported", "export"]
 
 Tensors = list[tuple[Any, Callable[[], Any]]]
+Alteration = Callable[[Checkpoint, Carried], tuple[Checkpoint, Carried]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,14 @@ class Exported:
 
 
 def export(
-    model: Checkpoint, output: str, to: str, *, folder: Path | None = None, with_tokenizer: bool = True
+    model: Checkpoint,
+    output: str,
+    to: str,
+    *,
+    folder: Path | None = None,
+    with_tokenizer: bool = True,
+    alter: Alteration | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Exported:
     """Write `model` to `output` in the format `to`.
 
@@ -95,6 +103,9 @@ def export(
         Where the source's tokenizer.json lies, if it has one.
     with_tokenizer
         Whether the tokenizer is carried over.
+    alter
+        Changes the tensors, as Hugging Face names and lays them out, and what is said of them, on the way;
+        `options` are then what the written file records of it.
 
     Raises
     ------
@@ -114,7 +125,10 @@ def export(
     configs.require_one_head(view, config)
     words = _words(model, config, folder) if with_tokenizer else None
     carried = with_folder(carried_of(model, config, words), folder)
-    origin = origin_of(model, {"command": "export", "format": to, "tokenizer": words is not None})
+    if alter is not None:
+        view, carried = alter(view, carried)
+    stated = options or {"command": "export", "format": to}
+    origin = origin_of(model, {**stated, "tokenizer": words is not None})
     tensors, widened, files = FORMATS[to](view, output, carried, origin)
     return Exported(
         tuple(files),
