@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pv_runtime.build import quantised_gguf, twin
 from pv_runtime.diff import Comparison, compare, structure, worst_first
 from pv_runtime.errors import LoadError
@@ -176,6 +177,23 @@ def test_what_is_not_decoded_is_compared_as_bytes(model: Checkpoint) -> None:
     assert compared(eight(1), eight(1))["e"].status == "identical"
     assert compared(eight(1), eight(2))["e"].status == "bytes_differ"
     assert compared(eight(1), eight(1, "F8_E5M2"))["e"].status == "not_comparable"
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (1, 1), (2, 3, 4), (1, 256), (256, 1)])
+@pytest.mark.parametrize("dtype", ["F32", "F16", "F64", "I64"])
+def test_every_shape_and_plain_dtype(model: Checkpoint, shape: tuple[int, ...], dtype: str) -> None:
+    kind = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "I64": "<i8"}[dtype]
+    values = np.arange(np.prod(shape, dtype=int), dtype=np.float64).reshape(shape) + 1
+
+    def holding(stored: NDArray[np.float64]) -> Checkpoint:
+        raw = np.ascontiguousarray(stored.astype(kind)).reshape(-1).view(np.uint8)
+        return Overlay(model, add={"t": LazyTensor(TensorInfo("t", dtype, shape, raw.nbytes), lambda: raw)})
+
+    assert compared(holding(values), holding(values))["t"].status == "identical"
+    if values.size:
+        other = compared(holding(values), holding(values + 1))["t"]
+        assert other.status == ("beyond_threshold" if dtype in {"F32", "F16"} else "bytes_differ")
+        assert not other.accepted
 
 
 def test_a_value_that_is_not_finite_is_never_accepted(model: Checkpoint) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 
 import numpy as np
 
+from pv_runtime.errors import LoadError
 from pv_runtime.quant.scheme import Bytes
 
 __all__ = ["bring", "give_back"]
@@ -15,7 +17,13 @@ _POPULATE_READ = 22
 
 
 def bring(view: Bytes) -> None:
-    """Map the pages beneath `view`, read-only, where it is a view of a mapped file; otherwise do nothing."""
+    """Map the pages beneath `view`, read-only, where it is a view of a mapped file; otherwise do nothing.
+
+    Raises
+    ------
+    LoadError
+        The file no longer has those bytes: touching them would end the process.
+    """
     _advise(view, _POPULATE_READ, inner=False)
 
 
@@ -42,8 +50,10 @@ def _advise(view: Bytes, advice: int, *, inner: bool) -> None:
         return
     try:
         mapping.madvise(advice, start, stop - start)
-    except (OSError, ValueError):
-        return  # advice: an older kernel does without
+    except OSError as error:
+        if advice == _POPULATE_READ and error.errno == errno.EFAULT:
+            raise LoadError("was cut short while it was read", "the file", "read it again") from error
+        # Otherwise it is advice alone: an older kernel does without.
 
 
 def _mapping(view: Bytes) -> tuple[mmap.mmap, int] | None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
+from pv_runtime.errors import LoadError
 from pv_runtime.formats import open_bytes
 from pv_runtime.formats.pages import bring, give_back
 
@@ -27,3 +30,12 @@ def test_other_arrays_are_left_alone() -> None:
         bring(array)
         give_back(array)
         assert (array == 7).all()
+
+
+def test_a_file_cut_short_is_an_error_and_no_signal(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(bytes(1 << 16))
+    view = open_bytes(path).read(1 << 15, 1 << 15)
+    os.truncate(path, 100)
+    with pytest.raises(LoadError, match="cut short"):
+        bring(view)
