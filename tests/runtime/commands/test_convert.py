@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,15 @@ def test_the_command_line_knows_every_type() -> None:
     from pv_runtime.commands.convert import _TYPES
 
     assert set(_TYPES) == set(QUANTISATIONS)
+
+
+def test_every_key_is_documented(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/quantise-a-model.md").read_text(encoding="utf-8")
+    out = str(tmp_path / "out.gguf")
+    assert cli.main(["convert", str(model_folder), "--quantize", "bf16", "-o", out, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) <= set(re.findall(r"`(\w+)`", page.partition("## For programs")[2]))
+    table = page.partition("## Rows")[0]
+    assert all(name in table for name in QUANTISATIONS)
