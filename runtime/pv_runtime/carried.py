@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pv_runtime import config as configs
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.apr_metadata import ALIASES
@@ -60,7 +58,7 @@ FILE_TYPES = {
 
 _WRITTEN_ANEW = (
     "pv.derived_from.", "derived_from.", "split.", "pv.config", _GGUF_ELSEWHERE, ELSEWHERE,
-    "general.alignment", "general.file_type", "general.quantization_version", "general.architecture",
+    "general.alignment", "general.quantization_version", "general.architecture",
 )  # fmt: skip
 
 
@@ -105,6 +103,8 @@ def carried_of(model: Checkpoint, config: dict[str, Any], vocabulary: Vocabulary
         for key, value in model.metadata.items()
         if key not in known and not key.startswith(left_out) and value is not None
     }
+    if own.get("general.file_type") in FILE_TYPES.values():  # no mix: it follows from the tensors
+        del own["general.file_type"]
     elsewhere = _put_aside(model)
     elsewhere.pop(model.format, None)
     return Carried(config, vocabulary, card, {**elsewhere, **({model.format: own} if own else {})})
@@ -184,27 +184,36 @@ def gguf_metadata(carried: Carried, infos: Iterable[TensorInfo]) -> dict[str, ob
     for info in infos:
         sizes[info.dtype] += info.elements if len(info.shape) > 1 else 0
     most = max(sizes, key=lambda dtype: (sizes[dtype], dtype), default="F32")
-    return {
+    keys = {
         **configs.gguf_config(carried.config),
         "general.alignment": 32,
         "general.quantization_version": 2,
         **({"general.file_type": FILE_TYPES[most]} if most in FILE_TYPES else {}),
         **{CARD[key][1]: text for key, text in carried.card.items()},
-        **{key: _typed(value) for key, value in aside.pop("gguf", {}).items()},
         **(gguf_keys(carried.vocabulary) if carried.vocabulary else {}),
-        **({_GGUF_ELSEWHERE: _text(aside)} if aside else {}),
     }
+    # What was put aside never takes the place of what the model says; but a mix of types has a number of
+    # its own, which only whoever mixed it knows.
+    aside_keys = aside.pop("gguf", {})
+    further = {
+        key: _typed(value)
+        for key, value in aside_keys.items()
+        if key not in keys or (key == "general.file_type" and type(value) is int)
+    }
+    return {**keys, **further, **({_GGUF_ELSEWHERE: _text(aside)} if aside else {})}
 
 
 def _typed(value: object) -> object:
     """Give numbers that went through JSON a type of GGUF that holds them."""
     if isinstance(value, float):
-        return value if float(np.float32(value)) == value else Typed("FLOAT64", value)
+        return value if configs.fits_float32(value) else Typed("FLOAT64", value)
+    if type(value) is int and value < -(2**31):
+        return Typed("INT64", value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         if value and all(type(item) is int for item in value):
             return Typed("INT32" if max(map(abs, value)) < 2**31 else "INT64", value)
         if value and all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value):
-            return Typed("FLOAT64" if any(float(np.float32(v)) != v for v in value) else "FLOAT32", value)
+            return Typed("FLOAT32" if all(map(configs.fits_float32, value)) else "FLOAT64", value)
     return value
 
 

@@ -7,6 +7,7 @@ formats; another one is refused by name rather than carried over by half.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "apr_config",
     "config_of",
     "expected_tensors",
+    "fits_float32",
     "gguf_config",
     "parameter",
     "require_one_head",
@@ -85,7 +87,8 @@ def config_of(model: Checkpoint) -> dict[str, Any]:
             f"is of the architecture {architecture!r}; mapped between formats are {', '.join(_CLASSES)}",
             model.path,
         )
-    found.setdefault("architectures", [_CLASSES[architecture]])
+    if found.get("architectures") is None:
+        found["architectures"] = [_CLASSES[architecture]]
     found.setdefault("tie_word_embeddings", "lm_head.weight" not in model.names())
     _check(found, model.path)
     return found
@@ -186,9 +189,15 @@ def _embedding_rows(model: Checkpoint) -> int | None:
 
 def _shortest(value: object) -> object:
     """Return a float32 that was widened as the shortest decimal that rounds to it: 1e-06."""
-    if isinstance(value, float) and float(np.float32(value)) == value:
-        return float(str(np.float32(value)))
-    return value
+    return float(str(np.float32(value))) if isinstance(value, float) and fits_float32(value) else value
+
+
+def fits_float32(value: float) -> bool:
+    """Whether a float32 holds exactly this value."""
+    try:
+        return bool(struct.unpack("<f", struct.pack("<f", value))[0] == value)
+    except OverflowError:
+        return False
 
 
 def parameter(config: Mapping[str, Any], key: str) -> Any:
@@ -204,6 +213,14 @@ def _check(config: dict[str, Any], path: str) -> None:
         number = isinstance(value, (int, float) if key in _FLOATS else int) and not isinstance(value, bool)
         if not number or not 0 < value < 2**31:
             raise LoadError(f"its {key} is {value!r}, which no model of its kind can have", path)
+    head = config.get("head_dim")
+    if head is not None and not (type(head) is int and 0 < head < 2**31):
+        raise LoadError(f"its head_dim is {head!r}, which no model of its kind can have", path)
+    classes = config["architectures"]
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise LoadError(f"its architectures are {classes!r}, and should be a list of names", path)
+    if not isinstance(config["tie_word_embeddings"], bool):
+        raise LoadError(f"its tie_word_embeddings is {config['tie_word_embeddings']!r}, no bool", path)
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     if heads % kv_heads:
         raise LoadError(f"has {heads} query heads, no multiple of its {kv_heads} key heads", path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import struct
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from pv_runtime.carried import (
     safetensors_metadata,
     with_folder,
 )
-from pv_runtime.errors import LoadError
+from pv_runtime.errors import LoadError, QuantisationError
 from pv_runtime.formats import Checkpoint, LazyTensor
 from pv_runtime.formats.apr import AprCheckpoint, footer_matches
 from pv_runtime.formats.apr_writer import WRITTEN, write_apr
@@ -129,7 +130,12 @@ def export(
         view, carried = alter(view, carried)
     stated = options or {"command": "export", "format": to}
     origin = origin_of(model, {**stated, "tokenizer": words is not None})
-    tensors, widened, files = FORMATS[to](view, output, carried, origin)
+    try:
+        tensors, widened, files = FORMATS[to](view, output, carried, origin)
+    except QuantisationError:
+        raise
+    except (ValueError, OverflowError, struct.error) as error:  # a value of somebody's that has no type there
+        raise LoadError(f"cannot be written as {to}: {error}", model.path) from error
     return Exported(
         tuple(files),
         len(tensors),

@@ -5,6 +5,7 @@ Only the head of the file is written anew. What follows it, all tensors, is copi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import struct
@@ -118,7 +119,8 @@ def _agree(model: TableCheckpoint, fields: Mapping[str, str]) -> None:
     """Refuse a stamp that the file's own parameters contradict."""
     config = model.metadata.get("config")
     if isinstance(config, str):
-        config = json.loads(config) if config[:1] == "{" else None
+        with contextlib.suppress(ValueError, RecursionError):  # text of somebody's that is no config of ours
+            config = json.loads(config)
     stated = config if isinstance(config, Mapping) else {}
     kind = model.metadata.get("general.architecture", stated.get("model_type"))
     for key in ("architecture", "hf_model_type"):

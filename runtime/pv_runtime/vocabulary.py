@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -107,6 +108,8 @@ def _read(metadata: Mapping[str, object], key: str, path: str, **keys: str) -> V
     tokens = reader.items(key, str)
     types = reader.items(keys["types"], int)
     scores = tuple(float(score) for score in reader.items(keys["scores"], (int, float)))
+    if not all(0 <= kind < 2**31 for kind in types) or not all(map(math.isfinite, scores)):
+        raise LoadError("has token types or scores that are no small numbers", path)
     for what, found in (("token types", types), ("scores", scores)):
         if found and len(found) != len(tokens):
             raise LoadError(f"has {len(tokens)} tokens and {len(found)} {what}", path)

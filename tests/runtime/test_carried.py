@@ -37,7 +37,8 @@ def written(form: str, path: Path, carried: Carried) -> Checkpoint:
 CARD = {"license": "Apache-2.0", "data_source": "https://example.org/data", "name": "tiny"}
 ELSEWHERE: dict[str, dict[str, Any]] = {
     "gguf": {
-        "general.tags": ["a", "b"], "quantize.imatrix.chunks_count": 128, "x.negative": -1, "x.f32": 0.5,
+        "general.tags": ["a", "b"], "quantize.imatrix.chunks_count": 128, "x.negative": -1, "x.low": -(2**40),
+        "x.huge": 1e300, "x.f32": 0.5,
         "x.f64": 0.1, "x.wide": 2**40, "x.bool": True, "x.ints": [1, -2], "x.floats": [0.5, 1],
         "x.list64": [0.1],
     },
@@ -80,7 +81,7 @@ def test_each_format_has_its_own_keys(model_folder: Path, tmp_path: Path) -> Non
 
 def test_what_belongs_to_one_file_is_not_carried_to_the_next(model_folder: Path, tmp_path: Path) -> None:
     keys = {
-        "general.architecture": "qwen2", "general.file_type": 7, "pv.derived_from.sha256": "0",
+        "general.architecture": "qwen2", "general.alignment": 32, "pv.derived_from.sha256": "0",
         "split.count": Typed("UINT16", 1), "tokenizer.ggml.model": "gpt2", "qwen2.block_count": 2,
     }  # fmt: skip
     write_gguf(str(tmp_path / "x"), [], keys)
@@ -96,6 +97,8 @@ def test_the_type_that_most_weights_have_is_the_files(model_folder: Path) -> Non
     ]
     assert gguf_metadata(carried, infos)["general.file_type"] == 18
     assert gguf_metadata(carried, infos[:2])["general.file_type"] == 1
+    mixed = Carried(carried.config, None, {}, {"gguf": {"general.file_type": 15}})
+    assert gguf_metadata(mixed, infos)["general.file_type"] == 15
     assert "general.file_type" not in gguf_metadata(carried, [TensorInfo("d", "IQ1_M", (256, 1), 56)])
 
 
@@ -117,3 +120,9 @@ def test_files_of_a_folder_are_carried_whole_or_refused(model_folder: Path, tmp_
     (tmp_path / "generation_config.json").write_text("{")
     with pytest.raises(LoadError, match="cannot be read"):
         with_folder(carried, tmp_path)
+
+
+def test_what_was_put_aside_never_takes_the_place_of_what_the_model_says(model_folder: Path) -> None:
+    hostile = {"general.architecture": "gemma", "qwen2.block_count": 99, "pv.config": "{}", "x.mine": 1}
+    keys = gguf_metadata(Carried(config(model_folder), None, {}, {"gguf": hostile}), [])
+    assert (keys["general.architecture"], keys["qwen2.block_count"], keys["x.mine"]) == ("qwen2", 2, 1)

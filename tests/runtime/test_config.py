@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pv_runtime.config import apr_config, config_of, expected_tensors, gguf_config
+from pv_runtime.config import apr_config, config_of, expected_tensors, fits_float32, gguf_config
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.formats.apr_writer import write_apr
@@ -66,6 +66,12 @@ def test_a_config_is_made_of_the_keys_of_a_foreign_file(model_folder: Path, tmp_
         ({"num_key_value_heads": 3}, "4 query heads, no multiple of its 3"),
         ({"rope_theta": None}, "rope_theta is None"),
         ({"rms_norm_eps": -1.0}, "rms_norm_eps is"),
+        ({"rope_theta": 1e300}, "rope_theta is"),
+        ({"head_dim": "64"}, "head_dim is '64'"),
+        ({"head_dim": 0}, "head_dim is 0"),
+        ({"architectures": []}, r"architectures are \[\]"),
+        ({"architectures": "Qwen2ForCausalLM"}, "architectures are 'Qwen2ForCausalLM'"),
+        ({"tie_word_embeddings": "false"}, "tie_word_embeddings is 'false'"),
         ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "yarn"),
         ({"rope_parameters": {"rope_type": "llama3"}}, "llama3"),
     ],
@@ -109,3 +115,9 @@ def test_the_tensors_of_a_model_are_known(model_folder: Path) -> None:
     assert untied - set(model.names()) == {"lm_head.weight"}
     llama = set(expected_tensors({**config, "model_type": "llama"}))
     assert {name.split(".")[-1] for name in set(model.names()) - llama} == {"bias"}
+
+
+def test_what_a_float32_holds() -> None:
+    assert fits_float32(0.5)
+    assert not fits_float32(0.1)
+    assert not fits_float32(1e300)

@@ -254,6 +254,14 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(model_folder: Path
     )
 
 
+@pytest.mark.parametrize("value", [2**70, [1, "a"], {"a": 1}, [[1]], -(2**70)])
+def test_values_that_have_no_type_are_refused(model_folder: Path, tmp_path: Path, value: object) -> None:
+    model = open_checkpoint(model_folder)
+    aside = json.dumps({"gguf": {"x.odd": value}})
+    odd = Overlay(model, metadata={**model.metadata, "source_metadata": aside})
+    refused(odd, tmp_path / "x", "gguf", "cannot be written as gguf")
+
+
 def test_a_damaged_apr_file_is_refused(model_folder: Path, tmp_path: Path) -> None:
     export(open_checkpoint(model_folder), str(tmp_path / "x.apr"), "apr")
     raw = bytearray((tmp_path / "x.apr").read_bytes())

@@ -17,8 +17,10 @@ from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, Overlay, open_checkpoint
 from pv_runtime.formats.apr import AprCheckpoint, footer_matches
 from pv_runtime.formats.apr_header import FLAGS
+from pv_runtime.formats.apr_writer import write_apr
 from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
+from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.stamp import FIELDS, licence, stamp
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -142,9 +144,6 @@ def test_any_text_and_any_sizes(
 
 
 def _write(form: str, path: str, tensors: list[Any]) -> None:
-    from pv_runtime.formats.apr_writer import write_apr
-    from pv_runtime.formats.safetensors import write_safetensors
-
     {"apr": write_apr, "gguf": write_gguf, "safetensors": write_safetensors}[form](path, tensors, {})  # type: ignore[operator]
 
 
@@ -179,6 +178,12 @@ def test_a_stamp_that_the_file_contradicts_is_refused(sources: dict[str, Path], 
     with pytest.raises(LoadError, match="would be stamped 'LlamaForCausalLM'"):
         stamp(open_checkpoint(sources["apr"]), str(tmp_path / "x"), {"hf_architecture": "LlamaForCausalLM"})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_that_is_no_json_is_nobodys(tmp_path: Path) -> None:
+    write_safetensors(str(tmp_path / "x"), [], {"config": "{oops"})
+    stamp(open_checkpoint(tmp_path / "x"), str(tmp_path / "y"), {"architecture": "qwen2"})
+    assert open_checkpoint(tmp_path / "y").metadata["config"] == "{oops"
 
 
 def test_what_is_no_single_file_is_refused(sources: dict[str, Path], tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ VOCABULARIES = st.lists(TEXT, min_size=1, max_size=6).flatmap(
         tokens=st.just(tuple(tokens)),
         types=st.tuples(*[st.integers(1, 6) for _ in tokens]),
         merges=st.lists(TEXT, max_size=3).map(tuple),
-        scores=st.just(()) | st.tuples(*[st.floats(width=32, allow_nan=False) for _ in tokens]),
+        scores=st.just(())
+        | st.tuples(*[st.floats(width=32, allow_nan=False, allow_infinity=False) for _ in tokens]),
         ids=st.dictionaries(
             st.sampled_from(["bos", "eos", "padding", "unknown"]), st.integers(0, len(tokens) - 1)
         ),
@@ -82,6 +83,9 @@ def test_an_older_file_is_read_by_what_its_tokens_look_like() -> None:
         ({"tokenizer.ggml.token_type": [1]}, "2 tokens and 1 token types"),
         ({"tokenizer.ggml.scores": [1.0]}, "2 tokens and 1 scores"),
         ({"tokenizer.ggml.scores": ["1", "2"]}, "no array"),
+        ({"tokenizer.ggml.scores": [1.0, float("nan")]}, "no small numbers"),
+        ({"tokenizer.ggml.token_type": [1, 2**40]}, "no small numbers"),
+        ({"tokenizer.ggml.token_type": [1, -1]}, "no small numbers"),
         ({"tokenizer.ggml.eos_token_id": 2}, "special ids outside"),
         ({"tokenizer.ggml.eos_token_id": -1}, "special ids outside"),
         ({"tokenizer.ggml.eos_token_id": True}, "is a bool"),
