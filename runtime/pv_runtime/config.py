@@ -82,7 +82,7 @@ def config_of(model: Checkpoint) -> dict[str, Any]:
             "name the folder that holds its config.json, and not the file",
         )
     architecture = found.get("model_type")
-    if architecture not in _CLASSES:
+    if not isinstance(architecture, str) or architecture not in _CLASSES:
         raise LoadError(
             f"is of the architecture {architecture!r}; mapped between formats are {', '.join(_CLASSES)}",
             model.path,
@@ -119,7 +119,7 @@ def _from_gguf(model: Checkpoint) -> dict[str, Any]:
         "model_type": architecture,
         **{key: _shortest(value) for key, value in values.items()},
         **({"head_dim": head} if head is not None else {}),
-        **({"rope_scaling": {"rope_type": scaling}} if scaling not in {None, "none"} else {}),
+        **({"rope_scaling": {"rope_type": scaling}} if scaling not in (None, "none") else {}),
     }
 
 
@@ -148,7 +148,7 @@ def _agreed(native: dict[str, Any], carried: dict[str, Any], path: str) -> dict[
     """
     for key, value in native.items():
         other = parameter(carried, key)
-        if None not in {value, other} and value != other:
+        if None not in (value, other) and value != other:
             raise LoadError(f"says {key} is {value!r}, and in the config it carries {other!r}", path)
     return {**{key: value for key, value in native.items() if parameter(carried, key) is None}, **carried}
 
@@ -227,7 +227,7 @@ def _check(config: dict[str, Any], path: str) -> None:
     for key in ("rope_scaling", "rope_parameters"):
         scaling = config.get(key)
         kind = scaling.get("rope_type", scaling.get("type")) if isinstance(scaling, Mapping) else None
-        if kind not in {None, "default"}:
+        if kind not in (None, "default"):
             raise LoadError(
                 f"scales its rotary embedding ({kind}), which is not mapped between formats", path
             )

@@ -58,6 +58,8 @@ def test_a_config_is_made_of_the_keys_of_a_foreign_file(model_folder: Path, tmp_
     [
         ({"model_type": "gemma"}, "architecture 'gemma'"),
         ({"model_type": None}, "architecture None"),
+        ({"model_type": ["qwen2"]}, r"architecture \['qwen2'\]"),
+        ({"rope_scaling": {"type": ["yarn"]}}, "yarn"),
         ({"hidden_size": 0}, "hidden_size is 0"),
         ({"hidden_size": "256"}, "hidden_size is '256'"),
         ({"hidden_size": True}, "hidden_size is True"),

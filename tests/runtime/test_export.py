@@ -8,6 +8,8 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pv_runtime import build
 from pv_runtime.errors import LoadError
 from pv_runtime.export import export
@@ -260,6 +262,47 @@ def test_values_that_have_no_type_are_refused(model_folder: Path, tmp_path: Path
     aside = json.dumps({"gguf": {"x.odd": value}})
     odd = Overlay(model, metadata={**model.metadata, "source_metadata": aside})
     refused(odd, tmp_path / "x", "gguf", "cannot be written as gguf")
+
+
+ODD = st.sampled_from([
+    None, True, -1, 0, 2**31, 2**70, 1e300, -0.5, "", "x", "{", '{"gguf":{"a":[{}]}}', [], ["a"], [1, "a"],
+    [[1]], {"a": 1}, {}, [None], [2**70], [1e300], "a" * 300,
+])  # fmt: skip
+KEYS = [
+    "config", "pv.config", "source_metadata", "pv.source_metadata", "license", "general.license",
+    "derived_from.sha256", "derived_from.earlier", "rope_type", "tie_word_embeddings", "head_dim",
+    "architecture", "tokenizer.scores", "tokenizer.ggml.scores", "tokenizer.merges", "hf_model_type",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> list[Checkpoint]:
+    """One model in each format, whose metadata others may have written."""
+    folder = tmp_path_factory.mktemp("foreign")
+    blocks = open_checkpoint(MODELS / "tiny-qwen2-q4_k/model.gguf")
+    export(blocks, str(folder / "x.apr"), "apr")
+    return [blocks, open_checkpoint(folder / "x.apr"), open_checkpoint(MODELS / "tiny-qwen2")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_metadata_of_others_are_carried_or_end_in_our_error(
+    tmp_path_factory: pytest.TempPathFactory, foreign: list[Checkpoint], data: st.DataObject
+) -> None:
+    model, target = data.draw(st.sampled_from(foreign)), tmp_path_factory.getbasetemp() / "carried"
+    metadata = dict(model.metadata)
+    for _ in range(data.draw(st.integers(1, 2))):
+        key = data.draw(st.sampled_from([*metadata, *KEYS]))
+        inner = metadata.get(key)
+        if isinstance(inner, dict) and inner and data.draw(st.booleans()):
+            metadata[key] = {**inner, data.draw(st.sampled_from(sorted(inner))): data.draw(ODD)}
+        else:
+            metadata[key] = data.draw(ODD)
+    try:
+        export(Overlay(model, metadata=metadata), str(target), data.draw(st.sampled_from(["apr", "gguf"])))
+        assert len(open_checkpoint(target).names()) == 62
+    except LoadError as error:
+        assert error.path == model.path  # noqa: PT017 - either ending is right, no other is
 
 
 def test_a_damaged_apr_file_is_refused(model_folder: Path, tmp_path: Path) -> None:
