@@ -16,7 +16,7 @@ from pv_runtime.errors import LoadError, QuantisationError, printable
 
 __all__ = ["main"]
 
-_EXTRA = {"numpy", "safetensors", "gguf"}
+_EXTRA = {"numpy", "safetensors", "gguf", "packaging"}
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
