@@ -231,6 +231,18 @@ def _equal(x: Any, y: Any) -> Any:
 
 
 @compiled()
+def _blocks_apart(x: Any, y: Any, block: int) -> int:
+    """Count blocks with an element that does not agree, each looked at up to the first such element."""
+    found = 0
+    for first in range(0, len(x), block):
+        for i in range(first, min(first + block, len(x))):
+            if x[i] != y[i] or _U32(x[i] & _NOT_FINITE) == _NOT_FINITE:
+                found += 1
+                break
+    return found
+
+
+@compiled()
 def _not_finite(bits: Any) -> Any:
     found = np.int32(0)
     for i in range(len(bits)):
@@ -329,9 +341,7 @@ def compare_window(
         counts[3] += equal
         if equal < count:
             if block > 0 and block_bytes == 0:
-                for first in range(0, count, block):
-                    last = min(first + block, count)
-                    counts[4] += _equal(seen_x[first:last], seen_y[first:last]) < last - first
+                counts[4] += _blocks_apart(seen_x[:count], seen_y[:count], block)
             if counts[6] < 0:
                 for i in range(count):
                     if _equal(seen_x[i : i + 1], seen_y[i : i + 1]) == 0:
