@@ -68,9 +68,8 @@ def main() -> None:
             continue
         peers = ELEMENTS / 1e6 / min(others, key=lambda run: run[0])[0]
         theirs_error = relative_rmse(values, form.dequantise(others[0][1]))
-        print(
-            f"{scheme:<6} {rate:8.1f} {peers:8.1f} {rate / peers:7.2f}   {error:10.6f}    {theirs_error:10.6f}"
-        )
+        speeds = f"{rate:8.1f} {peers:8.1f} {rate / peers:7.2f}"
+        print(f"{scheme:<6} {speeds}   {error:10.6f}    {theirs_error:10.6f}")
 
 
 if __name__ == "__main__":
