@@ -53,6 +53,9 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
+	$(BIN)/python benchmarks/opening.py
+	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/quantise.py
 
 models: $(VENV)/.oracles ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe

@@ -7,33 +7,42 @@ not there), 4 an error in the program, 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import inspect
-from pv_runtime.errors import LoadError, QuantisationError
+from pv_runtime.commands import convert, diff, export, inspect, stamp
+from pv_runtime.errors import LoadError, QuantisationError, printable
 
 __all__ = ["main"]
 
-_EXTRA = {"numpy", "safetensors", "gguf"}
+_EXTRA = {"numpy", "safetensors", "gguf", "packaging"}
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("pv")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+class _Version(argparse.Action):
+    """Print the version; only then is it looked up, which takes as long as the rest of starting."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import importlib.metadata
+
+        try:
+            version = importlib.metadata.version("pv")
+        except importlib.metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"{parser.prog} {version}")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
-    parser.add_argument("--version", action="version", version=f"apr {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inspect.register(commands)
+    convert.register(commands)
+    diff.register(commands)
+    export.register(commands)
+    stamp.register(commands)
     return parser
 
 
@@ -56,8 +65,7 @@ def _guarded(run: Callable[[], int]) -> int:
         return REJECTED
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRA:
-            traceback.print_exc()
-            return ERROR
+            return _fault()
         print(f"error: {error.name} is not installed, and apr needs it", file=sys.stderr)
         print("    install the extra: pip install 'pv[formats]'", file=sys.stderr)
         return ERROR
@@ -70,11 +78,22 @@ def _guarded(run: Callable[[], int]) -> int:
         return ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception:
-        traceback.print_exc()
-        print("error: this is a fault in apr itself; please report it", file=sys.stderr)
+    except OSError as error:
+        where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
         return ERROR
+    except Exception:
+        return _fault()
     return code
+
+
+def _fault() -> int:
+    """Say what happened, and that it is no fault of the input."""
+    import traceback
+
+    traceback.print_exc()
+    print("error: this is a fault in apr itself; please report it", file=sys.stderr)
+    return ERROR
 
 
 if __name__ == "__main__":

@@ -21,13 +21,28 @@ def test_help_and_version_import_nothing_heavy() -> None:
     code = (
         "import sys; from pv_runtime import cli\n"
         "for words in (['--help'], ['--version'], ['inspect', '--help']): assert cli.main(words) == 0\n"
-        "heavy = {'numpy', 'torch', 'triton', 'gguf', 'safetensors', 'pydantic'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'torch', 'triton', 'numba', 'gguf', 'safetensors', 'pydantic'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert b"inspect" in done.stdout
+
+
+def test_the_version_is_looked_up_only_when_asked_for() -> None:
+    code = (
+        "import sys; from pv_runtime import cli; cli.main(['inspect'])\n"
+        "assert 'importlib.metadata' not in sys.modules\n"
+        "assert cli.main(['--version']) == 0\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"apr ")
 
 
 def test_endings(model_folder: Path, tmp_path: Path) -> None:

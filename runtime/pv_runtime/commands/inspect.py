@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import json
 import math
 import os
-from collections import Counter
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pv_runtime.errors import printable
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
 
-__all__ = ["register"]
+__all__ = ["describe", "register"]
 
 _SHOWN = 8
 """Elements of a longer array that are shown; its length says how many there are."""
@@ -27,9 +28,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "inspect",
         help="show what a model file holds",
-        description="Show format, architecture, metadata and tensors of a safetensors or GGUF file.",
+        description="Show format, architecture, metadata and tensors of a safetensors, GGUF or APR file. "
+        "Only headers are read, but with --weights.",
     )
-    parser.add_argument("file", metavar="FILE", help="the file, or a folder that holds exactly one")
+    parser.add_argument(
+        "file", metavar="FILE", help="the file, the index or first part of several, or a folder of one model"
+    )
+    parser.add_argument("--filter", metavar="TEXT", help="list only tensors whose name contains TEXT")
+    parser.add_argument("--vocab", action="store_true", help="list the tokens, too")
+    parser.add_argument(
+        "--weights", action="store_true", help="read the tensors, too, and say what values they have"
+    )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or programs")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
     parser.set_defaults(run=run)
@@ -41,7 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not os.path.lexists(arguments.file):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
-    report = describe(open_checkpoint(arguments.file))
+    model = open_checkpoint(arguments.file)
+    if arguments.filter is not None and not any(arguments.filter in name for name in model.names()):
+        print(f"error: no tensor's name contains {printable(arguments.filter)!r}", file=sys.stderr)
+        return 2
+    report = describe(model, arguments.filter or "", vocabulary=arguments.vocab, weights=arguments.weights)
     if arguments.format == "json":
         print(json.dumps(report, indent=2, allow_nan=False))
     else:
@@ -49,32 +62,72 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def describe(model: Checkpoint) -> dict[str, Any]:
-    """Collect what is printed, as values of JSON; keys are stable from one version to the next."""
+def describe(
+    model: Checkpoint, contains: str = "", *, vocabulary: bool = False, weights: bool = False
+) -> dict[str, Any]:
+    """Collect what is printed, as values of JSON; ``docs/apr-json.md`` says what each key means.
+
+    Parameters
+    ----------
+    model
+        What to describe.
+    contains
+        Only tensors whose name contains this are listed; the totals are of all.
+    vocabulary
+        Whether to decode the tokens and list them.
+    weights
+        Whether to read the listed tensors and say what values they have.
+
+    Raises
+    ------
+    LoadError
+        A part of the file that is read here is broken.
+    """
+    from pv_runtime import summary
+
     infos = [model.info(name) for name in model.names()]
-    return {
-        "schema_version": 1,
+    report: dict[str, Any] = {
+        "schema_version": 2,
         "format": model.format,
+        "version": getattr(model, "version", None),
         "path": model.path,
-        "architecture": _architecture(model.metadata),
+        "files": list(getattr(model, "files", (model.path,))),
+        "architecture": summary.architecture(model.metadata),
         "tensor_count": len(infos),
         "total_params": sum(info.elements for info in infos),
         "tensor_bytes": sum(info.nbytes for info in infos),
-        "dtypes": dict(sorted(Counter(info.dtype for info in infos).items())),
+        "dtypes": summary.dtype_table(model),
+        "tied_embeddings": summary.tied_embeddings(model),
+        "tokenizer": _plain(summary.tokenizer(model.metadata)),
+        "notes": summary.notes(model),
+        "not_understood": summary.not_understood(model),
         "metadata": {key: _plain(value) for key, value in model.metadata.items()},
         "tensors": [
             {"name": info.name, "dtype": info.dtype, "shape": list(info.shape), "bytes": info.nbytes}
             for info in infos
+            if contains in info.name
         ],
     }
+    if weights:
+        _add_weights(model, report["tensors"])
+    if vocabulary:
+        key = summary.vocabulary_key(model.metadata)
+        tokens = model.metadata[key] if key is not None else None
+        report["vocabulary"] = list(tokens) if isinstance(tokens, Sequence) else None
+    return report
 
 
-def _architecture(metadata: Mapping[str, object]) -> str | None:
-    """Return the architecture's name where the file states one."""
-    config = metadata.get("config")
-    stated = config.get("model_type") if isinstance(config, Mapping) else None
-    found = metadata.get("general.architecture", stated)
-    return found if isinstance(found, str) else None
+def _add_weights(model: Checkpoint, tensors: Iterable[dict[str, Any]]) -> None:
+    """Add ``values`` to each tensor: figures, or None where its dtype is not decoded or is packed."""
+    from pv_runtime.formats.packing import packed_tensors
+    from pv_runtime.summary import is_decoded
+    from pv_runtime.weight_statistics import weight_statistics
+
+    packed = packed_tensors(model.names(), model.metadata)
+    for tensor in tensors:
+        meant = is_decoded(tensor["dtype"]) and tensor["name"] not in packed
+        found = weight_statistics(model, tensor["name"]) if meant else None
+        tensor["values"] = None if found is None else _plain(dataclasses.asdict(found))
 
 
 def _plain(value: object) -> Any:
@@ -84,29 +137,80 @@ def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        items = [_plain(item) for item in value[:_SHOWN]]
+        # An array of GGUF decodes only as far as it is asked to.
+        first = getattr(value, "first", lambda count: value[:count])
+        items = [_plain(item) for item in first(_SHOWN)]
         return items if len(value) <= _SHOWN else {"length": len(value), "first": items}
     return value
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"{printable(report['path'])}: {report['format']}"
+    if len(report["files"]) > 1:
+        yield f"  files         {len(report['files'])}"
     yield f"  architecture  {printable(report['architecture'] or 'not stated')}"
-    dtypes = ", ".join(f"{count} {dtype}" for dtype, count in report["dtypes"].items()) or "none"
+    dtypes = ", ".join(f"{row['tensors']} {dtype}" for dtype, row in report["dtypes"].items()) or "none"
     yield f"  tensors       {report['tensor_count']} ({dtypes})"
     yield f"  parameters    {report['total_params']:,}"
     yield f"  tensor bytes  {report['tensor_bytes']:,}"
+    for dtype, row in report["dtypes"].items():
+        yield f"    {dtype:<11} {row['bytes']:,} for {row['params']:,} parameters"
+    if report["version"]:
+        yield f"  version       {printable(report['version'])}"
+    if report["tied_embeddings"] is not None:
+        tied = report["tied_embeddings"]
+        yield f"  head          {'tied to the embedding' if tied else 'a tensor of its own'}"
+    if report["tokenizer"]:
+        yield f"  tokenizer     {_tokenizer(report['tokenizer'])}"
+    for note in report["notes"]:
+        yield f"  note          {printable(note)}"
+    for each in report["not_understood"]:
+        yield f"  {_not_understood(each)}"
     if report["metadata"]:
         yield "metadata"
     for key, value in report["metadata"].items():
         yield f"  {printable(key)} = {printable(json.dumps(value, ensure_ascii=False))}"
+    yield from _tensor_lines(report["tensors"])
+    if report.get("vocabulary"):
+        yield "vocabulary"
+        yield from (f"  {number:>7}  {printable(json.dumps(token, ensure_ascii=False))}"
+                    for number, token in enumerate(report["vocabulary"]))  # fmt: skip
+
+
+def _tokenizer(said: Mapping[str, Any]) -> str:
+    model = " ".join(str(said[key]) for key in ("model", "pre") if said[key] is not None)
+    counts = ", ".join(f"{said[key]:,} {key}" for key in ("tokens", "merges") if said[key] is not None)
+    return printable(f"{model or 'of no stated model'}, {counts}")
+
+
+def _not_understood(each: Mapping[str, Any]) -> str:
+    said = {
+        "dtype": f"not decoded   {each['tensors']} of dtype {each['what']}, compared as bytes",
+        "packing": f"not unpacked  {each['tensors']} packed by {each['what']}, compared as bytes",
+        "name": f"other names   {each['tensors']} that the formats share no name for",
+    }[each["kind"]]
+    return printable(f"{said}, first {each['first']}")
+
+
+def _tensor_lines(tensors: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         (printable(each["name"]), each["dtype"], "x".join(map(str, each["shape"])), f"{each['bytes']:,}")
-        for each in report["tensors"]
+        for each in tensors
     ]
     if not rows:
         return
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     yield "tensors"
-    for name, dtype, shape, size in rows:
-        yield f"  {name:<{widths[0]}}  {dtype:<{widths[1]}}  {shape:>{widths[2]}}  {size:>{widths[3]}} B"
+    for (name, dtype, shape, size), each in zip(rows, tensors, strict=True):
+        line = f"  {name:<{widths[0]}}  {dtype:<{widths[1]}}  {shape:>{widths[2]}}  {size:>{widths[3]}} B"
+        yield line + (f"  {_values(each['values'])}" if "values" in each else "")
+
+
+def _values(values: Mapping[str, Any] | None) -> str:
+    if values is None:
+        return "not decoded"
+    odd = ", ".join(f"{values[key]:,} {key}" for key in ("zeros", "nan", "infinite") if values[key])
+    if values["mean"] is None:
+        return f"no finite value{', ' + odd if odd else ''}"
+    low, high, mean, std = (f"{values[key]:.4g}" for key in ("minimum", "maximum", "mean", "std"))
+    return f"{low} to {high}, mean {mean}, std {std}" + (f", {odd}" if odd else "")

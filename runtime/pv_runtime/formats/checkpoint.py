@@ -10,14 +10,16 @@ from typing import Protocol
 import numpy as np
 
 from pv_runtime.errors import LoadError, QuantisationError
+from pv_runtime.formats.ggml_decode import BORROWED, dequantise_by_gguf
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
 
-__all__ = ["PLAIN", "Checkpoint", "TensorInfo", "decode"]
+__all__ = ["DECODED", "PLAIN", "Checkpoint", "TensorInfo", "decode"]
 
 PLAIN: dict[str, int] = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1,
     "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+    "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "F8_E8M0": 1, "C64": 8,
 }  # fmt: skip
 """Bytes of one element of the dtypes that have no blocks."""
 
@@ -26,8 +28,11 @@ _NUMPY = {
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1",
 }  # fmt: skip
 
+DECODED = frozenset({*_NUMPY, "BF16", *SCHEMES, *BORROWED})
+"""The dtypes that `decode` turns into values; all others are listed, and compared as bytes."""
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TensorInfo:
     """What a file's header says of one tensor.
 
@@ -101,7 +106,7 @@ def decode(info: TensorInfo, raw: Bytes, path: str) -> Floats:
     except (QuantisationError, ValueError) as error:
         raise LoadError(f"tensor {info.name}: {error}", path) from error
     if values is None:
-        known = ", ".join([*_NUMPY, "BF16", *SCHEMES])
+        known = ", ".join(sorted(DECODED))
         raise LoadError(
             f"tensor {info.name} is {info.dtype}, which is not decoded here", path, f"decoded are {known}"
         )
@@ -116,6 +121,8 @@ def _values(dtype: str, raw: Bytes) -> Floats | None:
     raw = np.ascontiguousarray(raw)
     if dtype == "BF16":
         return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    if dtype in BORROWED:
+        return dequantise_by_gguf(dtype, raw)
     if dtype not in _NUMPY:
         return None
     with np.errstate(over="ignore"):  # an F64 beyond float32 becomes an infinity, which is visible

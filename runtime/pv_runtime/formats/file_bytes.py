@@ -10,6 +10,7 @@ import stat
 import numpy as np
 
 from pv_runtime.errors import LoadError
+from pv_runtime.formats.folder import weights_in
 from pv_runtime.quant.scheme import Bytes
 
 __all__ = ["FileBytes", "open_bytes"]
@@ -76,7 +77,7 @@ def open_bytes(path: str | os.PathLike[str]) -> FileBytes:
     LoadError
         There is no such file, it cannot be read, or it is no regular file.
     """
-    name = _weights_in(os.fspath(path))
+    name = weights_in(os.fspath(path))
     try:
         # Non-blocking, so that a FIFO is refused below and not waited for.
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -99,24 +100,3 @@ def _map(descriptor: int, name: str) -> FileBytes:
         return FileBytes(name, np.zeros(0, np.uint8), None, 0)
     mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
     return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping))
-
-
-def _weights_in(path: str) -> str:
-    """Return `path`, or the one checkpoint that the folder `path` holds."""
-    if not os.path.isdir(path):  # noqa: PTH112 - paths arrive as text and leave as text
-        return path
-    try:
-        names = sorted(os.listdir(path))  # noqa: PTH208
-    except OSError as error:
-        raise LoadError(f"is a folder that cannot be listed: {error.strerror}", path) from error
-    if "model.safetensors.index.json" in names:
-        raise LoadError(
-            "holds a sharded checkpoint (model.safetensors.index.json), which is not read yet",
-            path,
-            "merge the shards into one model.safetensors",
-        )
-    found = [name for name in names if name == "model.safetensors" or name.endswith(".gguf")]
-    if len(found) != 1:
-        held = ", ".join(found) if found else "neither model.safetensors nor a .gguf file"
-        raise LoadError(f"is a folder that holds {held}", path, "name the file")
-    return os.path.join(path, found[0])  # noqa: PTH118

@@ -11,7 +11,7 @@ import math
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.formats.file_bytes import FileBytes
-from pv_runtime.formats.ggml_types import GGML_TYPES, SCALARS
+from pv_runtime.formats.ggml_types import GGML_TYPES, REFUSED_TYPES, SCALARS
 from pv_runtime.formats.gguf_header import Cursor, read_value
 from pv_runtime.formats.table import TableCheckpoint
 from pv_runtime.names import hf_name
@@ -20,6 +20,8 @@ __all__ = ["read_gguf"]
 
 _MAX_ALIGNMENT = 1 << 20
 _MAX_NAME = 65535
+_MAX_KEYS = 1 << 16
+_MAX_TENSORS = 1 << 20
 _LEAST_KEY = 8 + 4 + 1
 _LEAST_TENSOR = 8 + 4 + 4 + 8
 
@@ -50,10 +52,17 @@ def read_gguf(source: FileBytes) -> TableCheckpoint:
         raise LoadError(
             f"{key_count} keys and {tensor_count} tensors cannot fit in {left} bytes", source.path
         )
+    if key_count > _MAX_KEYS or tensor_count > _MAX_TENSORS:
+        raise LoadError(
+            f"{key_count} keys, {tensor_count} tensors: more than {_MAX_KEYS} or {_MAX_TENSORS} are refused",
+            source.path,
+        )
     metadata: dict[str, object] = {}
     alignment = 32
     for _ in range(key_count):
         key = cursor.text("a key")
+        if not 0 < len(key) <= _MAX_NAME:
+            raise LoadError(f"a key has {len(key)} characters", source.path)
         if key in metadata:
             raise LoadError(f"the key {key!r} occurs twice", source.path)
         kind, metadata[key] = read_value(cursor, key)
@@ -61,7 +70,8 @@ def read_gguf(source: FileBytes) -> TableCheckpoint:
             alignment = _alignment(source, kind, metadata[key])
     entries = [_entry(cursor) for _ in range(tensor_count)]
     start = cursor.position + -cursor.position % alignment
-    return TableCheckpoint("gguf", source, metadata, _table(source, entries, start, alignment))
+    table = _table(source, entries, start, alignment)
+    return TableCheckpoint("gguf", source, metadata, table, str(version))
 
 
 def _alignment(source: FileBytes, kind: int, value: object) -> int:
@@ -86,7 +96,8 @@ def _entry(cursor: Cursor) -> tuple[TensorInfo, int]:
     if not all(0 < dim < 2**63 for dim in dims):
         raise LoadError(f"tensor {name} has dimensions {dims}", cursor.path)
     if number not in GGML_TYPES:
-        raise LoadError(f"tensor {name} has the type {number}, which is not known here", cursor.path)
+        known = REFUSED_TYPES.get(number, "which is not known here")
+        raise LoadError(f"tensor {name} has the type {number}, {known}", cursor.path)
     dtype, block, size = GGML_TYPES[number]
     if block > 1 and (not dims or dims[0] % block):
         row = dims[0] if dims else 1

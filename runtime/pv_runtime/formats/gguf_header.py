@@ -13,11 +13,15 @@ from typing import overload
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.file_bytes import FileBytes
 from pv_runtime.formats.ggml_types import SCALARS
+from pv_runtime.formats.gguf_strings import step_over_strings
 
 __all__ = ["STRING", "Cursor", "LazyArray", "read_value"]
 
 STRING, ARRAY = 8, 9
-_U64 = struct.Struct("<Q")
+_MAX_TEXT = 1 << 26
+"""Bytes of one string: far beyond any chat template, and memory that a hostile file may cost."""
+_MAX_STRINGS = 1 << 22
+"""Strings in all arrays of a file: five times the largest vocabulary with its merges; a second at worst."""
 
 
 class Cursor:
@@ -26,8 +30,11 @@ class Cursor:
     def __init__(self, source: FileBytes) -> None:
         self.source = source
         self.path = source.path
-        self.view = source.read(0, source.size).data
+        self.data = source.read(0, source.size)
+        self.view = self.data.data
         self.position = 0
+        self.strings = 0
+        """Strings of arrays that have been stepped over."""
 
     def take(self, length: int, what: str) -> memoryview:
         """Return the next `length` bytes; raises `LoadError` where fewer are left."""
@@ -50,7 +57,10 @@ class Cursor:
 
     def text(self, what: str) -> str:
         """Read a length and that many bytes of UTF-8."""
-        raw = self.take(self.number("Q", f"the length of {what}"), what)
+        length = self.number("Q", f"the length of {what}")
+        raw = self.take(length, what)
+        if length > _MAX_TEXT:
+            raise LoadError(f"{what} has {length} bytes; more than {_MAX_TEXT} are refused", self.path)
         try:
             return str(raw, "utf-8")
         except UnicodeDecodeError as error:
@@ -80,17 +90,28 @@ class LazyArray(Sequence[object]):
     def __repr__(self) -> str:
         return f"<array of {self._count}>"
 
+    @property
+    def kind(self) -> str:
+        """GGUF's name of the elements' type, such as ``"STRING"``."""
+        return "STRING" if self._kind == STRING else SCALARS[self._kind][0]
+
+    def first(self, count: int) -> tuple[object, ...]:
+        """Return up to `count` elements from the beginning; the others are not decoded for it."""
+        return self._items[:count] if self._items is not None else self._decode(min(count, self._count))
+
     def _decoded(self) -> tuple[object, ...]:
         if self._items is None:
-            cursor = Cursor(self._cursor.source)  # asks anew whether the file is still whole
-            cursor.position = self._start
-            if self._kind == STRING:
-                self._items = tuple(cursor.text(f"an element of {self._key}") for _ in range(self._count))
-            else:
-                layout = struct.Struct(f"<{self._count}{SCALARS[self._kind][1]}")
-                values = layout.unpack(cursor.take(layout.size, self._key))
-                self._items = tuple(map(bool, values)) if SCALARS[self._kind][0] == "BOOL" else values
+            self._items = self._decode(self._count)
         return self._items
+
+    def _decode(self, count: int) -> tuple[object, ...]:
+        cursor = Cursor(self._cursor.source)  # asks anew whether the file is still whole
+        cursor.position = self._start
+        if self._kind == STRING:
+            return tuple(cursor.text(f"an element of {self._key}") for _ in range(count))
+        layout = struct.Struct(f"<{count}{SCALARS[self._kind][1]}")
+        values = layout.unpack(cursor.take(layout.size, self._key))
+        return tuple(map(bool, values)) if SCALARS[self._kind][0] == "BOOL" else values
 
 
 def read_value(cursor: Cursor, key: str) -> tuple[int, object]:
@@ -128,17 +149,15 @@ def _array(cursor: Cursor, key: str) -> LazyArray:
     count = cursor.number("Q", f"the length of {key}")
     start = cursor.position
     if kind == STRING:
-        view, position, end = cursor.view, cursor.position, len(cursor.view)
-        if count * 8 > end - position:  # before looping: a count of 2**64 - 1 would never end
+        if count * 8 > len(cursor.view) - start:  # before looping: a count of 2**64 - 1 would never end
             raise LoadError(f"{key} announces {count} strings, more than the file can hold", cursor.path)
-        unpack = _U64.unpack_from
-        for _ in range(count):
-            if position + 8 > end:
-                raise LoadError(f"{key} leaves the file at byte {position}", cursor.path)
-            position += 8 + unpack(view, position)[0]
-        if position > end:
-            raise LoadError(f"{key} leaves the file at byte {position}", cursor.path)
-        cursor.position = position
+        cursor.strings += count
+        if cursor.strings > _MAX_STRINGS:
+            raise LoadError(f"{key}: more than {_MAX_STRINGS} strings in arrays are refused", cursor.path)
+        end = step_over_strings(cursor.data, start, count)
+        if end is None:
+            raise LoadError(f"{key} leaves the file: its {count} strings do not fit", cursor.path)
+        cursor.position = end
     elif kind in SCALARS:
         cursor.take(count * struct.calcsize("<" + SCALARS[kind][1]), key)
     else:

@@ -6,6 +6,8 @@ import dataclasses
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.formats.ggml_types import GGML_NUMBERS, SCALARS
 from pv_runtime.formats.writing import writing
@@ -66,10 +68,11 @@ def write_gguf(
     with writing(path) as file:
         file.write(header + bytes(-len(header) % _ALIGNMENT))
         for info, raw in listed:
-            data_bytes = raw().tobytes()
-            if len(data_bytes) != info.nbytes:
-                raise ValueError(f"tensor {info.name}: {len(data_bytes)} bytes, announced were {info.nbytes}")
-            file.write(data_bytes + bytes(-info.nbytes % _ALIGNMENT))
+            values = np.ascontiguousarray(raw())
+            if values.nbytes != info.nbytes:
+                raise ValueError(f"tensor {info.name}: {values.nbytes} bytes, announced were {info.nbytes}")
+            file.write(values.data)  # without a copy: a tensor may be gigabytes
+            file.write(bytes(-info.nbytes % _ALIGNMENT))
 
 
 def _text(text: str) -> bytes:

@@ -21,11 +21,18 @@ class TableCheckpoint:
     source: FileBytes
     metadata: Mapping[str, object]
     table: Mapping[str, tuple[TensorInfo, int]] = dataclasses.field(repr=False)
+    version: str | None = None
+    """The format's version, where it has one."""
 
     @property
     def path(self) -> str:
         """The file."""
         return self.source.path
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that belongs to the checkpoint: this one."""
+        return (self.path,)
 
     def names(self) -> tuple[str, ...]:
         """Return the names, in the order of the data in the file."""

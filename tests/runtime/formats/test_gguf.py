@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import open_checkpoint
-from pv_runtime.formats.ggml_types import GGML_TYPES
+from pv_runtime.formats.ggml_types import GGML_TYPES, REFUSED_TYPES
+from pv_runtime.formats.gguf_header import LazyArray
 from pv_runtime.quant import SCHEMES
 
 
@@ -68,6 +69,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "key longer than the rest": (file((struct.pack("<QI", 2**40, 0) + bytes(9),)), "needs"),
     "string longer than the rest": (file((key(b"a", STRING, struct.pack("<Q", 2**63)),)), "needs"),
     "string of 2^64-1": (file((key(b"a", STRING, struct.pack("<Q", 2**64 - 1)),)), "needs"),
+    "a key of no characters": (file((key(b"", U32, bytes(4)),)), "key has 0"),
+    "a key of 65536 characters": (file((key(b"k" * 65536, U32, bytes(4)),)), "key has 65536"),
+    "65537 keys": (file((key(b"k", U32, bytes(4)),) * 65537), "more than 65536"),
     "bad utf-8 key": (file((key(b"\xff", U32, bytes(4)),)), "UTF-8"),
     "bad utf-8 value": (file((key(b"a", STRING, text(b"\xc0\x80")),)), "UTF-8"),
     "value type 13": (file((key(b"a", 13, bytes(8)),)), "value type 13"),
@@ -100,6 +104,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "dimension 2^63": (file((), (tensor(dims=(2**63,)),), 32), "dimensions"),
     "wrapping product": (file((), (tensor(dims=(2**32, 2**32)),), 32), "cut short"),
     "type 4": (file((), (tensor(kind=4),), 32), "type 4"),
+    "removed type": (file((), (tensor(dims=(32,), kind=31),), 32), "Q4_0_4_4, which ggml has removed"),
+    "ambiguous type": (file((), (tensor(dims=(32,), kind=9),), 32), "Q8_1, a format of activations"),
     "type 2^32-1": (file((), (tensor(kind=2**32 - 1),), 32), "type"),
     "row of part of a block": (file((), (tensor(dims=(128, 2), kind=12),), 160), "multiple of Q4_K"),
     "no row for a block": (file((), (tensor(dims=(), kind=12),), 160), "multiple of Q4_K"),
@@ -162,6 +168,7 @@ def test_mutated_files_load_or_end_in_our_error(
 def test_block_sizes_are_those_of_the_gguf_package() -> None:
     theirs = {kind.value: (kind.name, *gguf.GGML_QUANT_SIZES[kind]) for kind in gguf.GGMLQuantizationType}
     assert {number: theirs[number] for number in GGML_TYPES} == GGML_TYPES
+    assert set(theirs) <= set(GGML_TYPES) | set(REFUSED_TYPES)
 
 
 def test_what_the_package_writes_we_read(tmp_path: Path) -> None:
@@ -211,10 +218,11 @@ def test_what_the_package_writes_we_read(tmp_path: Path) -> None:
 
 
 def test_types_that_are_not_decoded_open_and_are_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(file((), (tensor(dims=(32,), kind=2),), 32))
+    (tmp_path / "x").write_bytes(file((), (tensor(dims=(256,), kind=15),), 320))
     model = open_checkpoint(tmp_path / "x")
-    assert model.info("w").dtype == "Q4_0"
-    with pytest.raises(LoadError, match="Q4_0, which is not decoded"):
+    assert model.info("w").dtype == "Q8_K"
+    assert model.raw("w").size == 292
+    with pytest.raises(LoadError, match="Q8_K, which is not decoded"):
         model.tensor("w")
 
 
@@ -224,6 +232,17 @@ def test_an_array_read_after_the_file_shrank_is_an_error_and_no_signal(tmp_path:
     values: Any = open_checkpoint(path).metadata["t"]
     os.truncate(path, 100)
     with pytest.raises(LoadError, match="truncated"):
+        list(values)
+
+
+def test_arrays_are_decoded_as_far_as_asked(tmp_path: Path) -> None:
+    """The last token is not UTF-8, which only those see who come to it."""
+    tokens = text(b"a") + text(b"b") + text(b"\xff")
+    (tmp_path / "x").write_bytes(file((key(b"t", ARRAY, array(STRING, 3, tokens)),)))
+    values = open_checkpoint(tmp_path / "x").metadata["t"]
+    assert isinstance(values, LazyArray)
+    assert (len(values), values.kind, values.first(2)) == (3, "STRING", ("a", "b"))
+    with pytest.raises(LoadError, match="an element of t is not UTF-8"):
         list(values)
 
 

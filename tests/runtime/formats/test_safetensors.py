@@ -47,7 +47,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "missing field": (content({"w": {"dtype": "F32", "shape": [2]}}), "exactly"),
     "extra field": (content({"w": {**entry(), "x": 1}}), "exactly"),
     "entry is a list": (content({"w": []}), "exactly"),
-    "unknown dtype": (content({"w": entry("F4")}), "dtype 'F4'"),
+    "unknown dtype": (content({"w": entry("F5")}), "dtype 'F5'"),
     "dtype is a list": (content({"w": entry(["F32"])}), "dtype"),  # type: ignore[arg-type]
     "negative size": (content({"w": entry(shape=[-2, -1])}), "shape"),
     "boolean size": (content({"w": entry(shape=[2, True])}), "shape"),

@@ -1,0 +1,96 @@
+"""``apr stamp FILE -o OUT``: licence, source of the data and architecture, written into a copy."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+
+from pv_runtime.commands.output import refusal
+from pv_runtime.errors import printable
+
+__all__ = ["register"]
+
+_LONGEST = 4096
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the sub-command to the parser."""
+    parser = commands.add_parser(
+        "stamp",
+        help="say where a model comes from, in the file",
+        description="Write a copy of a safetensors, GGUF or APR file whose metadata state licence, data "
+        "source or architecture. The tensors are copied byte for byte.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the file, or a folder that holds exactly one")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--license", metavar="SPDX", help="licence of the weights: an SPDX expression")
+    parser.add_argument("--data-source", metavar="TEXT", help="what the model was trained on")
+    parser.add_argument("--data-license", metavar="SPDX", help="licence of that: an SPDX expression")
+    parser.add_argument("--architecture", metavar="NAME", help="such as qwen2")
+    parser.add_argument("--hf-architecture", metavar="CLASS", help="such as Qwen2ForCausalLM")
+    parser.add_argument("--hf-model-type", metavar="NAME", help="model_type of config.json")
+    parser.add_argument("-f", "--force", action="store_true", help="replace what is there")
+    parser.add_argument("--json", action="store_true", help="report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the copy and say what it states; 2 for a field that is none, or a file that is there already."""
+    from pv_runtime.formats import open_checkpoint
+    from pv_runtime.stamp import FIELDS, LICENCES, licence, stamp
+
+    given = {key: getattr(arguments, key) for key in FIELDS if getattr(arguments, key) is not None}
+    if not given:
+        return _usage(
+            "nothing to stamp", f"give one of {', '.join('--' + key.replace('_', '-') for key in FIELDS)}"
+        )
+    for key, text in given.items():
+        if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
+            return _usage(
+                f"--{key.replace('_', '-')} is no line of text", "give a name, a sentence or an address"
+            )
+        if key in LICENCES:
+            try:
+                given[key] = licence(text)
+            except ValueError as error:
+                return _usage(str(error), "the identifiers are listed at https://spdx.org/licenses/")
+    if not os.path.lexists(arguments.file):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
+    if reason := refusal(arguments.output, force=arguments.force):
+        print(reason, file=sys.stderr)
+        return 2
+    model = open_checkpoint(arguments.file)
+    done = stamp(model, arguments.output, given)
+    for note in done.notes:
+        print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
+    if arguments.json:
+        report = {
+            "schema_version": 1,
+            "source": model.path,
+            "source_sha256": done.source_sha256,
+            "source_bytes": done.source_bytes,
+            "output": arguments.output,
+            "output_bytes": done.output_bytes,
+            "format": model.format,
+            "tensors": done.tensors,
+            "stamped": dict(done.fields),
+            "changed": done.changed,
+            "notes": list(done.notes),
+        }
+        print(json.dumps(report, indent=2))
+        return 0
+    print(f"wrote {printable(arguments.output)}: {model.format}, {done.tensors} tensors copied byte for byte")
+    if not done.changed:
+        print("  it said all of this before, and was copied as it is")
+    for key, text in done.fields.items():
+        print(f"  {key:<15} {printable(text)}")
+    print(f"  derived from    sha256 {done.source_sha256}")
+    return 0
+
+
+def _usage(what: str, remedy: str) -> int:
+    print(f"error: {what}\n    {remedy}", file=sys.stderr)
+    return 2

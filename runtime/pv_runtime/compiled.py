@@ -1,0 +1,96 @@
+"""Compile functions for this machine with numba: cached per user, announced when it takes time."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+__all__ = ["available", "compiled"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def available() -> bool:
+    """Whether compiled code can be had here: numba is installed, and the host is little-endian."""
+    return sys.byteorder == "little" and importlib.util.find_spec("numba") is not None
+
+
+def compiled(*, reassociate: bool = False) -> Callable[[_Function], _Function]:
+    """Return a decorator that compiles a function at its first call, releases the GIL and caches the result.
+
+    Parameters
+    ----------
+    reassociate
+        Let sums be taken in another order, in the lanes of a vector, and products be fused with sums.
+        Nothing else is relaxed, and nothing at all without it: values that are not finite propagate.
+    """
+    import numba
+
+    _prepare()
+    fastmath = {"reassoc", "nsz", "contract"} if reassociate else False
+
+    def decorate(function: _Function) -> _Function:
+        made: _Function = numba.njit(
+            cache=_cached(),
+            nogil=True,
+            fastmath=fastmath,
+            error_model="numpy",  # a division by zero is a value, not an exception
+        )(function)
+        return made
+
+    return decorate
+
+
+def _cached() -> bool:
+    import numba
+
+    return bool(numba.config.CACHE_DIR)
+
+
+def _prepare() -> None:
+    """Point numba's cache at a folder of the user's, and have compilations announced; done once."""
+    import numba
+    from numba.core import event
+
+    if getattr(_prepare, "done", False):
+        return
+    _prepare.done = True  # type: ignore[attr-defined]
+    if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, where the user has set it, holds
+        numba.config.CACHE_DIR = _folder()
+    event.register("numba:compile", _announcement())
+
+
+def _folder() -> str:
+    """Return a folder that can be written for compiled code, or nothing: then each process compiles."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    folder = Path(home) / "pv" / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            return str(folder)
+    except OSError:
+        return ""
+
+
+def _announcement() -> Any:
+    from numba.core import event
+
+    class Announcement(event.Listener):  # type: ignore[misc]
+        """Says once on stderr that the wait is a compilation; loading from the cache is no event."""
+
+        said = False
+
+        def on_start(self, _: object) -> None:
+            if not self.said:
+                self.said = True
+                print("compiling for this machine, once (some seconds)", file=sys.stderr, flush=True)
+
+        def on_end(self, _: object) -> None:
+            pass
+
+    return Announcement()
