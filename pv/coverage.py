@@ -11,7 +11,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from pv.config import Config
 from pv.contract import LEVELS, Contract, Level, Obligation
@@ -33,20 +33,7 @@ Kind = Literal[
     "uncovered",
     "not applicable",
 ]
-KINDS: tuple[Kind, ...] = (
-    "live",
-    "functional",
-    "algorithm",
-    "refuted",
-    "stale",
-    "falsified",
-    "vacuous",
-    "never run",
-    "unbound",
-    "proved",
-    "uncovered",
-    "not applicable",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """Best first; ``not applicable`` is outside of the count."""
 
 COUNTED: Mapping[Level, frozenset[Kind]] = {

@@ -24,3 +24,15 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.severity}[{self.code}]: {self.message}\n    {self.remedy}"
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return the plain form that reports hold."""
+        return {
+            "file": self.where.path,
+            "line": self.where.line,
+            "column": self.where.column,
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "remedy": self.remedy,
+        }

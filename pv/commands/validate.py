@@ -7,7 +7,6 @@ import gc
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import DocumentError, Location, SelectionError
@@ -155,20 +154,8 @@ def _text(
 def _json(findings: Sequence[Finding], contracts: int, investigations: int, errors: int) -> None:
     import json
 
-    def plain(finding: Finding) -> dict[str, Any]:
-        where = finding.where
-        return {
-            "file": where.path,
-            "line": where.line,
-            "column": where.column,
-            "code": finding.code,
-            "severity": finding.severity,
-            "message": finding.message,
-            "remedy": finding.remedy,
-        }
-
     report = {
-        "findings": [plain(finding) for finding in findings],
+        "findings": [finding.to_json() for finding in findings],
         "contracts": contracts,
         **({"investigations": investigations} if investigations else {}),
         "errors": errors,

@@ -6,7 +6,6 @@ import argparse
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from pv.config import Config, load_config
 from pv.contract import Contract
@@ -102,16 +101,4 @@ def _findings_text(findings: Sequence[Finding], count: int) -> None:
 
 
 def _findings_json(findings: Sequence[Finding], count: int) -> None:
-    def plain(finding: Finding) -> dict[str, Any]:
-        where = finding.where
-        return {
-            "file": where.path,
-            "line": where.line,
-            "column": where.column,
-            "code": finding.code,
-            "severity": finding.severity,
-            "message": finding.message,
-            "remedy": finding.remedy,
-        }
-
-    print(json.dumps({"findings": [plain(f) for f in findings], "waivers": count}, indent=1))
+    print(json.dumps({"findings": [f.to_json() for f in findings], "waivers": count}, indent=1))
