@@ -126,18 +126,7 @@ def as_json(graph: Graph, *, detailed: bool) -> dict[str, Any]:
         "contracts": nodes,
         "depends_on": [[edge.start, edge.end] for edge in graph.depends_on],
         "blocks": [[edge.start, edge.end] for edge in graph.blocks],
-        "findings": [
-            {
-                "file": finding.where.path,
-                "line": finding.where.line,
-                "column": finding.where.column,
-                "code": finding.code,
-                "severity": finding.severity,
-                "message": finding.message,
-                "remedy": finding.remedy,
-            }
-            for finding in graph.findings
-        ],
+        "findings": [finding.to_json() for finding in graph.findings],
     }
 
 
