@@ -183,25 +183,14 @@ def _judge(
     for record in shows:
         if why := vacuous(falsifier, record.predicate):
             return Status("VACUOUS", why, (record,))
-    missing = ""
-    repeated = runs if falsifier.runs else []
-    if falsifier.runs is not None and falsifier.runs.by == "host" and (fault := copied(runs)):
-        faults.append(fault)
+    missing, counted = "", runs
     if falsifier.runs is not None:
-        runs, missing = complete(falsifier, falsifier.runs, runs)
-    wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
-    for record in shows if falsifier.runs else (*runs, *shows):
-        if record.predicate["verdict"]["outcome"] != wanted:
-            return Status("FALSIFIED", _summary(record, falsifier), (record,))
-        if why := unjudged(falsifier, record.predicate):
-            return Status("FALSIFIED", why, (record,))
-    if falsifier.runs is not None:
-        devices = {str(record.predicate["place"]["device"]): None for record in repeated}
-        alone = [[r for r in repeated if r.predicate["place"]["device"] == device] for device in devices]
-        # Of two devices that made one run, the union holds one: so each must stand for itself as well.
-        for some in (runs, *(complete(falsifier, falsifier.runs, r)[0] for r in alone if len(devices) > 1)):
-            if fault := _together(falsifier, some, wanted):
-                return Status("FALSIFIED", fault, tuple(some))
+        if falsifier.runs.by == "host" and (fault := copied(runs)):
+            faults.append(fault)
+        counted, missing = complete(falsifier, falsifier.runs, runs)
+    if falsified := _falsified(falsifier, shows, runs, counted):
+        return falsified
+    runs = counted
     if faults:
         return Status("UNBOUND", faults[0])
     for record, found in stale:
@@ -232,17 +221,39 @@ def _judge(
     return Status("PARTIAL_ALGORITHM_LEVEL", f"survey and counter-examples only{lacking}", (shown,))
 
 
+def _falsified(
+    falsifier: Falsifier, shows: Sequence[Record], runs: Sequence[Record], counted: Sequence[Record]
+) -> Status | None:
+    """Return FALSIFIED where a record, or several runs together, are not judged as the claim wants them.
+
+    Of a claim over several runs, `counted` are those of the levels that have as many as they need.
+    """
+    wanted = "Fail" if falsifier.outcome == "refuted" else "Pass"
+    for record in shows if falsifier.runs else (*runs, *shows):
+        if record.predicate["verdict"]["outcome"] != wanted:
+            return Status("FALSIFIED", _summary(record, falsifier), (record,))
+        if why := unjudged(falsifier, record.predicate):
+            return Status("FALSIFIED", why, (record,))
+    if falsifier.runs is None:
+        return None
+    devices = list(dict.fromkeys(str(record.predicate["place"]["device"]) for record in runs))
+    alone = [[r for r in runs if r.predicate["place"]["device"] == device] for device in devices]
+    # Of two devices that made one run, the union holds one: so each must stand for itself as well.
+    each = [complete(falsifier, falsifier.runs, some)[0] for some in alone] if len(devices) > 1 else []
+    for some in (counted, *each):
+        if fault := _together(falsifier, some, wanted):
+            return Status("FALSIFIED", fault, tuple(some))
+    return None
+
+
 def _together(falsifier: Falsifier, runs: Sequence[Record], wanted: str) -> str:
     """Say which level's runs, taken together, are not judged as they are `wanted`; empty if all are."""
     by_level: dict[str, list[Record]] = {}
     for record in runs:
         by_level.setdefault(record.predicate["place"]["level"], []).append(record)
     for level, records in by_level.items():
-        rule, metrics = (
-            falsifier.expectations(level),
-            metrics_from_json(records[0].predicate["rule"]["metrics"]),
-        )
-        verdict = judge(rule, measurements_together(records), metrics)
+        metrics = metrics_from_json(records[0].predicate["rule"]["metrics"])
+        verdict = judge(falsifier.expectations(level), measurements_together(records), metrics)
         if verdict.outcome != wanted:
             keys = ", ".join(str(record.predicate["place"]["run"]) for record in records)
             failing = next((f": {line.text}" for line in verdict.lines if not line.truth), "")
