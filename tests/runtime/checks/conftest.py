@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ class Recorder:
     roles: dict[str, Any]
     arguments: dict[str, Any]
     example: CounterExample | None
+    folder: str
     seed: int = 0
     device: str = "cpu"
     level: str = "functional"
@@ -48,7 +50,7 @@ class Recorder:
         yield from items
 
     def scratch(self) -> str:
-        raise AssertionError("these checks need no folder")
+        return self.folder
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +61,10 @@ def measure() -> Measure:
         check: Check[Any], subjects: dict[str, Any], example: str | None = None, **arguments: Any
     ) -> Series:
         planted = check.counter_examples[example] if example else None
-        recorder = Recorder({}, arguments, planted)
-        given = {name: recorder.role(name, subject) for name, subject in subjects.items()}
-        check(recorder, **given, **arguments)
+        with tempfile.TemporaryDirectory() as folder:
+            recorder = Recorder({}, arguments, planted, folder)
+            given = {name: recorder.role(name, subject) for name, subject in subjects.items()}
+            check(recorder, **given, **arguments)
         declared = {metric.name: metric for metric in check.metrics}
         assert set(recorder.series) <= set(declared)
         for name, values in recorder.series.items():
