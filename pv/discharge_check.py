@@ -32,7 +32,7 @@ from pv.survey import survey
 from pv.verdict import judge
 from pv.verify import metrics_to_json, verify
 
-__all__ = ["Work"]
+__all__ = ["Work", "plants_of"]
 
 
 class Work:
@@ -250,24 +250,12 @@ class Work:
         found: list[Record] = []
         for ready in dict.fromkeys(r.level for r in (algorithm, target)):
             chosen = algorithm if ready == "algorithm" else target
-            try:
-                record = read_record(self._path(chosen))
-                verify(record)
-            except EvidenceError:
-                return None
-            level = self._level(chosen)
-            if changes(record.predicate["inputs"], current_inputs(self.falsifier, level, self.config)):
-                return None
-            if disagreement(self.falsifier, self.binding, record.predicate):
-                return None
-            if self.options.seed not in {None, record.predicate["run"]["seed"]}:
+            record = self._fresh_record(chosen)
+            if record is None or self.options.seed not in {None, record.predicate["run"]["seed"]}:
                 return None
             found.append(record)
         shown, last = found[0].predicate, found[-1].predicate
-        plants = tuple(
-            Plant(name, plant["of"], plant["caught"])
-            for name, plant in shown.get("counter_examples", {}).items()
-        )
+        plants = plants_of(shown)
         end = self._outcome(last["verdict"], plants, vacuous(self.falsifier, shown))
         return Discharge(
             self.address,
@@ -283,6 +271,22 @@ class Work:
             tuple(self.config.relative(record.path) for record in found),
             fresh=True,
             seconds=last["run"]["seconds"],
+        )
+
+    def _fresh_record(self, ready: Ready) -> Record | None:
+        """Return the record of what is ready to be judged, where it is valid and fresh; else None."""
+        try:
+            record = read_record(self._path(ready))
+            verify(record)
+        except EvidenceError:
+            return None
+        return record if self._is_fresh(record, self._level(ready)) else None
+
+    def _is_fresh(self, record: Record, level: str) -> bool:
+        """Tell whether a verified record is of the clause, the check and the subjects as they are now."""
+        now = current_inputs(self.falsifier, level, self.config)
+        return not changes(record.predicate["inputs"], now) and not disagreement(
+            self.falsifier, self.binding, record.predicate
         )
 
     def _end(self, ready: Ready, judged: Judged, plants: tuple[Plant, ...], missed: str) -> Discharge:
@@ -317,3 +321,9 @@ class Work:
         if verdict["outcome"] == "Pass":
             return "Pass", f"{len(plants)} counter-examples caught"
         return "Fail", self.falsifier.if_fails
+
+
+def plants_of(predicate: Mapping[str, Any]) -> tuple[Plant, ...]:
+    """Return the counter-examples that a record holds."""
+    held = predicate.get("counter_examples", {})
+    return tuple(Plant(name, plant["of"], plant["caught"]) for name, plant in held.items())

@@ -12,13 +12,12 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pv.agreement import disagreement
 from pv.contract import Runs
-from pv.discharge_check import Work
+from pv.discharge_check import Work, plants_of
 from pv.errors import BindingError, EvidenceError
 from pv.evidence import Record, read_record, records_of
 from pv.expression import Measurements, measurements_from_json, measurements_to_json
-from pv.freshness import changes, current_inputs
+from pv.freshness import current_inputs
 from pv.jobs import Measured
 from pv.measuring import Stop
 from pv.outcome import Discharge, Plant
@@ -162,8 +161,7 @@ class SeveralRuns(Work):
             if (
                 place["level"] == target.level
                 and counts(self.runs, str(place.get("run")))
-                and not changes(record.predicate["inputs"], now)
-                and not disagreement(self.falsifier, self.binding, record.predicate)
+                and self._is_fresh(record, target.level)
             ):
                 yield record
 
@@ -171,19 +169,10 @@ class SeveralRuns(Work):
         algorithm = self._prepare("algorithm")
         if isinstance(algorithm, Declined):
             return None
-        try:
-            shown = read_record(self._path(algorithm))
-            verify(shown)
-        except EvidenceError:
+        shown = self._fresh_record(algorithm)
+        if shown is None:
             return None
-        if changes(shown.predicate["inputs"], current_inputs(self.falsifier, self.base, self.config)):
-            return None
-        if disagreement(self.falsifier, self.binding, shown.predicate):
-            return None
-        plants = tuple(
-            Plant(name, plant["of"], plant["caught"])
-            for name, plant in shown.predicate.get("counter_examples", {}).items()
-        )
+        plants = plants_of(shown.predicate)
         missed = vacuous(self.falsifier, shown.predicate)
         if missed or shown.predicate["verdict"]["outcome"] != "Pass" or target.level == "algorithm":
             return super()._fresh(algorithm)
