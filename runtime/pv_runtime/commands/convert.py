@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 from pathlib import Path
 
-from pv_runtime.commands.output import refusal
+from pv_runtime.commands.output import print_notes, refusal, require
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
@@ -39,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pv_runtime.convert import convert
     from pv_runtime.formats import open_checkpoint
 
-    if not os.path.lexists(arguments.file):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
+    require(arguments.file)
     if reason := refusal(arguments.output, force=arguments.force):
         print(reason, file=sys.stderr)
         return 2
@@ -54,8 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         with_tokenizer=not arguments.without_tokenizer,
     )
     made = done.exported
-    for note in made.notes:
-        print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
+    print_notes(model, made.notes)
     if arguments.json:
         report = {
             "schema_version": 1,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 from pathlib import Path
 
-from pv_runtime.commands.output import refusal
+from pv_runtime.commands.output import print_notes, refusal, require
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
@@ -42,8 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pv_runtime.export import export
     from pv_runtime.formats import open_checkpoint
 
-    if not os.path.lexists(arguments.file):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
+    require(arguments.file)
     is_folder = arguments.format == "safetensors" and not arguments.output.endswith(".safetensors")
     if reason := refusal(arguments.output, force=arguments.force, folder=is_folder):
         print(reason, file=sys.stderr)
@@ -57,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder=folder if folder.is_dir() else None,
         with_tokenizer=not arguments.without_tokenizer,
     )
-    for note in done.notes:
-        print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
+    print_notes(model, done.notes)
     if arguments.json:
         report = {
             "schema_version": 1,

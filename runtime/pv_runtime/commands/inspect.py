@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import errno
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pv_runtime.commands.output import require
 from pv_runtime.errors import printable
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; raises `LoadError` for a file that is broken, `FileNotFoundError` for none."""
     from pv_runtime.formats import open_checkpoint
 
-    if not os.path.lexists(arguments.file):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
+    require(arguments.file)
     model = open_checkpoint(arguments.file)
     if arguments.filter is not None and not any(arguments.filter in name for name in model.names()):
         print(f"error: no tensor's name contains {printable(arguments.filter)!r}", file=sys.stderr)

@@ -1,12 +1,37 @@
-"""Whether a command may write where it was told to."""
+"""What the commands that write files share: what they read, where they may write, and what they note."""
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pv_runtime.errors import printable
 
-__all__ = ["refusal"]
+if TYPE_CHECKING:
+    from pv_runtime.formats.checkpoint import Checkpoint
+
+__all__ = ["print_notes", "refusal", "require"]
+
+
+def require(path: str) -> None:
+    """Refuse a `path` that is not there.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is neither file, folder nor link.
+    """
+    if not os.path.lexists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+def print_notes(model: Checkpoint, notes: Iterable[str]) -> None:
+    """Print on stderr what is worth knowing of how `model` was written."""
+    for note in notes:
+        print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
 
 
 def refusal(path: str, *, force: bool, folder: bool = False) -> str | None:

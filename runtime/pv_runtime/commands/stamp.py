@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 
-from pv_runtime.commands.output import refusal
+from pv_runtime.commands.output import print_notes, refusal, require
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
@@ -57,15 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
                 given[key] = licence(text)
             except ValueError as error:
                 return _usage(str(error), "the identifiers are listed at https://spdx.org/licenses/")
-    if not os.path.lexists(arguments.file):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments.file)
+    require(arguments.file)
     if reason := refusal(arguments.output, force=arguments.force):
         print(reason, file=sys.stderr)
         return 2
     model = open_checkpoint(arguments.file)
     done = stamp(model, arguments.output, given)
-    for note in done.notes:
-        print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
+    print_notes(model, done.notes)
     if arguments.json:
         report = {
             "schema_version": 1,
