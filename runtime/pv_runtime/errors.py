@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["LoadError", "QuantisationError", "printable"]
+__all__ = ["LoadError", "ModelError", "QuantisationError", "printable"]
 
 
 class LoadError(Exception):
@@ -32,6 +32,10 @@ class LoadError(Exception):
     def __str__(self) -> str:
         remedy = f"\n    {self.remedy}" if self.remedy else ""
         return f"{printable(self.path)}: {printable(self.what)}{remedy}"
+
+
+class ModelError(ValueError):
+    """A model has no answer to what it was asked; the message says why, and what it does answer."""
 
 
 class QuantisationError(ValueError):

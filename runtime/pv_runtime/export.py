@@ -19,6 +19,7 @@ from typing import Any
 
 from pv_runtime import config as configs
 from pv_runtime import tokenizer_files, vocabulary
+from pv_runtime.canonical import canonical
 from pv_runtime.carried import (
     FOLDER_FILES,
     HUGGING_FACE,
@@ -39,10 +40,9 @@ from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.formats.writing import writing
-from pv_runtime.fused import with_split_projections
 from pv_runtime.names import gguf_name
 from pv_runtime.origin import GGUF_PREFIX, PREFIX, Origin, origin_keys, origin_of
-from pv_runtime.rope_rows import interleave, separate, with_rows
+from pv_runtime.rope_rows import interleave, with_rows
 
 __all__ = ["FORMATS", "Alteration", "Exported", "export"]
 
@@ -116,7 +116,7 @@ def export(
     """
     notes = _sound(model)
     config = configs.config_of(model)
-    view = _canonical(model, config)
+    view = canonical(model, config)
     if missing := sorted(set(configs.expected_tensors(config)) - set(view.names())):
         raise LoadError(
             f"lacks {len(missing)} of the tensors that its {config['num_hidden_layers']} layers need, first "
@@ -154,24 +154,6 @@ def _sound(model: Checkpoint) -> tuple[str, ...]:
     if footer_matches(model) is False:
         raise LoadError("does not have the checksum that its last bytes state", model.path, "fetch it again")
     return model.notes
-
-
-def _canonical(model: Checkpoint, config: Mapping[str, Any]) -> Checkpoint:
-    """View the tensors as Hugging Face lays them out: projections apart, rows in its order."""
-    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
-    view = with_split_projections(model, heads, kv_heads)
-    if config["model_type"] != "llama" or model.format == "safetensors":
-        return view
-    if model.format == "apr":
-        order = model.metadata.get("rope_type")
-        if order == 2:
-            return view
-        if order != 0:
-            raise LoadError(
-                "is a llama whose metadata do not say (rope_type) if its query and key rows are interleaved",
-                model.path,
-            )
-    return with_rows(view, separate, heads, kv_heads)
 
 
 def _words(model: Checkpoint, config: Mapping[str, Any], folder: Path | None) -> vocabulary.Vocabulary | None:
