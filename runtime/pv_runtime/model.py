@@ -23,7 +23,7 @@ from pv_runtime.errors import ModelError
 from pv_runtime.stages import Tap, untapped
 from pv_runtime.weights import LayerWeights, StreamedWeights, Weights
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "check_tokens"]
 
 Rotation = tuple[Tensor, Tensor]
 
@@ -84,7 +84,7 @@ class Decoder:
         ModelError
             No tokens, ids out of range, or more positions than the model was made for.
         """
-        self.check(tokens, cache)
+        check_tokens(self.architecture, tokens, 0 if cache is None else cache.length)
         if attended is None:
             attended = torch.ones(tokens.shape, dtype=torch.bool, device=tokens.device)
         everything = attended if cache is None else torch.cat([cache.attended, attended], dim=1)
@@ -213,24 +213,34 @@ class Decoder:
         mixed = shares.view(batch, kv_heads, heads // kv_heads * count, -1) @ v
         return mixed.view(batch, heads, count, width)
 
-    def check(self, tokens: Tensor, cache: Cache | None = None) -> None:
-        """Refuse tokens that the model has no answer to.
 
-        Raises
-        ------
-        ModelError
-            No tokens, ids out of range, or more positions than the model was made for.
-        """
-        a = self.architecture
-        if tokens.ndim != 2 or tokens.numel() == 0:
-            raise ModelError(f"there are no tokens: the shape is {list(tokens.shape)}")
-        low, high = int(tokens.min()), int(tokens.max())
-        if low < 0 or high >= a.vocab_size:
-            raise ModelError(
-                f"token id {low if low < 0 else high} is out of range: the embedding has {a.vocab_size} rows"
-            )
-        end = tokens.shape[1] + (cache.length if cache is not None else 0)
-        if end > a.max_positions:
-            raise ModelError(
-                f"{end} positions are more than the {a.max_positions} that the model was made for"
-            )
+def check_tokens(architecture: Architecture, tokens: Tensor, before: int = 0) -> None:
+    """Refuse tokens that a model has no answer to.
+
+    Parameters
+    ----------
+    architecture
+        The model's.
+    tokens
+        int64 ``[batch, tokens]``.
+    before
+        Number of positions before these.
+
+    Raises
+    ------
+    ModelError
+        No tokens, ids out of range, or more positions than the model was made for.
+    """
+    if tokens.ndim != 2 or tokens.numel() == 0:
+        raise ModelError(f"there are no tokens: the shape is {list(tokens.shape)}")
+    low, high = (int(end) for end in tokens.aminmax())
+    if low < 0 or high >= architecture.vocab_size:
+        raise ModelError(
+            f"token id {low if low < 0 else high} is out of range: the embedding has "
+            f"{architecture.vocab_size} rows"
+        )
+    end = tokens.shape[1] + before
+    if end > architecture.max_positions:
+        raise ModelError(
+            f"{end} positions are more than the {architecture.max_positions} that the model was made for"
+        )

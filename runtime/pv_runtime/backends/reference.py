@@ -1,0 +1,48 @@
+"""Our own decoder as a back-end: it shows and takes every stage."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pv_runtime.architecture import Architecture
+from pv_runtime.formats import Checkpoint
+from pv_runtime.model import Decoder
+from pv_runtime.stages import STAGES, Tap, untapped
+from pv_runtime.weights import load_weights
+
+__all__ = ["ReferenceBackend"]
+
+
+class ReferenceBackend:
+    """`Decoder` behind `Backend`.
+
+    Parameters
+    ----------
+    decoder
+        With its weights.
+    """
+
+    name = "reference"
+    version = torch.__version__
+    shows = frozenset(STAGES)
+    takes = frozenset(STAGES)
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+
+    @classmethod
+    def open(
+        cls, model: Checkpoint, *, dtype: torch.dtype = torch.float32, streamed: bool = False
+    ) -> ReferenceBackend:
+        """Load any checkpoint; `streamed` holds one block in memory at a time."""
+        return cls(Decoder(load_weights(model, dtype=dtype, streamed=streamed)))
+
+    @property
+    def architecture(self) -> Architecture:
+        """The numbers of the model."""
+        return self.decoder.architecture
+
+    def forward(self, tokens: Tensor, *, attended: Tensor | None = None, tap: Tap = untapped) -> Tensor:
+        """Compute logits: see `Backend.forward`."""
+        return self.decoder.forward(tokens, attended=attended, tap=tap)
