@@ -14,7 +14,7 @@ from typing import Any
 from pv_runtime.errors import LoadError
 from pv_runtime.vocabulary import CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary
 
-__all__ = ["FILES", "files_of", "folder_vocabulary"]
+__all__ = ["FILES", "files_of", "folder_vocabulary", "json_in", "template_in"]
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
 _MAX_FILE = 64 << 20
@@ -56,7 +56,7 @@ def folder_vocabulary(folder: Path, size: int) -> Vocabulary | None:
 
 
 def _read(folder: Path, file: Path, size: int) -> Vocabulary:
-    whole, config = _json(file), _json(folder / "tokenizer_config.json", missing={})
+    whole, config = json_in(file), json_in(folder / "tokenizer_config.json", missing={})
     model = _mapping(whole.get("model"), file)
     split = _split_of(whole, model, file)
     by_id = {number: token for token, number in _mapping(model.get("vocab"), file).items()}
@@ -78,7 +78,7 @@ def _read(folder: Path, file: Path, size: int) -> Vocabulary:
         tuple(_merge(pair, file) for pair in model.get("merges") or []),
         ids={name: numbers[token] for name, token in named.items() if token in numbers},
         add_bos=config["add_bos_token"] if isinstance(config.get("add_bos_token"), bool) else None,
-        chat_template=_template(folder, config),
+        chat_template=template_in(folder, config),
     )
 
 
@@ -129,11 +129,18 @@ def _content(token: object) -> object:
     return token.get("content") if isinstance(token, Mapping) else token
 
 
-def _template(folder: Path, config: Mapping[str, Any]) -> str | None:
+def template_in(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """Return the chat template that lies in `folder`, or stands in its tokenizer_config.json, `config`.
+
+    Of several in a list, the one of the name ``"default"``.
+    """
     beside = folder / "chat_template.jinja"
     if beside.is_file():
         return beside.read_text(encoding="utf-8")
     stated = config.get("chat_template")
+    if isinstance(stated, list):
+        named = {each.get("name"): each.get("template") for each in stated if isinstance(each, Mapping)}
+        stated = named.get("default")
     return stated if isinstance(stated, str) else None
 
 
@@ -143,7 +150,14 @@ def _mapping(value: object, file: Path) -> Mapping[str, Any]:
     return value
 
 
-def _json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+def json_in(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Read a JSON object out of `file`; `missing` where there is no such file, if it is given.
+
+    Raises
+    ------
+    LoadError
+        It cannot be read, or is no JSON object of a reasonable size.
+    """
     if missing is not None and not file.is_file():
         return missing
     try:

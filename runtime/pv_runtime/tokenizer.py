@@ -1,0 +1,292 @@
+"""Text to token ids and back, by the tokenizer that a model carries.
+
+Encoding is that of the ``tokenizers`` library. Decoding joins the tokens' bytes, so that a stream of
+tokens can be decoded as it comes: a character of several bytes appears when its last byte does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from pv_runtime.errors import LoadError, ModelError
+from pv_runtime.formats import Checkpoint
+from pv_runtime.tokenizer_files import files_of, json_in, template_in
+from pv_runtime.vocabulary import apr_vocabulary, gguf_vocabulary
+
+__all__ = ["SPECIAL_NAMES", "TextStream", "Tokenizer", "tokenizer_in", "tokenizer_of"]
+
+SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
+"""Names that tokenizer_config.json has for special tokens, and that chat templates ask for."""
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
+_BLANK = "\u2581"
+_BOS_UNLESS_TOLD = ("llama-bpe",)
+"""Splits of llama.cpp whose texts begin with the bos token where the file does not say (llama-vocab.cpp)."""
+
+
+class Tokenizer:
+    """A vocabulary that encodes and decodes.
+
+    Parameters
+    ----------
+    text
+        tokenizer.json.
+    path
+        The file that it is out of, for messages.
+    special
+        Special tokens by the names of `SPECIAL_NAMES`, those that there are.
+    begins_with
+        A token that begins every text, beside what tokenizer.json's post-processor says.
+    chat_template
+        A Jinja template.
+
+    Raises
+    ------
+    LoadError
+        It is no tokenizer.json, or of a kind whose tokens have no bytes of their own.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        path: str,
+        *,
+        special: Mapping[str, str] | None = None,
+        begins_with: int | None = None,
+        chat_template: str | None = None,
+    ) -> None:
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_str(text)
+        except Exception as error:  # the library raises nothing narrower
+            raise LoadError(f"is no tokenizer that can be read: {error}", path) from error
+        # A file may say that texts are cut or filled up; what a model is asked must arrive whole.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.path = path
+        self.special = dict(special or {})
+        self.chat_template = chat_template
+        self._begins_with = begins_with
+        whole = json.loads(text)
+        added = {each["id"]: each for each in whole.get("added_tokens") or []}
+        self.special_ids = frozenset(number for number, each in added.items() if each.get("special"))
+        self._bytes = _bytes_of(self._tokenizer.get_vocab(with_added_tokens=True), added, whole, path)
+        self.drops_first_blank = _strips_first_blank(whole)
+
+    @property
+    def size(self) -> int:
+        """One more than the greatest id."""
+        return len(self._bytes)
+
+    def encode(self, text: str, *, begin: bool = True) -> list[int]:
+        """Return the ids of `text`; special tokens in it are recognised.
+
+        Parameters
+        ----------
+        text
+            May be empty, and may then have no tokens.
+        begin
+            Whether tokens that begin or end every text are added, where the tokenizer has such.
+
+        Raises
+        ------
+        ModelError
+            The text has no UTF-8 form: it was made of bytes that are none.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ModelError(f"the text is not valid UTF-8 at character {error.start}") from error
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=begin).ids
+        first = self._begins_with
+        return [first, *ids] if begin and first is not None and ids[:1] != [first] else ids
+
+    def decode(self, ids: Iterable[int], *, skip_special: bool = False) -> str:
+        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD.
+
+        Raises
+        ------
+        ModelError
+            An id is negative.
+        """
+        stream = self.stream(skip_special=skip_special)
+        return "".join(stream.feed(number) for number in ids) + stream.end()
+
+    def stream(self, *, skip_special: bool = False) -> TextStream:
+        """Return a decoder that takes ids one by one."""
+        return TextStream(self, skip_special=skip_special)
+
+    def bytes_of(self, number: int) -> bytes:
+        """Return what the token adds to a text; nothing for a row of the embedding without a token."""
+        if number < 0:
+            raise ModelError(f"token id {number} is negative")
+        return self._bytes[number] if number < len(self._bytes) else b""
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of the token of this spelling, if there is one."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+
+class TextStream:
+    """Decodes tokens as they come, and never emits a part of a character."""
+
+    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = False) -> None:
+        self._tokenizer = tokenizer
+        self._skipped = tokenizer.special_ids if skip_special else frozenset()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._at_start = tokenizer.drops_first_blank
+
+    def feed(self, number: int) -> str:
+        """Return the characters that the token completes; often none, sometimes several."""
+        if number in self._skipped:
+            return ""
+        piece = self._tokenizer.bytes_of(number)
+        if self._at_start and piece:
+            self._at_start = False
+            piece = piece.removeprefix(b" ")
+        return self._decoder.decode(piece)
+
+    def end(self) -> str:
+        """Return what is left: U+FFFD for a character that was never completed."""
+        return self._decoder.decode(b"", final=True)
+
+
+def tokenizer_of(model: Checkpoint, folder: Path | None = None, *, rows: int | None = None) -> Tokenizer:
+    """Return the model's tokenizer: the one in its metadata, or in the folder that it lies in.
+
+    Parameters
+    ----------
+    model
+        Of any format.
+    folder
+        Where tokenizer.json may lie.
+    rows
+        Rows of the embedding, to hold the tokenizer's ids against.
+
+    Raises
+    ------
+    LoadError
+        There is none; it is of a kind that is not read here; or it has ids that the embedding has no
+        rows for, so that some texts could not be computed.
+    """
+    found = _carried(model)
+    if found is None and folder is not None and (folder / "tokenizer.json").is_file():
+        found = tokenizer_in(folder)
+    if found is None:
+        raise LoadError("carries no tokenizer", model.path, "name the folder that holds its tokenizer.json")
+    if rows is not None and found.size > rows:
+        raise LoadError(
+            f"has a token of id {found.size - 1}, and the embedding has {rows} rows",
+            found.path,
+            "the tokenizer is another model's, or the embedding was cut",
+        )
+    return found
+
+
+def tokenizer_in(folder: Path) -> Tokenizer:
+    """Read tokenizer.json, and tokenizer_config.json beside it.
+
+    Raises
+    ------
+    LoadError
+        A file is missing or broken.
+    """
+    file = folder / "tokenizer.json"
+    json_in(file)  # of a reasonable size, and an object
+    config = json_in(folder / "tokenizer_config.json", missing={})
+    named = {name: _content(config.get(name)) for name in SPECIAL_NAMES}
+    return Tokenizer(
+        file.read_text(encoding="utf-8"),
+        str(file),
+        special={name: token for name, token in named.items() if token is not None},
+        chat_template=template_in(folder, config),
+    )
+
+
+def _content(token: object) -> str | None:
+    content = token.get("content") if isinstance(token, Mapping) else token
+    return content if isinstance(content, str) else None
+
+
+def _carried(model: Checkpoint) -> Tokenizer | None:
+    readers = {"gguf": gguf_vocabulary, "apr": apr_vocabulary}
+    if model.format not in readers or (found := readers[model.format](model.metadata, model.path)) is None:
+        return None
+    try:
+        files = files_of(found, model.path)
+    except LoadError as error:
+        raise LoadError(error.what, model.path, "name a folder that holds its tokenizer.json") from error
+    config = json.loads(files["tokenizer_config.json"])
+    begins = found.add_bos if found.add_bos is not None else found.pre in _BOS_UNLESS_TOLD
+    return Tokenizer(
+        files["tokenizer.json"],
+        model.path,
+        special={name: config[name] for name in SPECIAL_NAMES if name in config},
+        begins_with=found.ids.get("bos") if begins else None,
+        chat_template=found.chat_template,
+    )
+
+
+def _bytes_of(
+    tokens: Mapping[str, int], added: Mapping[int, Mapping[str, Any]], whole: Mapping[str, Any], path: str
+) -> list[bytes]:
+    """Return the bytes of each token by id; empty for ids without a token.
+
+    Raises
+    ------
+    LoadError
+        The decoder is neither that of byte-level BPE nor that of SentencePiece.
+    """
+    kinds = {step.get("type") for step in _steps(whole.get("decoder"))}
+    byte_level = kinds == {"ByteLevel"}
+    if not byte_level and not kinds & {"Metaspace", "ByteFallback"}:
+        raise LoadError(
+            f"is a tokenizer whose decoder ({', '.join(map(str, kinds))}) is not known here; known are "
+            "those of byte-level BPE and of SentencePiece",
+            path,
+        )
+    alphabet = {character: byte for byte, character in _alphabet().items()}
+    found = [b""] * (max(tokens.values(), default=-1) + 1)
+    for token, number in tokens.items():
+        if number in added:
+            found[number] = str(added[number]["content"]).encode()
+        elif not byte_level:
+            match = _BYTE_TOKEN.fullmatch(token)
+            found[number] = bytes.fromhex(match[1]) if match else token.replace(_BLANK, " ").encode()
+        elif all(character in alphabet for character in token):
+            found[number] = bytes(alphabet[character] for character in token)
+        else:
+            found[number] = token.encode()
+    return found
+
+
+def _alphabet() -> dict[int, str]:
+    """Byte to the character that stands for it in byte-level BPE.
+
+    Printable Latin-1 stands for itself, the others for the characters from U+0100 on (Radford et al. 2019).
+    """
+    own = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in set(own)]
+    return {**{byte: chr(byte) for byte in own}, **{byte: chr(256 + n) for n, byte in enumerate(others)}}
+
+
+def _strips_first_blank(whole: Mapping[str, Any]) -> bool:
+    steps = _steps(whole.get("decoder"))
+    return any(
+        (step.get("type") == "Strip" and step.get("start"))
+        or (step.get("type") == "Metaspace" and step.get("prepend_scheme", "always") != "never")
+        for step in steps
+    )
+
+
+def _steps(part: object) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(part, Mapping):
+        return []
+    return part["decoders"] if part.get("type") == "Sequence" else [part]
