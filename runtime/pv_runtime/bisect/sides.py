@@ -1,0 +1,207 @@
+"""One of the two implementations: what computes, and what is known of its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pv_runtime.architecture import Architecture
+from pv_runtime.backends import Backend, ReferenceBackend
+from pv_runtime.bisect.recording import Recording
+from pv_runtime.canonical import canonical
+from pv_runtime.config import config_of
+from pv_runtime.errors import ModelError
+from pv_runtime.formats import Checkpoint
+from pv_runtime.model import Decoder
+from pv_runtime.stages import LAYER_STAGES, Tap
+from pv_runtime.weights import StreamedWeights, Weights, load_weights
+
+__all__ = ["Side", "compute_injected", "passes_of", "record"]
+
+Passes = Sequence[tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Side:
+    """An implementation with a model.
+
+    Parameters
+    ----------
+    name
+        What people call it: a path, and the back-end where it is not ours.
+    backend
+        What computes.
+    dtype
+        That it computes in.
+    model
+        The checkpoint, laid out as Hugging Face's; None where it is not known.
+    weights
+        Its weights in float32; None where they are not known.
+    copies
+        Rows of the batch, all the same: any number must give the same values.
+    """
+
+    name: str
+    backend: Backend
+    dtype: torch.dtype = torch.float32
+    model: Checkpoint | None = None
+    weights: Weights | StreamedWeights | None = None
+    copies: int = 1
+
+    @classmethod
+    def of(
+        cls, name: str, backend: Backend, model: Checkpoint | None, dtype: torch.dtype = torch.float32
+    ) -> Side:
+        """Describe a back-end that has loaded `model`."""
+        if model is None:
+            return cls(name, backend, dtype)
+        weights: Weights | StreamedWeights
+        if isinstance(backend, ReferenceBackend) and dtype == torch.float32:
+            weights = backend.decoder.weights
+        else:
+            weights = load_weights(model, streamed=True)
+        return cls(name, backend, dtype, canonical(model, config_of(model)), weights)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The numbers of its model."""
+        return self.backend.architecture
+
+    @property
+    def cached(self) -> bool:
+        """Whether it can compute some tokens, and then more."""
+        return isinstance(self.backend, ReferenceBackend)
+
+
+def passes_of(count: int, decoded: int) -> tuple[tuple[int, int], ...]:
+    """Split `count` tokens: a prompt, then `decoded` tokens with the cache, the first two of them at once.
+
+    >>> passes_of(10, 4)
+    ((0, 6), (6, 8), (8, 9), (9, 10))
+    """
+    decoded = min(decoded, count - 1)
+    prompt = count - decoded
+    ends = [prompt] if decoded < 3 else [prompt, prompt + 2]
+    ends += range(ends[-1] + 1, count + 1)
+    return tuple(zip([0, *ends], ends, strict=False))
+
+
+def record(side: Side, tokens: Tensor, folder: Path | None = None) -> Recording:
+    """Run `side` in one pass over int64 ``[tokens]`` and keep what it shows."""
+    kept = Recording(folder)
+
+    def tap(stage: str, layer: int | None, values: Tensor) -> Tensor:
+        if not kept.has((stage, layer), 0, len(tokens)):
+            kept.put((stage, layer), 0, values[0])
+        return values
+
+    _forward(side, tokens, [(0, len(tokens))], lambda _: tap, kept)
+    return kept
+
+
+def compute_injected(
+    side: Side, tokens: Tensor, others: Recording, passes: Passes, folder: Path | None = None
+) -> Recording:
+    """Run `side` so that every stage computes on the values in `others`; keep what it makes of them.
+
+    Raises
+    ------
+    ModelError
+        A stage has another number of features here than there.
+    """
+    kept = Recording(folder)
+
+    def tap_from(start: int) -> Tap:
+        def tap(stage: str, layer: int | None, values: Tensor) -> Tensor:
+            key = (stage, layer)
+            kept.put(key, start, values[0])
+            if key not in others or stage not in side.backend.takes:
+                return values
+            theirs = others.values(*key)[start : start + values.shape[1]]
+            if theirs.shape != values.shape[1:]:
+                where = stage if layer is None else f"{stage} of layer {layer}"
+                raise ModelError(
+                    f"{where} has {list(values.shape[1:])} values in {side.name} and {list(theirs.shape)} on "
+                    "the other side: like is compared with like only"
+                )
+            return _within(theirs, values.dtype).to(values.device).expand_as(values)
+
+        return tap
+
+    outputs = _forward(side, tokens, passes, tap_from, kept)
+    for (start, end), output in zip(passes, outputs, strict=True):
+        _check_output(side, others, kept, start, end, output)
+    return kept
+
+
+def _within(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Round to `dtype`; what it cannot hold becomes its largest value, so that one stage alone overflows."""
+    limits = torch.finfo(dtype)
+    return values.clamp(limits.min, limits.max).to(dtype) if dtype == torch.float16 else values.to(dtype)
+
+
+def _check_output(
+    side: Side, others: Recording, kept: Recording, start: int, end: int, output: Tensor | None
+) -> None:
+    """Take what was returned for the head's values, where something was done after the last tap."""
+    key = ("lm_head", None)
+    if output is None or key not in others or "lm_head" not in side.backend.takes:
+        return
+    expected = _within(others.values(*key)[start:end], output.dtype)
+    if output.shape[1] != end - start:
+        raise ModelError(f"{side.name} returned logits of {output.shape[1]} tokens for {end - start}")
+    if not torch.equal(output[0].cpu(), expected):
+        kept.put(key, start, output[0])
+
+
+def _forward(
+    side: Side, tokens: Tensor, passes: Passes, tap_from: Callable[[int], Tap], kept: Recording
+) -> list[Tensor | None]:
+    """Compute the passes, leaving out the blocks that `kept` has from an earlier run."""
+    batch = tokens[None].expand(side.copies, -1)
+    if not isinstance(side.backend, ReferenceBackend):
+        ((start, end),) = passes
+        return [side.backend.forward(batch[:, start:end], tap=tap_from(start))]
+    decoder = side.backend.decoder
+    cache = decoder.cache(side.copies, capacity=len(tokens)) if len(passes) > 1 else None
+    outputs: list[Tensor | None] = []
+    for start, end in passes:
+        done = _finished(kept, decoder.architecture.layers, start, end)
+        with _Skipping(decoder, done, kept, start, end):
+            outputs.append(decoder.forward(batch[:, start:end], cache=cache, tap=tap_from(start)))
+    return outputs
+
+
+def _finished(kept: Recording, layers: int, start: int, end: int) -> set[int]:
+    return {
+        layer
+        for layer in range(layers)
+        if all(kept.has((stage, layer), start, end) for stage in LAYER_STAGES)
+    }
+
+
+class _Skipping:
+    """Lets a decoder pass over blocks whose stages an earlier run has kept."""
+
+    def __init__(self, decoder: Decoder, done: set[int], kept: Recording, start: int, end: int) -> None:
+        self._decoder, self._done, self._kept, self._span = decoder, done, kept, (start, end)
+
+    def __enter__(self) -> None:
+        if not self._done:
+            return
+        compute, span = self._decoder.block, self._span
+
+        def block(index: int, x: Tensor, *rest: object) -> Tensor:
+            if index in self._done:
+                found = self._kept.values("layer_output", index)[span[0] : span[1]]
+                return found.to(x.dtype).expand_as(x)
+            return compute(index, x, *rest)  # type: ignore[arg-type]
+
+        vars(self._decoder)["block"] = block
+
+    def __exit__(self, *_: object) -> None:
+        vars(self._decoder).pop("block", None)
