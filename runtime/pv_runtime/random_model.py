@@ -1,16 +1,22 @@
-"""A model of any architecture with random weights, made when they are asked for: nothing is stored."""
+"""A model of any architecture with random weights, made when they are asked for."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from pv_runtime.architecture import Architecture, tensor_shapes
 from pv_runtime.errors import LoadError
+from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.formats.checkpoint import TensorInfo, decode
+from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.presets import config_json
 from pv_runtime.quant.scheme import Bytes, Floats
 
@@ -79,3 +85,11 @@ class RandomModel:
     def matrices(self) -> tuple[str, ...]:
         """Return the names of the two-dimensional tensors."""
         return tuple(name for name, info in self._infos.items() if len(info.shape) == 2)
+
+    def save(self, folder: str | os.PathLike[str]) -> Checkpoint:
+        """Write ``model.safetensors`` and ``config.json`` into `folder`, which is there, and open it."""
+        target = Path(folder)
+        tensors = [(info, functools.partial(self.raw, name)) for name, info in self._infos.items()]
+        write_safetensors(str(target / "model.safetensors"), tensors)
+        (target / "config.json").write_text(json.dumps(self.metadata["config"], indent=2) + "\n")
+        return open_checkpoint(target)
