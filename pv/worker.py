@@ -325,6 +325,8 @@ def hidden_modules(job: Mapping[str, Any], files: Collection[str]) -> Iterator[t
         place = next((place for place in places if real.startswith(place)), None)
         if place is None or real in files or any(real.startswith(own) for own in inside):
             continue
+        if not Path(real).exists():
+            continue  # torch.ops and its like name a file that is relative to nothing
         # Another environment may lie in the project; the project itself may lie in anything.
         if not {"site-packages", ".venv"} & set(Path(real.removeprefix(place)).parts):
             yield name, real

@@ -246,6 +246,15 @@ def test_a_module_that_only_running_shows_and_no_source_has_is_refused(run: Run)
     assert (ended.outcome, "elsewhere/hidden.py" in ended.message) == ("Error", True), ended
 
 
+def test_a_module_that_names_a_file_which_is_nowhere_hides_nothing(run: Run) -> None:
+    # torch.ops is such a module: no file, and a relative name for one.
+    body = (
+        "import sys\nimport types\nodd = types.ModuleType('odd')\nodd.__file__ = '_odd.py'\n"
+        "sys.modules['odd'] = odd\n\ndef test_a():\n    pass\n"
+    )
+    assert run(body, counter_examples=None).outcome == "Vacuous"
+
+
 def test_a_test_may_not_read_the_file_of_settings_of_which_only_a_part_is_digested(run: Run) -> None:
     files = {"pyproject.toml": "[project]\nversion = '1'\n\n[tool.pytest.ini_options]\n"}
     body = "def test_a():\n    assert 'version' in open('pyproject.toml').read()\n"

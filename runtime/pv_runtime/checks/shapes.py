@@ -22,7 +22,8 @@ from pv_runtime.weights import StreamedWeights
 
 __all__ = ["flow"]
 
-Seen = dict[str, list[tuple[int, ...]]]
+Shapes = list[tuple[int, ...]]
+Seen = dict[str, Shapes]
 Build = Callable[[StreamedWeights], Decoder]
 
 
@@ -65,7 +66,7 @@ def flow(run: Run, *, architecture: Mapping[str, Any], tokens: Sequence[int]) ->
             return values
 
         with FlopCounterMode(display=False) as counter:
-            _forward(decoder, length, keep)
+            blocks = _forward(decoder, length, keep)
         counted = counter.get_total_flops()
         attention = 4 * length * length * shape.query_size * shape.layers
         label = f"{length} tokens"
@@ -73,8 +74,8 @@ def flow(run: Run, *, architecture: Mapping[str, Any], tokens: Sequence[int]) ->
         expected = 2 * length * matrices + attention
         run.record("operations_off", abs(counted - expected) / expected, label=label)
         residual = {(1, length, shape.hidden_size)}
-        kept = residual == {*seen["embedding"], *seen["layer_output"], *seen["post_attn_residual"]}
-        run.record("block_shape_kept", int(kept and len(seen["layer_output"]) == shape.layers), label=label)
+        kept = residual == {*seen["embedding"], *seen["layer_output"], *blocks}
+        run.record("block_shape_kept", int(kept and len(blocks) == shape.layers), label=label)
         run.record("hidden_shape", _written(seen["final_norm"][-1], length), label=label)
         run.record("logits_shape", _written(seen["lm_head"][-1], length), label=label)
         run.record("stages", len(seen.keys() & STAGES.keys()), label=label)
@@ -98,8 +99,12 @@ class _Shapes(StreamedWeights):
         return torch.empty(self._shapes[name], device="meta")
 
 
-def _forward(decoder: Decoder, length: int, tap: Callable[[str, int | None, Tensor], Tensor]) -> None:
-    """Compute as `Decoder.forward` does, but for its look at the values of tokens, which meta has not."""
+def _forward(decoder: Decoder, length: int, tap: Callable[[str, int | None, Tensor], Tensor]) -> Shapes:
+    """Compute as `Decoder.forward` does, but for its look at the values of tokens, which meta has not.
+
+    Return the shape behind each block.
+    """
+    blocks: Shapes = []
     tokens = torch.zeros((1, length), dtype=torch.int64, device="meta")
     attended = torch.ones(tokens.shape, dtype=torch.bool, device="meta")
     rotation = decoder.rotation(decoder.positions(attended))
@@ -107,8 +112,10 @@ def _forward(decoder: Decoder, length: int, tap: Callable[[str, int | None, Tens
     x = tap("embedding", None, decoder.embed(tokens))
     for index in range(decoder.architecture.layers):
         x = decoder.block(index, x, rotation, mask, None, tap)
+        blocks.append(tuple(x.shape))
     x = tap("final_norm", None, decoder.norm(x, decoder.weights.final_norm))
     tap("lm_head", None, torch.nn.functional.linear(x, decoder.weights.head))
+    return blocks
 
 
 @flow.counter_example("one_layer_less", of="architecture")
