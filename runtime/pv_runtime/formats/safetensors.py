@@ -22,7 +22,7 @@ from pv_runtime.formats.table import TableCheckpoint
 from pv_runtime.formats.writing import writing
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["MAX_HEADER", "read_config", "read_safetensors", "write_safetensors"]
+__all__ = ["MAX_HEADER", "header_bytes", "read_config", "read_safetensors", "write_safetensors"]
 
 MAX_HEADER = 100_000_000
 """Bytes of JSON that safetensors itself accepts."""
@@ -190,9 +190,27 @@ def write_safetensors(
         A dtype has no name in safetensors, or bytes do not match a tensor's info.
     """
     listed = list(tensors)
+    header = header_bytes([info for info, _ in listed], metadata)
+    with writing(path) as file:
+        file.write(header)
+        for info, raw in listed:
+            data = raw()
+            if data.nbytes != info.nbytes:
+                raise ValueError(f"tensor {info.name}: {data.nbytes} bytes, announced were {info.nbytes}")
+            file.write(np.ascontiguousarray(data).data)  # without a copy: a tensor may be gigabytes
+
+
+def header_bytes(infos: Iterable[TensorInfo], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return what stands before the data of these tensors, for who writes them as they come.
+
+    Raises
+    ------
+    ValueError
+        A dtype has no name in safetensors.
+    """
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     position = 0
-    for info, _ in listed:
+    for info in infos:
         if info.dtype not in PLAIN:
             raise ValueError(f"tensor {info.name}: safetensors has no dtype {info.dtype}")
         header[info.name] = {
@@ -203,10 +221,4 @@ def write_safetensors(
         position += info.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    with writing(path) as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for info, raw in listed:
-            data = raw()
-            if data.nbytes != info.nbytes:
-                raise ValueError(f"tensor {info.name}: {data.nbytes} bytes, announced were {info.nbytes}")
-            file.write(np.ascontiguousarray(data).data)  # without a copy: a tensor may be gigabytes
+    return struct.pack("<Q", len(text)) + text
