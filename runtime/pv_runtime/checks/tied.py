@@ -42,7 +42,7 @@ def tied_head(run: Run, *, model: Checkpoint, lengths: Sequence[int]) -> None:
 
     For each number of tokens in `lengths`: `wrong_shape` is 1 where the logits are not ``[tokens,
     vocab]``; `logits` and `differing_logits` count them, and those whose bits differ from the product of
-    the final norm with a separate copy of the file's embedding; `not_finite` those that are NaN or
+    the final norm with a separate copy of the file's embedding, all where the shape is another; `not_finite` those that are NaN or
     infinite. `extra_parameters` counts loaded parameters beyond those of the file's architecture, a tied
     head being counted once; `shared_memory` is 1 where head and embedding are one tensor in memory.
     """
@@ -69,12 +69,12 @@ def tied_head(run: Run, *, model: Checkpoint, lengths: Sequence[int]) -> None:
             "wrong_shape", int(logits.shape != (length, architecture.vocab_size)), label=f"{length} tokens"
         )
         expected = functional.linear(kept["final_norm"], separate)[0]
-        width = min(expected.shape[1], logits.shape[1])
-        same = logits[:, :width].contiguous().view(torch.int32) == expected[:, :width].contiguous().view(
-            torch.int32
+        same = logits.shape == expected.shape
+        differing = (
+            int((logits.view(torch.int32) != expected.view(torch.int32)).sum()) if same else logits.numel()
         )
         run.record("logits", logits.numel(), label=f"{length} tokens")
-        run.record("differing_logits", int((~same).sum()), label=f"{length} tokens")
+        run.record("differing_logits", differing, label=f"{length} tokens")
         run.record("not_finite", int((~logits.isfinite()).sum()), label=f"{length} tokens")
     run.record("lengths", len(lengths))
     held = {tensor.data_ptr(): tensor.numel() for tensor in _tensors(weights)}
