@@ -1,7 +1,7 @@
 """The ``apr`` command: parses, and hands over to one module a sub-command.
 
-Exit codes: 0 accepted, 1 rejected (an invalid file), 2 usage (a wrong command line, a file that is
-not there), 4 an error in the program, 130 interrupted.
+Exit codes: 0 accepted, 1 rejected (an invalid file, a model that has no answer), 2 usage (a wrong
+command line, a file that is not there), 4 an error in the program, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import convert, diff, export, inspect, stamp
-from pv_runtime.errors import LoadError, QuantisationError, printable
+from pv_runtime.commands import convert, diff, export, inspect, run, stamp
+from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
 __all__ = ["main"]
 
-_EXTRA = {"numpy", "safetensors", "gguf", "packaging"}
+_EXTRA = {
+    **dict.fromkeys(("numpy", "safetensors", "gguf", "packaging"), "formats"),
+    **dict.fromkeys(("torch", "tokenizers", "jinja2"), "runtime"),
+}
+"""What may be missing, and the extra that brings it."""
+
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
@@ -42,14 +47,27 @@ def _parser() -> argparse.ArgumentParser:
     convert.register(commands)
     diff.register(commands)
     export.register(commands)
+    run.register(commands)
     stamp.register(commands)
     return parser
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; an optional last word may stand behind options, which older argparse has no eyes for."""
+    parser = _parser()
+    parsed, left = parser.parse_known_args(arguments)
+    last = getattr(parsed, "optional_last", None)
+    if last and len(left) == 1 and not left[0].startswith("-") and getattr(parsed, last) is None:
+        setattr(parsed, last, left.pop())
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return parsed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``apr`` with `arguments` (those of the process by default) and return the exit code."""
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = _parsed(arguments)
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
         return end.code if isinstance(end.code, int) else USAGE
     return _guarded(lambda: parsed.run(parsed))
@@ -60,14 +78,15 @@ def _guarded(run: Callable[[], int]) -> int:
     try:
         code = run()
         sys.stdout.flush()
-    except (LoadError, QuantisationError) as error:
+    except (LoadError, ModelError, QuantisationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return REJECTED
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in _EXTRA:
+        extra = _EXTRA.get((error.name or "").split(".")[0])
+        if extra is None:
             return _fault()
         print(f"error: {error.name} is not installed, and apr needs it", file=sys.stderr)
-        print("    install the extra: pip install 'pv[formats]'", file=sys.stderr)
+        print(f"    install the extra: pip install 'pv[{extra}]'", file=sys.stderr)
         return ERROR
     except FileNotFoundError as error:
         print(f"error: {error.filename}: there is no such file", file=sys.stderr)

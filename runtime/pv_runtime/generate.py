@@ -12,7 +12,7 @@ from pv_runtime.errors import ModelError
 from pv_runtime.model import Decoder
 from pv_runtime.sampling import Sampler, Sampling
 
-__all__ = ["GREEDY", "Generation", "cache_bytes"]
+__all__ = ["GREEDY", "Generation", "cache_bytes", "check_prompt"]
 
 GREEDY = Sampling()
 _CHUNK = 512
@@ -77,6 +77,7 @@ class Generation:
         self.decode_seconds: list[float] = []
         self._limit = limit
         self._stop = frozenset(stop)
+        self.sampling = sampling
         self._sampler = Sampler(sampling)
         self._clock = clock
         positions = min(len(self.prompt) + limit, decoder.architecture.max_positions)

@@ -20,7 +20,7 @@ from pv_runtime.formats import Checkpoint
 from pv_runtime.tokenizer_files import files_of, json_in, template_in
 from pv_runtime.vocabulary import apr_vocabulary, gguf_vocabulary
 
-__all__ = ["SPECIAL_NAMES", "TextStream", "Tokenizer", "tokenizer_in", "tokenizer_of"]
+__all__ = ["SPECIAL_NAMES", "TextStream", "Tokenizer", "require_rows", "tokenizer_in", "tokenizer_of"]
 
 SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 """Names that tokenizer_config.json has for special tokens, and that chat templates ask for."""
@@ -181,13 +181,24 @@ def tokenizer_of(model: Checkpoint, folder: Path | None = None, *, rows: int | N
         found = tokenizer_in(folder)
     if found is None:
         raise LoadError("carries no tokenizer", model.path, "name the folder that holds its tokenizer.json")
-    if rows is not None and found.size > rows:
+    return found if rows is None else require_rows(found, rows)
+
+
+def require_rows(tokenizer: Tokenizer, rows: int) -> Tokenizer:
+    """Return `tokenizer`, if an embedding of `rows` has one for each of its tokens.
+
+    Raises
+    ------
+    LoadError
+        It has not.
+    """
+    if tokenizer.size > rows:
         raise LoadError(
-            f"has a token of id {found.size - 1}, and the embedding has {rows} rows",
-            found.path,
+            f"has a token of id {tokenizer.size - 1}, and the embedding has {rows} rows",
+            tokenizer.path,
             "the tokenizer is another model's, or the embedding was cut",
         )
-    return found
+    return tokenizer
 
 
 def tokenizer_in(folder: Path) -> Tokenizer:
