@@ -41,10 +41,11 @@ def tied_head(run: Run, *, model: Checkpoint, lengths: Sequence[int]) -> None:
     """Compute logits of random tokens with the head that was loaded, and with a copy of the embedding.
 
     For each number of tokens in `lengths`: `wrong_shape` is 1 where the logits are not ``[tokens,
-    vocab]``; `logits` and `differing_logits` count them, and those whose bits differ from the product of
-    the final norm with a separate copy of the file's embedding, all where the shape is another; `not_finite` those that are NaN or
-    infinite. `extra_parameters` counts loaded parameters beyond those of the file's architecture, a tied
-    head being counted once; `shared_memory` is 1 where head and embedding are one tensor in memory.
+    vocab]``; `logits` counts them, and `differing_logits` those whose bits differ from the product of the
+    final norm with a separate copy of the file's embedding, all where the shape is another; `not_finite`
+    those that are NaN or infinite. `extra_parameters` counts loaded parameters beyond those of the file's
+    architecture, a tied head being counted once; `shared_memory` is 1 where head and embedding are one
+    tensor in memory.
     """
     run.record("tied", int(architecture_of(model).tied))
     loaded = load_weights(model)
