@@ -18,6 +18,7 @@ from pv_runtime.errors import ModelError, printable
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
     from pv_runtime.generate import Generation
+    from pv_runtime.sampling import Sampling
     from pv_runtime.tokenizer import Tokenizer
 
 __all__ = ["register"]
@@ -93,11 +94,20 @@ def run(arguments: argparse.Namespace) -> int:
     if problem := _contradiction(arguments):
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    from pv_runtime.sampling import Sampling
+
+    try:
+        sampling = Sampling(
+            **{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Sampling)}
+        )
+    except ModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     text = _text(arguments)
-    if text == "":
+    if text == "" or (text is None and not arguments.token_ids.strip()):
         print("error: the prompt is empty: there is nothing to go on from", file=sys.stderr)
         return 2
-    generation, tokenizer, prompt, loading = _prepare(arguments, text)
+    generation, tokenizer, prompt, loading = _prepare(arguments, text, sampling)
     show = _print_piece if not arguments.json else _nothing
     shown = _follow(generation, tokenizer, show)
     report = _report(arguments, generation, prompt, shown if tokenizer else None, loading)
@@ -137,7 +147,7 @@ def _text(arguments: argparse.Namespace) -> str | None:
 
 
 def _prepare(
-    arguments: argparse.Namespace, text: str | None
+    arguments: argparse.Namespace, text: str | None, sampling: Sampling
 ) -> tuple[Generation, Tokenizer | None, _Prompt, float]:
     """Load the model; what can be refused before is refused before."""
     import torch
@@ -147,16 +157,12 @@ def _prepare(
     from pv_runtime.generate import Generation, cache_bytes, check_prompt
     from pv_runtime.memory import require_memory
     from pv_runtime.model import Decoder
-    from pv_runtime.sampling import Sampling
     from pv_runtime.stop_tokens import stop_tokens
     from pv_runtime.weights import load_weights
 
     folder = Path(arguments.model) if Path(arguments.model).is_dir() else None
     model = open_checkpoint(arguments.model)
     architecture = architecture_of(model)
-    sampling = Sampling(
-        **{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Sampling)}
-    )
     tokenizer = _tokenizer(arguments, model, folder, architecture.vocab_size)
     prompt = _encode(arguments, tokenizer, text)
     check_prompt(prompt.ids, architecture.max_positions, architecture.vocab_size)
