@@ -29,6 +29,9 @@ _SIGMA = 1.4826
 _FAR = math.log(3)
 _MASSIVE = 1000.0
 _CONCENTRATED = 0.9
+_STREAM = ("post_attn_residual", "layer_output")
+"""Stages of the residual stream, which begins with a small embedding and grows: no layer at either end of
+it has neighbours to be held against."""
 _FEED_FORWARD = ("ffn_norm", "ffn_gate", "ffn_up", "ffn_silu", "ffn_swiglu", "ffn_out")
 _ENTERS, _BEFORE = 3.0, 2.0
 
@@ -142,6 +145,8 @@ def _beside_neighbours(layers: Sequence[StageStatistics]) -> Iterator[Anomaly]:
     everything = _far(layers, lambda each: each.all.std)
     others = _far(layers, lambda each: each.all.std if each.peak is None else each.peak.std_of_others)
     for number, each in enumerate(layers):
+        if each.stage in _STREAM and number in {0, len(layers) - 1}:
+            continue
         if number in last:
             assert each.last.std is not None  # noqa: S101 - what is far has a figure
             yield _outlier(each, "last", each.last.std, last[number], "suspect", None)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import convert, diff, export, inspect, run, stamp
+from pv_runtime.commands import convert, diff, export, inspect, run, stamp, trace
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
 __all__ = ["main"]
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     export.register(commands)
     run.register(commands)
     stamp.register(commands)
+    trace.register(commands)
     return parser
 
 

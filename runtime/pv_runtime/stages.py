@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # the names of stages are of use without a library of half a gigabyte
+    import torch
 
 __all__ = ["LAYER_STAGES", "STAGES", "WHOLE", "Tap", "untapped"]
 
@@ -38,7 +40,7 @@ STAGES: dict[str, str] = {
 WHOLE = frozenset(STAGES) - frozenset(LAYER_STAGES)
 """Stages of the whole model; their layer is None."""
 
-Tap = Callable[[str, int | None, torch.Tensor], torch.Tensor]
+Tap = Callable[[str, "int | None", "torch.Tensor"], "torch.Tensor"]
 """Called as ``tap(stage, layer, values)`` where a stage is complete; what it returns is computed on with.
 
 A tap that returns its argument watches. One that returns another implementation's values makes every

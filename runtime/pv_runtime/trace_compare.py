@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -109,8 +110,10 @@ def _shown(numbers: tuple[int, ...]) -> str:
     return f"{list(numbers[:8])}{' …' if len(numbers) > 8 else ''} ({len(numbers)})"
 
 
-def compare_traces(a: SavedTrace, b: SavedTrace, contains: str = "") -> TraceComparison:
-    """Compare every stage that both have and whose written name holds `contains`.
+def compare_traces(
+    a: SavedTrace, b: SavedTrace, contains: str = "", *, only: Collection[StageKey] | None = None
+) -> TraceComparison:
+    """Compare every stage that both have, whose written name holds `contains`, and that is in `only`.
 
     Raises
     ------
@@ -118,8 +121,10 @@ def compare_traces(a: SavedTrace, b: SavedTrace, contains: str = "") -> TraceCom
         `require_like` refuses; a stage has another count of values on each side; or no stage is on both.
     """
     require_like(a.origin, b.origin, b.path)
-    in_a = [key for key in a.stages() if contains in written_name(*key)]
-    in_b = [key for key in b.stages() if contains in written_name(*key)]
+    in_a, in_b = (
+        [key for key in side.stages() if contains in written_name(*key) and (only is None or key in only)]
+        for side in (a, b)
+    )
     both = [key for key in in_a if key in set(in_b)]
     for key in both:
         if a.features(*key) != b.features(*key):

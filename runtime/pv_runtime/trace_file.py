@@ -13,15 +13,19 @@ from pv_runtime.saved_trace import Kept, SavedTrace, saved_trace
 from pv_runtime.trace_folder import ORIGIN, is_folder, open_folder, stated_in
 from pv_runtime.trace_origin import FORMAT, origin_from
 
-__all__ = ["is_trace", "open_trace"]
+__all__ = ["SAVED", "is_trace", "open_trace"]
+
+SAVED = "trace.safetensors"
+"""The file that stands for a folder which has it."""
 
 _DTYPES = ("F32", "BF16", "F16")
 
 
 def is_trace(path: str) -> bool:
     """Whether there is a trace at `path`, in any of the layouts; a single APRT file is none."""
-    if Path(path).is_dir():
-        return is_folder(Path(path))
+    folder = Path(path)
+    if folder.is_dir():
+        return (folder / SAVED).is_file() or is_folder(folder)
     try:
         return read_safetensors(open_bytes(path)).metadata.get("format") == FORMAT
     except LoadError:
@@ -39,8 +43,9 @@ def open_trace(path: str) -> SavedTrace:
         There is no trace, it does not say on which tokens it was made, a stage is not known, or the
         values of a stage do not make whole rows.
     """
-    if Path(path).is_dir():
-        return open_folder(Path(path))
+    folder = Path(path)
+    if folder.is_dir():
+        return open_trace(str(folder / SAVED)) if (folder / SAVED).is_file() else open_folder(folder)
     model = read_safetensors(open_bytes(path))
     stated = model.metadata
     if stated.get("format") != FORMAT:

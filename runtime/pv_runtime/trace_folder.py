@@ -21,7 +21,7 @@ from pv_runtime.saved_trace import Kept, SavedTrace, saved_trace
 from pv_runtime.stage_names import parsed_name
 from pv_runtime.trace_origin import origin_from
 
-__all__ = ["ORIGIN", "is_folder", "open_folder", "stated_in"]
+__all__ = ["ORIGIN", "is_folder", "open_folder", "stage_files", "stated_in"]
 
 ORIGIN = "trace.json"
 _MAX_JSON = 1 << 26
@@ -30,7 +30,10 @@ _SUFFIXES = (".bin", ".npy")
 
 def is_folder(path: Path) -> bool:
     """Whether `path` is a folder of stages."""
-    return path.is_dir() and ((path / ORIGIN).is_file() or any(_files(path)))
+    if not path.is_dir():
+        return False
+    # A model's folder may have a pytorch_model.bin, which is no stage.
+    return (path / ORIGIN).is_file() or any(parsed_name(_name(path, file)) for file in stage_files(path))
 
 
 def open_folder(folder: Path) -> SavedTrace:
@@ -49,8 +52,8 @@ def open_folder(folder: Path) -> SavedTrace:
         )
     origin = origin_from(stated_in(folder / ORIGIN), str(folder / ORIGIN))
     kept = []
-    for file in _files(folder):
-        name = file.relative_to(folder).with_suffix("").as_posix()
+    for file in stage_files(folder):
+        name = _name(folder, file)
         values = _aprt(file, name) if file.suffix == ".bin" else _npy(file)
         kept.append(Kept(name, values.shape, lambda values=values: values))  # type: ignore[misc]
     return saved_trace(str(folder), origin, kept)
@@ -64,9 +67,14 @@ def stated_in(path: Path) -> Mapping[str, object]:
     return parse_object(source.read(0, source.size).tobytes().strip(), path)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def stage_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that hold stages, in the order of their names."""
     for place in (folder, *sorted(folder.glob("layer-*/"))):
         yield from sorted(file for file in place.iterdir() if file.suffix in _SUFFIXES)
+
+
+def _name(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).with_suffix("").as_posix()
 
 
 def _aprt(file: Path, name: str) -> Floats:

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from pv_runtime.aprt import write_aprt
+from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.formats.safetensors import header_bytes
 from pv_runtime.formats.writing import writing
 from pv_runtime.stage_names import StageKey, in_order, written_name
-from pv_runtime.trace_folder import ORIGIN
+from pv_runtime.trace_file import SAVED
+from pv_runtime.trace_folder import ORIGIN, stage_files
 from pv_runtime.trace_origin import TraceOrigin, origin_text
 
-__all__ = ["Keep", "aprt_folder", "safetensors_file"]
+__all__ = ["Keep", "aprt_folder", "make_room", "safetensors_file"]
 
 Keep = Callable[[str, int | None, Tensor], None]
 """Called as ``keep(stage, layer, values)``, floats ``[positions, features]``, as they are computed."""
@@ -100,3 +102,25 @@ def aprt_folder(folder: str, origin: TraceOrigin) -> Iterator[Keep]:
     yield keep
     with writing(root / ORIGIN) as file:
         file.write(json.dumps(origin_text(origin), indent=2).encode() + b"\n")
+
+
+def make_room(folder: Path, *, force: bool) -> None:
+    """Make `folder`, or with `force` take the trace out of it; other files stay.
+
+    Raises
+    ------
+    LoadError
+        It is no folder, there is none to make it in, or it is not empty and `force` is not given: stages
+        of two traces in one folder would be taken for one.
+    """
+    if not folder.exists():
+        if not folder.parent.is_dir():
+            raise LoadError("cannot be made: the folder that it would lie in is not there", folder)
+        folder.mkdir()
+        return
+    if not folder.is_dir():
+        raise LoadError("is no folder", folder, "name a new folder")
+    if not force and any(folder.iterdir()):
+        raise LoadError("is not empty", folder, "name a new folder, or replace the trace in it with --force")
+    for file in (folder / ORIGIN, folder / SAVED, *list(stage_files(folder))):
+        file.unlink(missing_ok=True)

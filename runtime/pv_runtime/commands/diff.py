@@ -22,7 +22,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "diff",
         help="compare two model files",
-        description="Compare two model files of any format, tensor by tensor, under Hugging Face's names. "
+        description="Compare two model files of any format, tensor by tensor, under Hugging Face's names; "
+        "or two traces that `apr trace --save-tensor` wrote, stage by stage. "
         "Ends with 0 where they agree, 1 where they differ, 2 where nothing was selected, "
         "3 where a side could not be read.",
     )
@@ -85,9 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _compared(arguments: argparse.Namespace) -> int:
-    from pv_runtime import diff, diff_diagnosis, diff_report
+    from pv_runtime import diff, diff_diagnosis, diff_report, diff_stages
     from pv_runtime.formats import open_checkpoint
 
+    if diff_stages.applies(arguments.a, arguments.b):
+        return diff_stages.run(arguments)
     a, b = open_checkpoint(arguments.a), open_checkpoint(arguments.b)
     found = diff.structure(a, b, arguments.filter)
     if not found.pairs and not found.only_a and not found.only_b:
