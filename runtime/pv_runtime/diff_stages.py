@@ -91,9 +91,9 @@ def _of_files(a: str, b: str) -> tuple[TraceComparison, tuple[str, ...]]:
         raise LoadError(f"has {y.size} values, the other side has {x.size}", b)
     if not x.size:
         raise LoadError("has no values", b)
-    traces = [found for path in (a, b) if (found := _trace_around(path, layer)) is not None]
-    if len(traces) == 2:
-        return compare_traces(*traces, only=keys[:1]), ()
+    first, second = (_trace_around(path, layer) for path in (a, b))
+    if first is not None and second is not None:
+        return compare_traces(first, second, only=keys[:1]), ()
     note = f"an APRT file does not say on which tokens it was made, and {ORIGIN} is not beside both"
     return TraceComparison((compare_values(*keys[0], x[None], y[None]),), (), ()), (note,)
 
@@ -173,8 +173,9 @@ def _line(row: Mapping[str, Any]) -> str:
     relative, cosine, worst, largest = (
         row[key] for key in ("relative_l2", "cosine", "worst_token_cosine", "max_difference")
     )
+    token = f"{worst:.6f} ({row['worst_token']})"
     return (
-        f"{name:<30} {_text(relative)}  {cosine:>9.6f}  {f'{worst:.6f} ({row['worst_token']})':>18}"
+        f"{name:<30} {_text(relative)}  {cosine:>9.6f}  {token:>19}"
         f"  {_text(largest)}  {row['token']}, {row['channel']}"
     )
 
