@@ -23,7 +23,7 @@ from pv_runtime.errors import ModelError
 from pv_runtime.stages import Tap, untapped
 from pv_runtime.weights import LayerWeights, StreamedWeights, Weights
 
-__all__ = ["Decoder", "check_tokens"]
+__all__ = ["Decoder", "check_tokens", "linear"]
 
 Rotation = tuple[Tensor, Tensor]
 
@@ -99,7 +99,7 @@ class Decoder:
         if last:
             x = x[:, -1:]
         x = tap("final_norm", None, self.norm(x, self.weights.final_norm))
-        return tap("lm_head", None, functional.linear(x, self.weights.head))
+        return tap("lm_head", None, linear(x, self.weights.head))
 
     def block(
         self, index: int, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: Cache | None, tap: Tap
@@ -125,7 +125,7 @@ class Decoder:
         a = self.architecture
         batch, count, _ = x.shape
         x = tap("attn_norm", index, self.norm(x, weights.attn_norm))
-        x = tap("qkv_matmul", index, functional.linear(x, weights.qkv))
+        x = tap("qkv_matmul", index, linear(x, weights.qkv))
         x = tap("qkv_bias", index, x if weights.qkv_bias is None else x + weights.qkv_bias)
         q, k, v = torch.split(x, [a.query_size, a.kv_size, a.kv_size], dim=-1)
         q = self.rotate(q.view(batch, count, a.heads, a.head_dim), rotation)
@@ -136,15 +136,15 @@ class Decoder:
         if cache is not None:
             k, v = cache.extend(index, k, v)
         x = tap("attention", index, self.attend(q, k, v, mask).transpose(1, 2).reshape(batch, count, -1))
-        return tap("attn_out", index, functional.linear(x, weights.attn_out))
+        return tap("attn_out", index, linear(x, weights.attn_out))
 
     def feed_forward(self, index: int, weights: LayerWeights, x: Tensor, tap: Tap) -> Tensor:
         """SwiGLU of the normalised input: ``[batch, tokens, hidden]`` to the same."""
         x = tap("ffn_norm", index, self.norm(x, weights.ffn_norm))
-        gate = tap("ffn_gate", index, functional.linear(x, weights.gate))
-        up = tap("ffn_up", index, functional.linear(x, weights.up))
+        gate = tap("ffn_gate", index, linear(x, weights.gate))
+        up = tap("ffn_up", index, linear(x, weights.up))
         gate = tap("ffn_silu", index, functional.silu(gate))
-        return tap("ffn_out", index, functional.linear(tap("ffn_swiglu", index, gate * up), weights.down))
+        return tap("ffn_out", index, linear(tap("ffn_swiglu", index, gate * up), weights.down))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Look up ``[batch, tokens]`` in the embedding: ``[batch, tokens, hidden]``."""
@@ -152,8 +152,7 @@ class Decoder:
 
     def norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return x / sqrt(mean(x²) + ε) · weight, the quotient in float32."""
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.architecture.rms_norm_eps)
+        wide = functional.rms_norm(x.float(), weight.shape, eps=self.architecture.rms_norm_eps)
         return wide.to(x.dtype) * weight
 
     def positions(self, attended: Tensor) -> Tensor:
@@ -161,21 +160,21 @@ class Decoder:
         return (attended.cumsum(1) - 1).clamp(min=0)
 
     def rotation(self, positions: Tensor) -> Rotation:
-        """Cosine and sine of the angles p · theta^(-2i/d), float32 ``[batch, tokens, 1, head_dim / 2]``.
+        """Cosine and sine of the angles p · theta^(-2i/d), for both halves: ``[batch, tokens, 1, head_dim]``.
 
-        In float32 as everybody computes them: in float64, angles at far positions would differ from those
-        that the model was trained with.
+        The sines of the first half are negative. Angles are float32 as everybody computes them: in float64,
+        those at far positions would differ from what the model was trained with.
         """
         a = self.architecture
         exponent = torch.arange(0, a.head_dim, 2, dtype=torch.float32, device=positions.device) / a.head_dim
         angles = positions[:, :, None, None].float() * (1.0 / a.rope_theta**exponent)
-        return angles.cos(), angles.sin()
+        cos, sin = angles.cos().to(self.weights.dtype), angles.sin().to(self.weights.dtype)
+        return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
     def rotate(self, x: Tensor, rotation: Rotation) -> Tensor:
         """Turn the pairs (xᵢ, xᵢ₊d/2) of ``[batch, tokens, heads, head_dim]`` by their angles."""
-        cos, sin = (part.to(x.dtype) for part in rotation)
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+        cos, sin = rotation
+        return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
     def mask(self, attended: Tensor, count: int) -> Tensor | None:
         """Which of all positions each of the last `count` may look at.
@@ -244,3 +243,14 @@ def check_tokens(architecture: Architecture, tokens: Tensor, before: int = 0) ->
         raise ModelError(
             f"{end} positions are more than the {architecture.max_positions} that the model was made for"
         )
+
+
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """Return x Wᵀ: ``[…, in]`` and ``[out, in]`` to ``[…, out]``.
+
+    A single row, as in decoding, is a product of matrix and vector; for that torch has a quicker way
+    than for matrices of one row.
+    """
+    if x.numel() == weight.shape[1] and x.dtype == torch.float32 and x.is_cpu:
+        return torch.mv(weight, x.reshape(-1)).view(*x.shape[:-1], -1)
+    return functional.linear(x, weight)
