@@ -245,7 +245,9 @@ def _merged(results: list[StageResult]) -> list[StageResult]:
             r.layer == each.layer for r in results
         )
         layers.discard(each.layer)
-        words = "the candidate passes from the block before to the one after" if whole else "the stage is missing"
+        words = (
+            "the candidate passes from the block before to the one after" if whole else "the stage is missing"
+        )
         signature = "layer skipped" if whole else "never computed"
         nan = float("nan")
         out.append(dataclasses.replace(each, explanation=Explanation(signature, words, True, nan, nan)))
@@ -386,6 +388,4 @@ def _result(
     explanation: Explanation | None = None,
 ) -> StageResult:
     figures = measure(case.reference, case.candidate)
-    return StageResult(
-        case.stage, case.layer, case.part, figures, beyond, culprit, storage, explanation
-    )
+    return StageResult(case.stage, case.layer, case.part, figures, beyond, culprit, storage, explanation)

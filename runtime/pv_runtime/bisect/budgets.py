@@ -11,6 +11,7 @@ the terms of a sum Σ t of value r:
 - attention: scores have errors e as sums of head_dim products; Σ p v then varies by p e, and as a sum.
 - silu of g: σ² = u² r² (4 + g²): e^-g makes of the rounding of g a relative error.
 - a product or sum of two: σ = u |r|, and the rounding of what goes in where u > a.
+- float16 ends below at 2^-24: t = 2^-25 is added to each rounding's error there, times what it is multiplied by.
 
 A stage is within its budget while each token's L2 error is at most 3 |σ| and each value's at most 8 σ.
 The bound grows with sqrt(n) and not n: Higham and Mary, A new approach to probabilistic rounding error
@@ -39,6 +40,7 @@ OF_A_TOKEN, OF_A_VALUE = 3.0, 8.0
 """Factors on σ, for the L2 of a token's values and for each value alone."""
 
 _ACCUMULATED = 2.0**-24
+_HALF_OF_THE_SMALLEST = 2.0**-25
 _SMALLEST = 2.0**-120
 _ROWS = 1 << 14
 """Rows of a matrix that are squared at a time."""
@@ -78,7 +80,20 @@ def sigma(
         found = _ACCUMULATED**2 * weight.shape[1] / 2 * (terms + r2) + unit**2 * r2
         if rounded:
             found += 2 * unit**2 * terms
+    if unit == UNIT[torch.float16]:
+        found += _HALF_OF_THE_SMALLEST**2 * _multiplied(stage, inputs, weight)
     return found.sqrt_().clamp_(min=_SMALLEST)
+
+
+def _multiplied(stage: str, inputs: Mapping[str, Tensor], weight: Tensor | None) -> Tensor | float:
+    """Return the sum of the squares of what errors in a stage are multiplied by."""
+    if stage == "ffn_swiglu":
+        return 2 + inputs["x"].square() + inputs["up"].square()
+    if weight is None or stage in {"embedding", "qkv_bias"}:
+        return 4.0
+    if stage in {"attn_norm", "ffn_norm", "final_norm"}:
+        return 4 + weight.square() * (1 + 1 / inputs["x"].square().mean(-1, keepdim=True).clamp(min=1e-12))
+    return 1 + inputs["x"].square().sum(-1, keepdim=True) + weight.square().sum(-1)
 
 
 def _squares(x: Tensor, weight: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import torch
@@ -46,6 +47,8 @@ class Explanation:
         """The experiment and what came of it, for people."""
         if self.before != self.before:  # noqa: PLR0124 - NaN: there was nothing to restore
             return self.experiment
+        if not self.settled and self.after == self.before:
+            return self.experiment
         if not self.settled:
             return f"{self.experiment} takes the difference from {self.before:.2g} to {self.after:.2g}"
         return f"{self.experiment} restores agreement to {self.after:.1e}"
@@ -54,7 +57,7 @@ class Explanation:
 def explain(case: Case) -> Explanation | None:
     """Return the first guess that the candidate's values confirm, or the nearest one; None if none is near."""
     if not bool(torch.isfinite(case.candidate).all()):
-        return _not_finite(case)
+        return _reproduced(case) or _not_finite(case)
     before = relative(case.candidate - case.reference, case.candidate)
     best: Explanation | None = None
     for attempt in attempts(case):
@@ -70,6 +73,21 @@ def explain(case: Case) -> Explanation | None:
             if after < _NEAR * before and (best is None or after < best.after):
                 best = found
     return best or _unlike(case, before)
+
+
+def _reproduced(case: Case) -> Explanation | None:
+    """Look for a guess that is not finite in the same places, and agrees in all others."""
+    finite = torch.isfinite(case.candidate)
+    for attempt in attempts(dataclasses.replace(case, other=None)):
+        predicted = attempt.predicted
+        if predicted.shape != finite.shape or not torch.equal(torch.isfinite(predicted), finite):
+            continue
+        candidate, same = (torch.where(finite, each, 0) for each in (case.candidate, predicted))
+        growth = max(1.0, float(same.norm() / case.reference.norm().clamp(min=1e-30)))
+        if excess(candidate - same, case.sigma * growth) <= 1:
+            after = relative(candidate - same, candidate)
+            return Explanation(attempt.signature, attempt.experiment, True, math.inf, after)
+    return None
 
 
 def _variants(case: Case, attempt: Attempt) -> Iterator[tuple[Tensor, str]]:
@@ -145,10 +163,12 @@ def _unlike(case: Case, before: float) -> Explanation | None:
     constant = len(case.candidate) > 1 and bool((case.candidate[1:] == case.candidate[:1]).all())
     if constant:
         return Explanation("constant", "every token has the same values", False, before, before)
+    usual = 1 / math.sqrt(case.reference.shape[1])
     if abs(cosine) < 0.1:
         return Explanation(
             "random weight" if case.weight is not None else "unrelated values",
-            f"no guess reproduces these values, whose cosine to the reference's is {cosine:.3f}; nothing",
+            f"no known tensor or layout makes these values; their cosine to the reference's is {cosine:.4f}, and "
+            f"that of unrelated ones about {usual:.2g}",
             False,
             before,
             before,

@@ -114,6 +114,8 @@ class AttentionVariant:
         Factor of the scores; 1/sqrt(head_dim) by default.
     axis
         That the softmax sums over: ``"keys"``, ``"queries"`` or ``"heads"``.
+    passes
+        Ranges of queries that are computed together, which matters to a softmax over queries.
     rounded
         The dtype that the shares are rounded to, if any.
     """
@@ -123,6 +125,7 @@ class AttentionVariant:
     allowed: Tensor | None = None
     scale: float | None = None
     axis: str = "keys"
+    passes: tuple[tuple[int, int], ...] = ()
     rounded: torch.dtype | None = None
 
 
@@ -140,9 +143,12 @@ def attention(
     scale = how.scale if how.scale is not None else 1 / math.sqrt(a.head_dim)
     allowed = how.allowed if how.allowed is not None else torch.ones(count, len(k), dtype=torch.bool).tril()
     scores = (queries @ keys.transpose(1, 2) * scale).masked_fill(~allowed, torch.finfo(q.dtype).min)
-    shares = scores.softmax(dim={"keys": 2, "queries": 1, "heads": 0}[how.axis])
-    if how.axis != "keys":  # where everything was hidden the softmax means nothing
-        shares = shares.masked_fill(~allowed, 0)
+    if how.axis == "queries":
+        parts = [scores[:, start:end, :] for start, end in how.passes or ((0, count),)]
+        # What a pass cannot see is not there; what it hides is zero but where all of a column is hidden.
+        shares = torch.cat([part.softmax(dim=1) for part in parts], dim=1).masked_fill(~allowed, 0)
+    else:
+        shares = scores.softmax(dim={"keys": 2, "heads": 0}[how.axis])
     if how.rounded is not None:
         shares = shares.to(how.rounded).to(q.dtype)
     return (shares @ values).transpose(0, 1).reshape(count, -1)

@@ -64,6 +64,8 @@ def require_shared(shown: Iterable[str], what: str) -> None:
     """Refuse a trace of stages that are none of ours, or of none; raises `ModelError`."""
     names = set(shown)
     if unknown := sorted(names - set(STAGES)):
-        raise ModelError(f"{what} has stages {unknown[:3]}, which are captured nowhere here: {', '.join(STAGES)}")
+        raise ModelError(
+            f"{what} has stages {unknown[:3]}, which are captured nowhere here: {', '.join(STAGES)}"
+        )
     if not names:
         raise ModelError(f"{what} has no stages")

@@ -44,7 +44,9 @@ class Storage:
     words: str
 
 
-def judge_storage(reference: Tensor, candidate: Tensor, reference_dtype: str, candidate_dtype: str) -> Storage:
+def judge_storage(
+    reference: Tensor, candidate: Tensor, reference_dtype: str, candidate_dtype: str
+) -> Storage:
     """Compare a weight of both sides, float32 of one shape, stored as these dtypes."""
     difference = (candidate - reference).double()
     size = float(reference.double().norm())
@@ -70,5 +72,9 @@ def judge_storage(reference: Tensor, candidate: Tensor, reference_dtype: str, ca
     steps = sum(spread / (2**each - 1) for each in bits)
     budget = 2 * steps / math.sqrt(12) + allowed.reshape(-1, width).amax(1)
     wrong = blocks.square().mean(1).sqrt() > budget
-    words = f"quantised, {dtypes}: {share:.2g}" if not bool(wrong.any()) else f"{int(wrong.sum())} blocks beyond {dtypes}"
+    words = (
+        f"quantised, {dtypes}: {share:.2g}"
+        if not bool(wrong.any())
+        else f"{int(wrong.sum())} blocks beyond {dtypes}"
+    )
     return Storage(not bool(wrong.any()), share, words)

@@ -26,40 +26,51 @@ LAYER = 2
 """Where defects of one block are planted."""
 
 
-class InterleavedRotation(Decoder):
+class _OwnRotation(Decoder):
+    """Turns pairs by angles that a subclass may change."""
+
+    def frequencies(self) -> Tensor:
+        """Return theta^(-2i/d)."""
+        width = self.architecture.head_dim
+        return self.architecture.rope_theta ** -(torch.arange(0, width, 2, dtype=torch.float32) / width)
+
+    def rotation(self, positions: Tensor) -> Rotation:
+        """Return cosine and sine, ``[batch, tokens, 1, head_dim / 2]``."""
+        angles = positions[:, :, None, None].float() * self.frequencies()
+        return angles.cos(), angles.sin()
+
+    def rotate(self, x: Tensor, rotation: Rotation) -> Tensor:
+        """Turn halves."""
+        cos, sin = rotation
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class InterleavedRotation(_OwnRotation):
     """Turns neighbouring features, as models of the GPT-J kind do."""
 
     def rotate(self, x: Tensor, rotation: Rotation) -> Tensor:
         """Turn pairs (x₂ᵢ, x₂ᵢ₊₁)."""
-        cos, sin = (part.to(x.dtype) for part in rotation)
+        cos, sin = rotation
         first, second = x[..., 0::2], x[..., 1::2]
         return torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-1).flatten(-2)
 
 
-class RotaryBase(Decoder):
+class RotaryBase(_OwnRotation):
     """Takes the base that is usual elsewhere."""
 
-    def rotation(self, positions: Tensor) -> Rotation:
-        """Turn by 10000^(-2i/d)."""
-        return _rotation(positions, self.architecture.head_dim, 1e4)
+    def frequencies(self) -> Tensor:
+        """Return 10000^(-2i/d)."""
+        width = self.architecture.head_dim
+        return 1e4 ** -(torch.arange(0, width, 2, dtype=torch.float32) / width)
 
 
-def _rotation(positions: Tensor, width: int, theta: float) -> Rotation:
-    exponent = torch.arange(0, width, 2, dtype=torch.float32) / width
-    angles = positions[:, :, None, None].float() / theta**exponent
-    return angles.cos(), angles.sin()
-
-
-class BfloatAngles(Decoder):
+class BfloatAngles(_OwnRotation):
     """Keeps frequencies in bfloat16, as a model converted as a whole does."""
 
-    def rotation(self, positions: Tensor) -> Rotation:
-        """Round the frequencies."""
-        a = self.architecture
-        exponent = torch.arange(0, a.head_dim, 2, dtype=torch.float32) / a.head_dim
-        frequencies = (1.0 / a.rope_theta**exponent).bfloat16().float()
-        angles = positions[:, :, None, None].float() * frequencies
-        return angles.cos(), angles.sin()
+    def frequencies(self) -> Tensor:
+        """Round them."""
+        return super().frequencies().bfloat16().float()
 
 
 class PositionsFromOne(Decoder):
@@ -146,10 +157,9 @@ class SoftmaxOverQueries(Decoder):
         """Normalise columns instead of rows."""
         k, v = (each.repeat_interleave(q.shape[1] // each.shape[1], 1) for each in (k, v))
         scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])
-        if mask is None:
-            return scores.softmax(-1) @ v
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-        return scores.softmax(dim=-2).masked_fill(~mask, 0) @ v
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        return scores.softmax(dim=-2) @ v
 
 
 class _StaleCache(Cache):

@@ -102,7 +102,9 @@ def overflowing(model: Checkpoint, layer: int) -> Checkpoint:
     return Overlay(
         model,
         replace={
-            name: from_values(name, model.info(name).shape, functools.partial(_times, model, name, factor), "F32")
+            name: from_values(
+                name, model.info(name).shape, functools.partial(_times, model, name, factor), "F32"
+            )
             for name, factor in ((up, 2.0**15), (down, 2.0**-15))
         },
     )

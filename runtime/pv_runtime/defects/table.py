@@ -83,7 +83,11 @@ def _row(name: str, planted: tuple[str, int | None, str] | None, found: Bisectio
     named = None
     sentence = ""
     if first is not None:
-        named = (first.stage, first.layer, first.explanation.signature if first.explanation else "unexplained")
+        named = (
+            first.stage,
+            first.layer,
+            first.explanation.signature if first.explanation else "unexplained",
+        )
         sentence = first.explanation.sentence if first.explanation else ""
     return Row(name, planted is None, planted, named, named == planted, seconds, sentence)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ def attention(case: Case) -> Iterator[Attempt]:
             case,
             "softmax over the wrong axis",
             f"summing the softmax over {axis}",
-            AttentionVariant(axis=axis),
+            AttentionVariant(axis=axis, passes=case.passes),
         )
     yield from _maps(case)
     yield from _operands(case)
@@ -164,61 +164,78 @@ def _named(heads: list[int], queries: int, kv_heads: int) -> str:
 
 
 def _stale(case: Case) -> Iterator[Attempt]:
-    """One row of the cache that was not written, written to another place, or held the row before."""
+    """A cache that is written wrongly, played through pass by pass; then one row of it that is wrong."""
     if len(case.passes) < 2:
         return
-    q, k, v = (case.inputs[name] for name in ("q", "k", "v"))
-    prompt = case.passes[0][1]
-    later = torch.arange(len(q)) >= prompt
-    for row, words in _rows(case):
-        for fill in ("zero", "before"):
-            keys, values = k.clone(), v.clone()
-            keys[row] = 0 if fill == "zero" or row == 0 else k[row - 1]
-            values[row] = 0 if fill == "zero" or row == 0 else v[row - 1]
-            stale = computed(q, keys, values, case.architecture)
-            predicted = torch.where((later & (torch.arange(len(q)) >= row))[:, None], stale, case.reference)
-            held = "zeros" if fill == "zero" else "the row before it"
-            yield Attempt("stale cache row", f"leaving {held} in row {row} of the cache{words}", predicted)
-    for what, keys, values in _lasting(case, k, v):
-        stale = computed(q, keys, values, case.architecture)
-        predicted = torch.where(later[:, None], stale, case.reference)
-        yield Attempt("stale cache row", what, predicted)
-    yield from _never_written(case)
-
-
-def _rows(case: Case) -> Iterator[tuple[int, str]]:
-    """Rows at the seams of the passes first, then all others."""
+    for words, write in _WRITES.items():
+        yield Attempt("stale cache row", words, _played(case, write))
     seams = [row for start, end in case.passes for row in (start, end - 1)]
-    for row in dict.fromkeys([*reversed(seams), *range(len(case.positions))]):
-        yield row, ""
-
-
-def _lasting(case: Case, k: Tensor, v: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
-    rows = torch.arange(len(k))
-    shifted = (rows - 1).clamp(min=0)
-    yield "moving all rows of the cache by one", k[shifted], v[shifted]
-    first = case.passes[0][1]
-    zeroed = torch.where((rows < first)[:, None], torch.zeros_like(k), k)
-    yield (
-        "leaving zeros in the rows of the prompt",
-        zeroed,
-        torch.where((rows < first)[:, None], torch.zeros_like(v), v),
-    )
-
-
-def _never_written(case: Case) -> Iterator[Attempt]:
-    """In each pass after the first, the newest row is not written: zeros, or what was there, is read."""
     q, k, v = (case.inputs[name] for name in ("q", "k", "v"))
-    for fill in ("zeros", "the row before it"):
-        predicted = case.reference.clone()
-        for start, end in case.passes[1:]:
-            keys, values = k[:end].clone(), v[:end].clone()
-            keys[end - 1] = 0 if fill == "zeros" else k[end - 2]
-            values[end - 1] = 0 if fill == "zeros" else v[end - 2]
-            window = torch.ones(end, end, dtype=torch.bool).tril()
-            out = computed(q[:end], keys, values, case.architecture, AttentionVariant(allowed=window))
-            predicted[start:end] = out[start:end]
-        yield Attempt("stale cache row", f"leaving {fill} in the newest row of the cache", predicted)
+    tokens = torch.arange(len(q))
+    for row in dict.fromkeys([*reversed(seams), *range(len(q))]):
+        for held in ("zeros", "the row before it"):
+            keys, values = k.clone(), v.clone()
+            keys[row] = 0 if held == "zeros" or row == 0 else k[row - 1]
+            values[row] = 0 if held == "zeros" or row == 0 else v[row - 1]
+            stale = computed(q, keys, values, case.architecture)
+            later = (tokens >= max(row, case.passes[0][1]))[:, None]
+            predicted = torch.where(later, stale, case.reference)
+            yield Attempt("stale cache row", f"leaving {held} in row {row} of the cache", predicted)
+
+
+Write = Callable[[Tensor, Tensor, int, int], None]
+"""Given the rows of a cache, all rows, and the range that a pass computed: write them."""
+
+
+def _not_the_newest(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    cache[start : end - bool(start)] = rows[start : end - bool(start)]
+
+
+def _not_the_first(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    cache[start + bool(start) : end] = rows[start + bool(start) : end]
+
+
+def _not_at_all(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    if not start:
+        cache[:end] = rows[:end]
+
+
+def _one_early(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    back = int(bool(start))
+    cache[start - back : end - back] = rows[start:end]
+
+
+def _the_newest_late(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    cache[: end - bool(start)] = rows[: end - bool(start)]
+
+
+def _the_newest_is_the_one_before(cache: Tensor, rows: Tensor, start: int, end: int) -> None:
+    cache[:end] = rows[:end]
+    if start:
+        cache[end - 1] = rows[end - 2]
+
+
+_WRITES: dict[str, Write] = {
+    "never writing the newest row of a later pass": _not_the_newest,
+    "writing the newest row of a later pass after it was read": _the_newest_late,
+    "leaving the row before it in the newest row of a later pass": _the_newest_is_the_one_before,
+    "never writing the first row of a later pass": _not_the_first,
+    "writing the prompt's rows alone": _not_at_all,
+    "writing each later pass one row early": _one_early,
+}
+
+
+def _played(case: Case, write: Write) -> Tensor:
+    """Attention over a cache that `write` fills; what was never written is zero."""
+    q, k, v = (case.inputs[name] for name in ("q", "k", "v"))
+    keys, values, out = torch.zeros_like(k), torch.zeros_like(v), []
+    causal = _causal(case)
+    for start, end in case.passes:
+        write(keys, k, start, end)
+        write(values, v, start, end)
+        how = AttentionVariant(allowed=causal[start:end, :end])
+        out.append(computed(q[start:end], keys[:end], values[:end], case.architecture, how))
+    return torch.cat(out)
 
 
 def _windows(case: Case) -> Iterator[Attempt]:

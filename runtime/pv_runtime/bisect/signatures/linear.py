@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pv_runtime.bisect.case import Attempt, Case
+from pv_runtime.bisect.mathematics import evaluate
 
-__all__ = ["embedding", "head", "projection"]
+__all__ = ["embedding", "head", "projection", "replaced"]
 
 _BLOCKS = (256, 32)
 _FEW_ROWS = 16
@@ -35,8 +36,6 @@ def projection(case: Case) -> Iterator[Attempt]:
     for what, other in case.readings():
         yield Attempt("read as another format", what, functional.linear(x, other))
     yield from _rounded(x, weight)
-    if case.other is not None:
-        yield from _replaced(case, weight, case.other)
 
 
 def _permuted(case: Case, weight: Tensor) -> Iterator[Attempt]:
@@ -121,15 +120,19 @@ def _eight_bits(x: Tensor, size: int) -> Tensor:
     return ((blocks / step).round() * step).view(x.shape)
 
 
-def _replaced(case: Case, weight: Tensor, other: Tensor) -> Iterator[Attempt]:
-    """Compute with the candidate's own weight, and say how that differs."""
-    x = case.inputs["x"]
-    said = _difference(weight, other)
-    yield Attempt(said[0], f"taking the candidate's weight, {said[1]}", functional.linear(x, other))
+def replaced(case: Case) -> Iterator[Attempt]:
+    """Compute with the candidate's own weight where it is known, and say how that differs."""
+    weight, other = case.weight, case.other
+    if weight is None or other is None or torch.equal(weight, other):
+        return
+    signature, words = _difference(weight, other)
+    given = {**case.inputs}
+    predicted = evaluate(case.stage, given, other, case.architecture)
+    yield Attempt(signature, f"taking the candidate's weight, {words}", predicted)
 
 
 def _difference(weight: Tensor, other: Tensor) -> tuple[str, str]:
-    for size in _BLOCKS:
+    for size in _BLOCKS if weight.ndim == 2 else ():
         if weight.shape[1] % size:
             continue
         blocks = (weight != other).view(-1, size).any(1)
@@ -184,10 +187,3 @@ def embedding(case: Case) -> Iterator[Attempt]:
         yield Attempt("read as another format", what, functional.embedding(tokens, other))
     for what, other in case.siblings():
         yield Attempt("wrong tensor", f"looking up in {what}", functional.embedding(tokens, other))
-    if case.other is not None:
-        said = _difference(table, case.other)
-        yield Attempt(
-            said[0],
-            f"looking up in the candidate's table, {said[1]}",
-            functional.embedding(tokens, case.other),
-        )

@@ -46,8 +46,6 @@ def normalisation(case: Case) -> Iterator[Attempt]:
         )
     for what, other in case.siblings():
         yield Attempt("wrong tensor", f"taking the weight of {what}", plain * other)
-    if case.other is not None:
-        yield Attempt("other weight", "taking the candidate's weight", plain * case.other)
 
 
 def _measured(case: Case) -> float | None:
