@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import convert, diff, export, inspect, run, stamp, trace
+from pv_runtime.commands import bench, convert, diff, export, inspect, run, stamp, trace
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
 __all__ = ["main"]
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inspect.register(commands)
+    bench.register(commands)
     convert.register(commands)
     diff.register(commands)
     export.register(commands)
