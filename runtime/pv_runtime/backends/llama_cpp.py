@@ -116,6 +116,8 @@ class LlamaCppBackend:
     def open(cls, model: Checkpoint, *, dtype: torch.dtype = torch.float32) -> LlamaCppBackend:
         """Load a GGUF file, or export what `model` is to one that lives as long as this call.
 
+        A GGUF file without a tokenizer, which llama.cpp refuses, is exported too: here it is not asked for.
+
         Raises
         ------
         ModelError
@@ -127,7 +129,8 @@ class LlamaCppBackend:
             raise ModelError(f"llama.cpp computes in the types of the file, and not in {dtype}")
         library()
         architecture = architecture_of(model)
-        if isinstance(model, TableCheckpoint) and model.format == "gguf":
+        as_it_is = isinstance(model, TableCheckpoint) and "tokenizer.ggml.model" in model.metadata
+        if model.format == "gguf" and as_it_is:
             return cls(model.path, architecture)
         with tempfile.TemporaryDirectory(prefix="pv-llama-cpp-") as folder:
             path = str(Path(folder) / "model.gguf")
