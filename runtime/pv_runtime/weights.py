@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
 
-from pv_runtime.architecture import Architecture, architecture_of, check_tensors
+from pv_runtime.architecture import Architecture, architecture_of, check_tensors, tensor_shapes
 from pv_runtime.canonical import canonical
 from pv_runtime.config import config_of, require_one_head
+from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint
 from pv_runtime.memory import require_memory
 
@@ -51,15 +53,26 @@ class StreamedWeights:
     ----------
     model
         As `load_weights` hands it over: checked, and laid out as Hugging Face's.
+    architecture, dtype, device
+        Its numbers; what its tensors become, and where.
+    finite
+        Whether a tensor with a value that is NaN or infinite is refused.
     """
 
     def __init__(
-        self, model: Checkpoint, architecture: Architecture, dtype: torch.dtype, device: str
+        self,
+        model: Checkpoint,
+        architecture: Architecture,
+        dtype: torch.dtype,
+        device: str,
+        *,
+        finite: bool = False,
     ) -> None:
         self._model = model
         self.architecture = architecture
         self.dtype = dtype
         self.device = device
+        self.finite = finite
 
     def layer(self, index: int) -> LayerWeights:
         """Decode the weights of block `index`."""
@@ -95,7 +108,21 @@ class StreamedWeights:
         return self.embedding if self.architecture.tied else self._tensor("lm_head.weight")
 
     def _tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self._model.tensor(name)).to(self.device, self.dtype)
+        values = torch.from_numpy(self._model.tensor(name))
+        decoded = values.to(self.device, self.dtype)
+        if self.finite and (bad := _not_finite(decoded)):
+            what = "NaN or infinite" if _not_finite(values) else f"beyond {self.dtype}"
+            raise LoadError(
+                f"{name} has {bad} value{'s' if bad > 1 else ''} that {'are' if bad > 1 else 'is'} {what}",
+                self._model.path,
+                "`apr trace` shows what becomes of them",
+            )
+        return decoded
+
+
+def _not_finite(values: Tensor) -> int:
+    """Count what is NaN or infinite; a sum of finite weights is finite, and quicker to have."""
+    return int((~values.isfinite()).sum()) if not values.float().sum().isfinite() else 0
 
 
 class Weights:
@@ -121,11 +148,13 @@ def load_weights(
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
     streamed: bool = False,
+    finite: bool = False,
 ) -> Weights | StreamedWeights:
     """Load the weights of `model` as `dtype`; block formats are dequantised.
 
     With `streamed`, a block's weights are decoded each time that block is computed, and one block is in
-    memory at a time: slow, and for models that do not fit.
+    memory at a time: slow, and for models that do not fit. With `finite`, a tensor that has NaN or infinite
+    values as `dtype` is refused by name when it is decoded.
 
     Raises
     ------
@@ -137,9 +166,19 @@ def load_weights(
     view = canonical(model, config_of(model))
     check_tensors(architecture, view)
     require_one_head(view, config_of(model))
-    source = StreamedWeights(view, architecture, dtype, device)
-    if streamed:
-        return source
+    source = StreamedWeights(view, architecture, dtype, device, finite=finite)
     if device == "cpu":
-        require_memory(architecture.parameters * dtype.itemsize, "its weights", model.path)
-    return Weights(source)
+        require_memory(_bytes(architecture, dtype, streamed=streamed), "its weights", model.path)
+    return source if streamed else Weights(source)
+
+
+def _bytes(architecture: Architecture, dtype: torch.dtype, *, streamed: bool) -> int:
+    """Return what the weights take while the largest tensor is decoded, which is done in float32.
+
+    Streamed, that is one block or the largest tensor, whichever is more, and not all of them.
+    """
+    sizes = {name: math.prod(shape) for name, shape in tensor_shapes(architecture)}
+    largest = max(sizes.values())
+    block = sum(size for name, size in sizes.items() if name.startswith("model.layers.0."))
+    kept = max(block, largest) if streamed else architecture.parameters
+    return kept * dtype.itemsize + (4 * largest if dtype.itemsize < 4 else 0)
