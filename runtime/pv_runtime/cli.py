@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from pv_runtime.commands import bench, convert, diff, export, inspect, run, stamp, trace
+from pv_runtime.commands import bench, bisect, convert, diff, export, inspect, qa, run, stamp, trace
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
 __all__ = ["main"]
@@ -45,9 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inspect.register(commands)
     bench.register(commands)
+    bisect.register(commands)
     convert.register(commands)
     diff.register(commands)
     export.register(commands)
+    qa.register(commands)
     run.register(commands)
     stamp.register(commands)
     trace.register(commands)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pv_runtime.formats.checkpoint import Checkpoint
 from pv_runtime.provenance import file_sha256
 
-__all__ = ["GGUF_PREFIX", "PREFIX", "Origin", "origin_keys", "origin_of", "source_sha256", "tool"]
+__all__ = ["GGUF_PREFIX", "PREFIX", "Origin", "origin_keys", "origin_of", "recorded", "source_sha256", "tool"]
 
 
 PREFIX, GGUF_PREFIX = "derived_from.", "pv.derived_from."
@@ -36,7 +36,7 @@ class Origin:
 
 def origin_of(model: Checkpoint, options: Mapping[str, object]) -> Origin:
     """Return the origin of a file that is about to be made from `model`; reads all of its bytes."""
-    return Origin(source_sha256(model), tool(), options, _recorded(model.metadata))
+    return Origin(source_sha256(model), tool(), options, recorded(model.metadata))
 
 
 def origin_keys(origin: Origin, prefix: str) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _recorded(metadata: Mapping[str, object]) -> list[object]:
+def recorded(metadata: Mapping[str, object]) -> list[object]:
     """Return what a file records of its own origins; what is no JSON there is kept as text."""
     for prefix in (PREFIX, GGUF_PREFIX):
         stated = {key: metadata.get(f"{prefix}{key}") for key in ("sha256", "tool", "options", "earlier")}

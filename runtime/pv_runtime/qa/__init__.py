@@ -1,0 +1,1 @@
+"""Twelve gates that a model passes before it is handed on; each passed, failed, or was declined."""
