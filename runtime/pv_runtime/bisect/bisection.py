@@ -24,7 +24,7 @@ from pv_runtime.bisect.case import Case
 from pv_runtime.bisect.diagnose import Explanation, explain
 from pv_runtime.bisect.figures import Figures, measure
 from pv_runtime.bisect.mathematics import ROLES, evaluate
-from pv_runtime.bisect.preconditions import differing_numbers, require_same_shape
+from pv_runtime.bisect.preconditions import differing_numbers, require_dtypes, require_same_shape
 from pv_runtime.bisect.recording import Recording
 from pv_runtime.bisect.sides import Side, compute_injected, passes_of, record
 from pv_runtime.bisect.storage import judge_storage
@@ -128,6 +128,7 @@ def bisect(
     *,
     decoded: int = 4,
     folder: Path | None = None,
+    mixed_dtypes: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Bisection:
     """Compare two sides, at least one of which computes, over int64 ``[tokens]``.
@@ -138,6 +139,8 @@ def bisect(
         Tokens at the end that the candidate computes with its cache, where it has one.
     folder
         Keeps what is computed, so that a run that ended early goes on from there.
+    mixed_dtypes
+        Whether the two may compute in two dtypes; the budgets are then those of the coarser.
     progress
         Told what begins.
 
@@ -149,6 +152,8 @@ def bisect(
     below = (lambda name: folder / name) if folder is not None else (lambda _: None)
     notes: list[str] = []
     passes: tuple[tuple[int, int], ...] = ((0, len(tokens)),)
+    if not mixed_dtypes:
+        require_dtypes(*(str(_dtype(each)).removeprefix("torch.") for each in (reference, candidate)))
     if isinstance(reference, Side) and isinstance(candidate, Side):
         require_same_shape(reference.architecture, candidate.architecture)
         notes += differing_numbers(reference.architecture, candidate.architecture)

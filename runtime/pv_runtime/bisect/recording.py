@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ __all__ = ["Key", "Recording"]
 Key = tuple[str, int | None]
 """Stage and layer; the layer is None for stages of the whole model."""
 
+_Kept = Tensor | Path | Callable[[], Tensor]
+
 
 class Recording:
     """Stage values as float32 ``[tokens, features]``, put together from the ranges that were computed.
@@ -29,7 +31,7 @@ class Recording:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._ranges: dict[Key, dict[tuple[int, int], Tensor | Path]] = {}
+        self._ranges: dict[Key, dict[tuple[int, int], _Kept]] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.glob("*.npy")):
@@ -51,6 +53,10 @@ class Recording:
             np.save(file, kept.numpy())
         os.replace(partial, path)  # noqa: PTH105 - whole or not at all
         self._ranges.setdefault(key, {})[span] = path
+
+    def lend(self, key: Key, count: int, read: Callable[[], Tensor]) -> None:
+        """Take values of all `count` tokens that lie elsewhere, and are read when they are asked for."""
+        self._ranges[key] = {(0, count): read}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._ranges
@@ -77,7 +83,9 @@ class Recording:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _loaded(kept: Tensor | Path) -> Tensor:
+def _loaded(kept: _Kept) -> Tensor:
     if isinstance(kept, Tensor):
         return kept
+    if callable(kept):
+        return kept()
     return torch.from_numpy(np.load(kept, mmap_mode="c"))

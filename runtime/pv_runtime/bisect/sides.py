@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pv_runtime.architecture import Architecture
-from pv_runtime.backends import Backend, ReferenceBackend
+from pv_runtime.architecture import Architecture, architecture_of
+from pv_runtime.backends import Backend, ReferenceBackend, open_backend
 from pv_runtime.bisect.recording import Recording
 from pv_runtime.canonical import canonical
 from pv_runtime.config import config_of
@@ -21,6 +21,9 @@ from pv_runtime.stages import LAYER_STAGES, Tap
 from pv_runtime.weights import StreamedWeights, Weights, load_weights
 
 __all__ = ["Side", "compute_injected", "passes_of", "record"]
+
+_SMALL = 50_000_000
+"""Parameters up to which two models are loaded whole."""
 
 Passes = Sequence[tuple[int, int]]
 
@@ -65,6 +68,14 @@ class Side:
         else:
             weights = load_weights(model, streamed=True)
         return cls(name, backend, dtype, canonical(model, config_of(model)), weights)
+
+    @classmethod
+    def opened(cls, name: str, model: Checkpoint, backend: str, dtype: torch.dtype = torch.float32) -> Side:
+        """Load `model` into a back-end; into ours one block at a time where it is not small."""
+        if backend != "reference":
+            return cls.of(name, open_backend(backend, model, dtype=dtype), model, dtype)
+        streamed = architecture_of(model).parameters > _SMALL
+        return cls.of(name, ReferenceBackend.open(model, dtype=dtype, streamed=streamed), model, dtype)
 
     @property
     def architecture(self) -> Architecture:

@@ -70,7 +70,7 @@ def rows(
 
 def _asked(model: Checkpoint, defect: Defect) -> Bisection:
     # The bisector gets two implementations, and is told nothing.
-    return bisect(side(model), defect.plant(model), _tokens(model))
+    return bisect(side(model), defect.plant(model), _tokens(model), mixed_dtypes=True)
 
 
 def _tokens(model: Checkpoint) -> torch.Tensor:
