@@ -8,6 +8,7 @@ tokens shows little else.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,9 +30,10 @@ _SIGMA = 1.4826
 _FAR = math.log(3)
 _MASSIVE = 1000.0
 _CONCENTRATED = 0.9
+_EDGE = 2.0
+"""How much farther the first and the last layer may be off: both are unlike the others in many models."""
 _STREAM = ("post_attn_residual", "layer_output")
-"""Stages of the residual stream, which begins with a small embedding and grows: no layer at either end of
-it has neighbours to be held against."""
+"""Stages of the residual stream, to which each layer adds: it grows, and a jump is that of a branch."""
 _FEED_FORWARD = ("ffn_norm", "ffn_gate", "ffn_up", "ffn_silu", "ffn_swiglu", "ffn_out")
 _ENTERS, _BEFORE = 3.0, 2.0
 
@@ -95,9 +97,8 @@ def anomalies(traced: Sequence[StageStatistics]) -> tuple[Anomaly, ...]:
     """Judge a trace; defects come before suspects, and each in the order of computation."""
     found = [anomaly for each in traced for anomaly in _alone(each)]
     for stage in LAYER_STAGES:
-        found += _beside_neighbours(
-            [each for each in traced if each.stage == stage and each.layer is not None]
-        )
+        layers = [each for each in traced if each.stage == stage and each.layer is not None]
+        found += _falls(layers) if stage in _STREAM else _beside_neighbours(layers)
     place = {(each.stage, each.layer): number for number, each in enumerate(traced)}
     severities = ("defect", "suspect", "expected")
     return tuple(sorted(found, key=lambda a: (severities.index(a.severity), place[a.stage, a.layer])))
@@ -135,18 +136,20 @@ def _of(of: str) -> str:
     return "the last token" if of == "last" else "all tokens"
 
 
-def _beside_neighbours(layers: Sequence[StageStatistics]) -> Iterator[Anomaly]:
-    """Hold each layer's standard deviation against the median of its neighbours'.
+def _falls(layers: Sequence[StageStatistics]) -> Iterator[Anomaly]:
+    """Find where the residual stream of the last token becomes small: something was not added to."""
+    for before, each in itertools.pairwise(layers):
+        value, usual = each.last.std, before.last.std
+        if value and usual and math.log(usual / value) > _FAR:
+            yield _outlier(each, "last", value, usual, "suspect", None)
 
-    The deviation is |log(std / median of up to three layers to each side)|; it is far if it exceeds log 3
-    and three robust standard deviations of all layers' (1.4826 times the median absolute deviation).
-    """
+
+def _beside_neighbours(layers: Sequence[StageStatistics]) -> Iterator[Anomaly]:
+    """Hold each layer's standard deviation against the median of its neighbours'; see `_far`."""
     last = _far(layers, lambda each: each.last.std)
     everything = _far(layers, lambda each: each.all.std)
     others = _far(layers, lambda each: each.all.std if each.peak is None else each.peak.std_of_others)
     for number, each in enumerate(layers):
-        if each.stage in _STREAM and number in {0, len(layers) - 1}:
-            continue
         if number in last:
             assert each.last.std is not None  # noqa: S101 - what is far has a figure
             yield _outlier(each, "last", each.last.std, last[number], "suspect", None)
@@ -184,21 +187,30 @@ def _outlier(
 def _far(
     layers: Sequence[StageStatistics], figure: Callable[[StageStatistics], float | None]
 ) -> dict[int, float]:
-    """Return which of `layers` are far from their neighbours, by place, and what is usual there."""
-    values = [figure(each) for each in layers]
-    logs = {number: math.log(value) for number, value in enumerate(values) if value}
+    """Return which of `layers` are far from their neighbours, by place, and what is usual there.
+
+    A layer's deviation is log(std / median of up to three layers to each side). It is far if it exceeds
+    log 3 and three robust standard deviations of the other layers': 1.4826 times the median of their
+    deviations, each taken as if this layer were not there. For the first and last layer, twice that.
+    """
+    logs = {number: math.log(value) for number, each in enumerate(layers) if (value := figure(each))}
     if len(logs) < ENOUGH_LAYERS:
         return {}
-    usual = {}
-    for number in logs:
-        near = [logs[other] for other in logs if other != number and abs(other - number) <= _NEIGHBOURS]
-        if near:
-            usual[number] = statistics.median(near)
-    apart = {number: logs[number] - middle for number, middle in usual.items()}
-    centre = statistics.median(apart.values())
-    spread = _SIGMA * statistics.median(abs(value - centre) for value in apart.values())
-    limit = max(_FAR, _SPREADS * spread)
-    return {number: math.exp(usual[number]) for number, value in apart.items() if abs(value) > limit}
+    found = {}
+    for number, value in logs.items():
+        usual = _usual(logs, number, number)
+        others = [abs(logs[other] - _usual(logs, other, number)) for other in logs if other != number]
+        limit = max(_FAR, _SPREADS * _SIGMA * statistics.median(others))
+        if abs(value - usual) > limit * (_EDGE if number in {0, len(layers) - 1} else 1):
+            found[number] = math.exp(usual)
+    return found
+
+
+def _usual(logs: Mapping[int, float], place: int, without: int) -> float:
+    """Return the median of the layers beside `place`, or of all where none is within reach."""
+    others = [number for number in logs if number not in {place, without}]
+    near = [logs[number] for number in others if abs(number - place) <= _NEIGHBOURS]
+    return statistics.median(near or [logs[number] for number in others])
 
 
 def feed_forward_rows(traced: Sequence[StageStatistics], of: str = "last") -> tuple[FeedForwardRow, ...]:

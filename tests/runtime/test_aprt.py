@@ -43,7 +43,9 @@ def test_what_is_read_is_mapped_and_not_to_be_changed(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-def test_any_damage_of_the_frame_is_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_any_damage_of_the_frame_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     path = tmp_path_factory.mktemp("aprt") / "x.bin"
     write_aprt(path, 1, np.arange(5, dtype=np.float32))
     whole = path.read_bytes()

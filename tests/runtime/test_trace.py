@@ -61,7 +61,10 @@ def test_figures_are_those_of_the_values_that_pass(decoder: Decoder) -> None:
     seen: dict[tuple[str, int | None], Tensor] = {}
     everything = chosen(decoder.architecture)
     found = trace(
-        decoder, TOKENS, kept=everything, keep=lambda stage, layer, values: seen.update({(stage, layer): values})
+        decoder,
+        TOKENS,
+        kept=everything,
+        keep=lambda stage, layer, values: seen.update({(stage, layer): values}),
     )
     for each in found.statistics:
         values = seen[each.stage, each.layer].double()

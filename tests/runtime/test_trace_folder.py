@@ -72,7 +72,9 @@ def test_names_that_are_no_stages_are_refused(folder: Path, name: str) -> None:
     refused(folder, "is no stage")
 
 
-@pytest.mark.parametrize("values", [VALUES.ravel()[:11], np.zeros((4, 3)), np.zeros((2, 3, 4)), np.zeros((3, 2, 2))])
+@pytest.mark.parametrize(
+    "values", [VALUES.ravel()[:11], np.zeros((4, 3)), np.zeros((2, 3, 4)), np.zeros((3, 2, 2))]
+)
 def test_values_that_are_no_row_for_each_token_are_refused(folder: Path, values: NDArray[np.float64]) -> None:
     np.save(folder / "embedding.npy", values)
     refused(folder, "not a row for each of 3 positions")

@@ -20,7 +20,12 @@ ORIGIN = TraceOrigin((7, 8, 9), dtype="float32", model="m/model.gguf", model_sha
 
 def values(dtype: torch.dtype = torch.float32) -> dict[StageKey, Tensor]:
     generator = torch.Generator().manual_seed(2)
-    shapes: dict[StageKey, int] = {("embedding", None): 4, ("ffn_out", 0): 4, ("ffn_gate", 1): 6, ("lm_head", None): 9}
+    shapes: dict[StageKey, int] = {
+        ("embedding", None): 4,
+        ("ffn_out", 0): 4,
+        ("ffn_gate", 1): 6,
+        ("lm_head", None): 9,
+    }
     return {key: torch.randn(3, width, generator=generator).to(dtype) for key, width in shapes.items()}
 
 
@@ -75,9 +80,10 @@ def test_a_file_that_is_not_whole_is_not_there(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=why):
             write(given)
         assert not list(tmp_path.iterdir())
-    with pytest.raises(ValueError, match="came twice"), safetensors_file(
-        str(path), ORIGIN, widths(kept), torch.float32
-    ) as keep:
+    with (
+        pytest.raises(ValueError, match="came twice"),
+        safetensors_file(str(path), ORIGIN, widths(kept), torch.float32) as keep,
+    ):
         for _ in range(2):
             keep("embedding", None, kept["embedding", None])
 
