@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pv_runtime.bisect.budgets import OF_A_VALUE, excess
 from pv_runtime.bisect.case import Attempt, Case, relative
-from pv_runtime.bisect.signatures import attempts
+from pv_runtime.bisect.signatures import Guess, attempts
 
 __all__ = ["Explanation", "explain"]
 
@@ -34,6 +34,8 @@ class Explanation:
         Whether that reproduces the candidate's values within rounding.
     before, after
         |candidate - reference| / |candidate| without and with the experiment.
+    guess
+        Whose guess it was; the same one is tried first where the same stage is wrong again.
     """
 
     signature: str
@@ -41,6 +43,7 @@ class Explanation:
     settled: bool
     before: float
     after: float
+    guess: Guess | None = None
 
     @property
     def sentence(self) -> str:
@@ -54,20 +57,20 @@ class Explanation:
         return f"{self.experiment} restores agreement to {self.after:.1e}"
 
 
-def explain(case: Case) -> Explanation | None:
+def explain(case: Case, first: Guess | None = None) -> Explanation | None:
     """Return the first guess that the candidate's values confirm, or the nearest one; None if none is near."""
     if not bool(torch.isfinite(case.candidate).all()):
         return _reproduced(case) or _not_finite(case)
     before = relative(case.candidate - case.reference, case.candidate)
     best: Explanation | None = None
-    for attempt in attempts(case):
+    for guess, attempt in attempts(case, first):
         for predicted, where in _variants(case, attempt):
             after = relative(case.candidate - predicted, case.candidate)
             # Rounding grows with the values where an experiment makes them larger.
             growth = max(1.0, float(predicted.norm() / case.reference.norm().clamp(min=1e-30)))
             settled = excess(case.candidate - predicted, case.sigma * growth) <= 1
             words = attempt.experiment + where
-            found = Explanation(attempt.signature, words, settled, before, after)
+            found = Explanation(attempt.signature, words, settled, before, after, guess)
             if settled:
                 return found
             if after < _NEAR * before and (best is None or after < best.after):
@@ -78,7 +81,7 @@ def explain(case: Case) -> Explanation | None:
 def _reproduced(case: Case) -> Explanation | None:
     """Look for a guess that is not finite in the same places, and agrees in all others."""
     finite = torch.isfinite(case.candidate)
-    for attempt in attempts(dataclasses.replace(case, other=None)):
+    for guess, attempt in attempts(dataclasses.replace(case, other=None)):
         predicted = attempt.predicted
         if predicted.shape != finite.shape or not torch.equal(torch.isfinite(predicted), finite):
             continue
@@ -86,7 +89,7 @@ def _reproduced(case: Case) -> Explanation | None:
         growth = max(1.0, float(same.norm() / case.reference.norm().clamp(min=1e-30)))
         if excess(candidate - same, case.sigma * growth) <= 1:
             after = relative(candidate - same, candidate)
-            return Explanation(attempt.signature, attempt.experiment, True, math.inf, after)
+            return Explanation(attempt.signature, attempt.experiment, True, math.inf, after, guess)
     return None
 
 

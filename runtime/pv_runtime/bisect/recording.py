@@ -65,7 +65,7 @@ class Recording:
         """Whether exactly this range of tokens was computed."""
         return (start, end) in self._ranges.get(key, {})
 
-    def keys(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[Key]:
         """Yield what is kept, in the order of computation."""
         order = {stage: place for place, stage in enumerate(STAGES)}
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pv_runtime.bisect.bisection import Bisection, StageResult
+from pv_runtime.bisect.bisection import Bisection
 from pv_runtime.bisect.diagnose import Explanation
+from pv_runtime.bisect.judge import StageResult
 from pv_runtime.errors import printable
 
 __all__ = ["lines", "report"]
@@ -106,7 +107,9 @@ def _verdict(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"no stage is beyond its budget; the nearest is {_place(worst)}, at {worst['times_budget']:.2g} of it"
         )
-        accounted = sorted({each["accounted_for"].split(":")[0] for each in found["stages"] if each["accounted_for"]})
+        accounted = sorted(
+            {each["accounted_for"].split(":")[0] for each in found["stages"] if each["accounted_for"]}
+        )
         if accounted:
             yield f"accounted for: {'; '.join(accounted)}"
         return

@@ -11,36 +11,47 @@ from torch.nn import functional
 from pv_runtime.bisect.case import Attempt, Case
 from pv_runtime.bisect.mathematics import evaluate
 
-__all__ = ["embedding", "head", "projection", "replaced"]
+__all__ = [
+    "another_tensor", "damaged", "embedding", "head", "misread", "permuted", "replaced", "rounded", "transposed",
+]  # fmt: skip
 
 _BLOCKS = (256, 32)
 _FEW_ROWS = 16
 
 
-def projection(case: Case) -> Iterator[Attempt]:
-    """Yield guesses at ``x Wᵀ``."""
-    x, weight = case.inputs["x"], case.weight
-    assert weight is not None  # noqa: S101 - projections have weights
+def transposed(case: Case) -> Iterator[Attempt]:
+    """Yield the product with the weight's bytes read in the other order."""
+    weight = _weight(case)
     rows, columns = weight.shape
-    yield Attempt(
-        "transposed",
+    words = (
         "transposing this weight"
         if rows == columns
-        else f"reading this weight as [{columns}, {rows}], transposed",
-        functional.linear(x, weight.reshape(columns, rows).T),
+        else f"reading this weight as [{columns}, {rows}], transposed"
     )
+    yield Attempt("transposed", words, functional.linear(case.inputs["x"], weight.reshape(columns, rows).T))
+
+
+def another_tensor(case: Case) -> Iterator[Attempt]:
+    """Yield products with other weights of the same shape."""
     for what, other in case.siblings():
-        yield Attempt("wrong tensor", f"taking {what} for this weight", functional.linear(x, other))
-    yield from _permuted(case, weight)
-    yield from _damaged(case, weight)
+        predicted = functional.linear(case.inputs["x"], other)
+        yield Attempt("wrong tensor", f"taking {what} for this weight", predicted)
+
+
+def misread(case: Case) -> Iterator[Attempt]:
+    """Yield products with the stored blocks, decoded as another format's."""
     for what, other in case.readings():
-        yield Attempt("read as another format", what, functional.linear(x, other))
-    yield from _rounded(x, weight)
+        yield Attempt("read as another format", what, functional.linear(case.inputs["x"], other))
 
 
-def _permuted(case: Case, weight: Tensor) -> Iterator[Attempt]:
+def _weight(case: Case) -> Tensor:
+    assert case.weight is not None  # noqa: S101 - projections have weights
+    return case.weight
+
+
+def permuted(case: Case) -> Iterator[Attempt]:
     """Rows of each head from halves to neighbouring pairs, and back; inputs by head and by feature."""
-    x, size = case.inputs["x"], case.architecture.head_dim
+    x, weight, size = case.inputs["x"], _weight(case), case.architecture.head_dim
     if case.stage == "qkv_matmul" and weight.shape[0] % size == 0:
         for shape, words in (((2, size // 2), "halves to pairs"), ((size // 2, 2), "pairs to halves")):
             turned = weight.view(-1, *shape, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
@@ -58,13 +69,13 @@ def _permuted(case: Case, weight: Tensor) -> Iterator[Attempt]:
             )
 
 
-def _damaged(case: Case, weight: Tensor) -> Iterator[Attempt]:
+def damaged(case: Case) -> Iterator[Attempt]:
     """Scale one block of each row that is wrong; the block and the factor are found by least squares.
 
     Where one block of W in one row is multiplied by 1 + a, the error of that output is a · x_B · W_B: one
     unknown for each block, and as many equations as there are tokens.
     """
-    x, difference = case.inputs["x"], case.candidate - case.reference
+    x, weight, difference = case.inputs["x"], _weight(case), case.candidate - case.reference
     wrong = ((difference.abs() / case.sigma).amax(0) > 8).nonzero().flatten().tolist()
     if not 0 < len(wrong) <= _FEW_ROWS or len(x) < 2:
         return
@@ -93,7 +104,9 @@ def _damaged(case: Case, weight: Tensor) -> Iterator[Attempt]:
         yield Attempt("wrong rows", f"replacing the output of row {listed} alone", predicted)
 
 
-def _rounded(x: Tensor, weight: Tensor) -> Iterator[Attempt]:
+def rounded(case: Case) -> Iterator[Attempt]:
+    """Yield products of rounded inputs and weights, as units for half precision and integers make them."""
+    x, weight = case.inputs["x"], _weight(case)
     for dtype in (torch.bfloat16, torch.float16):
         name = str(dtype).removeprefix("torch.")
         low_x, low_weight = x.to(dtype).float(), weight.to(dtype).float()
@@ -115,9 +128,16 @@ def _rounded(x: Tensor, weight: Tensor) -> Iterator[Attempt]:
 
 
 def _eight_bits(x: Tensor, size: int) -> Tensor:
+    """Round to ggml's Q8_0, whose step is kept as float16, or to its Q8_K, whose step is signed."""
     blocks = x.view(len(x), -1, size)
-    step = blocks.abs().amax(-1, keepdim=True).clamp(min=1e-30) / 127
-    return ((blocks / step).round() * step).view(x.shape)
+    if size == 32:
+        step = blocks.abs().amax(-1, keepdim=True) / 127
+        codes = (blocks / step.clamp(min=1e-30)).round()
+        return (codes * step.half().float()).view(x.shape)
+    largest = blocks.gather(-1, blocks.abs().argmax(-1, keepdim=True))
+    inverse = -127 / torch.where(largest == 0, 1.0, largest)
+    codes = (blocks * inverse).round().clamp(max=127)
+    return (codes / inverse).view(x.shape)
 
 
 def replaced(case: Case) -> Iterator[Attempt]:
