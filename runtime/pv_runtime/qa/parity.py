@@ -18,6 +18,10 @@ from pv_runtime.qa.subject import Subject
 __all__ = ["format_parity", "gpu_state_isolation", "isolated", "ptx_parity"]
 
 
+_LEAST_DIFFERENT = 8
+"""Tokens, among which attention has something to choose from."""
+
+
 def format_parity(subject: Subject, settings: Settings) -> Finding:
     """Go in lockstep with the reference, step by step through the cache, over what the reference says.
 
@@ -27,7 +31,8 @@ def format_parity(subject: Subject, settings: Settings) -> Finding:
     Raises
     ------
     DeclinedError
-        There is no reference, or it shows nothing: it is the file itself, or was made from it.
+        There is no reference, or it shows nothing: it is the file itself, was made from it, or says the
+        same over and over.
     """
     reference = subject.reference
     if reference is None:
@@ -44,6 +49,7 @@ def format_parity(subject: Subject, settings: Settings) -> Finding:
     if _asked(reference, settings) not in (None, prompt):
         return Finding(False, "the two tokenize the question differently")
     steps = lockstep(reference.decoder, subject.decoder, prompt, settings.steps)
+    different = len(set(steps.reference_top))
     parted = steps.parted(settings.least_cosine)
     if parted:
         step = parted[0]
@@ -54,6 +60,11 @@ def format_parity(subject: Subject, settings: Settings) -> Finding:
             f"the model {tops[1]}, at a cosine of {steps.cosine[step]:.4f}",
             steps.cosine[step],
             settings.least_cosine,
+        )
+    if different < _LEAST_DIFFERENT:
+        raise DeclinedError(
+            f"the reference says {different} different tokens in {settings.steps} steps: among equal tokens, "
+            "wrong positions do not show; ask another question, --prompt"
         )
     return Finding(
         True,
