@@ -31,8 +31,8 @@ def decode_speed(run: Run, *, model: Checkpoint, new_tokens: int, iterations: in
     """Decode `new_tokens` tokens `iterations` times, on `run.device`.
 
     `parity` is 1 where decoding with keys and values kept gives the logits of a whole pass; without it
-    there is no speed. `tokens_per_second` has one sample an iteration; `share_of_copy` is the bytes that decoding
-    reads a second over those that a copy of the same size moves.
+    there is no speed. `tokens_per_second` has one sample an iteration; `share_of_copy` is the bytes that
+    decoding reads a second over those that a copy of the same size moves.
     """
     decoder: Decoder = run.role("decoder", Decoder(load_weights(model, device=run.device)))
     clock: Clock = run.role("clock", time.perf_counter)
