@@ -74,8 +74,10 @@ def test_a_stage_on_one_side_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_unlike_sides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = written(tmp_path / "a"), written(tmp_path / "b", tokens="[1,2,4]")
     model = Path(__file__).parents[2] / "models/tiny-qwen2"
-    for pair, why in (((a, b), "made on other tokens"), ((a, model), "is no trace"), ((model, a), "is no trace"),
-                      ((a / "embedding.bin", a), "is no APRT file"), ((model, a / "embedding.bin"), "no APRT file")):  # fmt: skip
+    stage = a / "embedding.bin"
+    cases = [((a, b), "made on other tokens"), ((a, model), "is no trace"), ((model, a), "is no trace")]
+    cases += [((stage, a), "is no APRT file"), ((model, stage), "is no APRT file")]
+    for pair, why in cases:
         assert cli.main(["diff", *map(str, pair)]) == 3, pair
         assert why in capsys.readouterr().err
     assert cli.main(["diff", str(a), str(b), "--values", "--transpose-aware"]) == 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 
@@ -22,9 +23,8 @@ TABLE = np.random.default_rng(4).standard_normal((4, 6)).astype(np.float32)
 
 
 def saved(values: Mapping[str, Table], origin: TraceOrigin = ORIGIN, path: str = "A") -> SavedTrace:
-    return saved_trace(
-        path, origin, [Kept(name, each.shape, lambda each=each: each) for name, each in values.items()]
-    )  # type: ignore[misc]
+    kept = [Kept(name, each.shape, functools.partial(np.asarray, each)) for name, each in values.items()]
+    return saved_trace(path, origin, kept)
 
 
 @given(FINITE, FINITE)

@@ -30,7 +30,7 @@ def test_files_of_both_kinds_are_read(folder: Path) -> None:
     assert found.tokens == (5, 6, 7)
     assert found.stages() == (("ffn_swiglu", 1), ("ffn_out", 1), ("lm_head", None))
     for factor, key in ((1, ("ffn_swiglu", 1)), (2, ("ffn_out", 1)), (3, ("lm_head", None))):
-        np.testing.assert_array_equal(found.values(*key), VALUES * factor)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found.values(*key), VALUES * factor)
 
 
 def test_a_fortran_array_and_float64_are_understood(folder: Path) -> None:

@@ -61,7 +61,7 @@ def test_chunks_make_no_difference(values: NDArray[np.float32], size: int) -> No
 
 def test_a_small_spread_about_a_large_mean_is_seen() -> None:
     # E[x²] - mean² would lose all of it in float32, and half of its digits in float64.
-    steps = np.tile(np.float32([4_000_000.0, 4_000_000.5]), 5000).reshape(10, 1000)
+    steps = np.tile(np.array([4_000_000.0, 4_000_000.5], np.float32), 5000).reshape(10, 1000)
     found = figures(torch.from_numpy(steps))
     assert found.std == pytest.approx(0.25 * math.sqrt(10000 / 9999), rel=1e-12)
 
