@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _opened(path: str) -> SavedTrace:
-    if not is_trace(path) and not (Path(path).with_name(ORIGIN)).is_file():
+    if not is_trace(path):
         raise LoadError("is no trace, and the other side is one", path, "compare a trace with a trace")
     return open_trace(path)
 

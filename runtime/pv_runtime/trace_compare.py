@@ -107,7 +107,7 @@ def require_like(a: TraceOrigin, b: TraceOrigin, path: str) -> None:
 
 
 def _shown(numbers: tuple[int, ...]) -> str:
-    return f"{list(numbers[:8])}{' …' if len(numbers) > 8 else ''} ({len(numbers)})"
+    return f"{list(numbers[:8])}{' ...' if len(numbers) > 8 else ''} ({len(numbers)})"
 
 
 def compare_traces(

@@ -10,6 +10,7 @@ from pv_runtime.formats.safetensors import read_safetensors
 from pv_runtime.formats.table import TableCheckpoint
 from pv_runtime.quant.scheme import Floats
 from pv_runtime.saved_trace import Kept, SavedTrace, saved_trace
+from pv_runtime.stage_names import parsed_name
 from pv_runtime.trace_folder import ORIGIN, is_folder, open_folder, stated_in
 from pv_runtime.trace_origin import FORMAT, origin_from
 
@@ -27,9 +28,13 @@ def is_trace(path: str) -> bool:
     if folder.is_dir():
         return (folder / SAVED).is_file() or is_folder(folder)
     try:
-        return read_safetensors(open_bytes(path)).metadata.get("format") == FORMAT
+        model = read_safetensors(open_bytes(path))
     except LoadError:
         return False
+    if model.metadata.get("format") == FORMAT:
+        return True
+    # Of another program; a model beside a trace.json has no tensor that is named like a stage.
+    return folder.with_name(ORIGIN).is_file() and any(map(parsed_name, model.names()))
 
 
 def open_trace(path: str) -> SavedTrace:

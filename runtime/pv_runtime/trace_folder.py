@@ -21,7 +21,7 @@ from pv_runtime.saved_trace import Kept, SavedTrace, saved_trace
 from pv_runtime.stage_names import parsed_name
 from pv_runtime.trace_origin import origin_from
 
-__all__ = ["ORIGIN", "is_folder", "open_folder", "stage_files", "stated_in"]
+__all__ = ["ORIGIN", "is_folder", "known_files", "open_folder", "stage_files", "stated_in"]
 
 ORIGIN = "trace.json"
 _MAX_JSON = 1 << 26
@@ -32,8 +32,7 @@ def is_folder(path: Path) -> bool:
     """Whether `path` is a folder of stages."""
     if not path.is_dir():
         return False
-    # A model's folder may have a pytorch_model.bin, which is no stage.
-    return (path / ORIGIN).is_file() or any(parsed_name(_name(path, file)) for file in stage_files(path))
+    return (path / ORIGIN).is_file() or any(True for _ in known_files(path))
 
 
 def open_folder(folder: Path) -> SavedTrace:
@@ -57,6 +56,11 @@ def open_folder(folder: Path) -> SavedTrace:
         values = _aprt(file, name) if file.suffix == ".bin" else _npy(file)
         kept.append(Kept(name, values.shape, lambda values=values: values))  # type: ignore[misc]
     return saved_trace(str(folder), origin, kept)
+
+
+def known_files(folder: Path) -> Iterator[Path]:
+    """Yield those files of a folder whose names are stages: a model's may have a pytorch_model.bin."""
+    yield from (file for file in stage_files(folder) if parsed_name(_name(folder, file)))
 
 
 def stated_in(path: Path) -> Mapping[str, object]:

@@ -120,11 +120,11 @@ def lines(found: Mapping[str, Any]) -> Iterable[str]:
     if found["prompt"] is not None:
         yield f"  prompt  {printable(json.dumps(found['prompt'], ensure_ascii=False))}"
     ids = found["tokens"]
-    more = f" … ({len(ids)} in all)" if len(ids) > _SHOWN_TOKENS else ""
+    more = f" ... ({len(ids)} in all)" if len(ids) > _SHOWN_TOKENS else ""
     yield f"  tokens  {' '.join(map(str, ids[:_SHOWN_TOKENS]))}{more}"
     yield from _table(found["stages"])
     yield 'figures are of all tokens, those under "last" of the last one alone: two different quantities;'
-    yield "std = sqrt(Σ(x - mean)² / (n - 1)), rms = sqrt(Σx² / n), of the finite values"
+    yield "std = sqrt(sum((x - mean)^2) / (n - 1)), rms = sqrt(sum(x^2) / n), of the finite values"
     yield "next token"
     for each in found["top"]:
         text = "" if each["text"] is None else f"  {printable(json.dumps(each['text'], ensure_ascii=False))}"

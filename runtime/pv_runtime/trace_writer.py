@@ -19,7 +19,7 @@ from pv_runtime.formats.safetensors import header_bytes
 from pv_runtime.formats.writing import writing
 from pv_runtime.stage_names import StageKey, in_order, written_name
 from pv_runtime.trace_file import SAVED
-from pv_runtime.trace_folder import ORIGIN, stage_files
+from pv_runtime.trace_folder import ORIGIN, known_files
 from pv_runtime.trace_origin import TraceOrigin, origin_text
 
 __all__ = ["Keep", "aprt_folder", "make_room", "safetensors_file"]
@@ -122,5 +122,5 @@ def make_room(folder: Path, *, force: bool) -> None:
         raise LoadError("is no folder", folder, "name a new folder")
     if not force and any(folder.iterdir()):
         raise LoadError("is not empty", folder, "name a new folder, or replace the trace in it with --force")
-    for file in (folder / ORIGIN, folder / SAVED, *list(stage_files(folder))):
+    for file in (folder / ORIGIN, folder / SAVED, *list(known_files(folder))):
         file.unlink(missing_ok=True)

@@ -38,6 +38,9 @@ def test_a_file_of_another_program_needs_its_tokens_beside_it(tmp_path: Path) ->
     with pytest.raises(LoadError, match=r"write a trace\.json"):
         open_trace(str(path))
     (tmp_path / "trace.json").write_text(json.dumps({"tokens": [3, 4]}))
+    safetensors.numpy.save_file({"model.norm.weight": np.ones(4)}, tmp_path / "model.safetensors")
+    assert is_trace(str(path))
+    assert not is_trace(str(tmp_path / "model.safetensors"))
     found = open_trace(str(path))
     assert found.stages() == (("ffn_out", 0), ("lm_head", None))
     np.testing.assert_array_equal(found.values("ffn_out", 0), VALUES["layer-0/ffn_out"])

@@ -141,10 +141,11 @@ def test_room_is_made_only_when_asked_for(tmp_path: Path) -> None:
         keep("ffn_out", 3, torch.ones(3, 2))
     (folder / SAVED).write_bytes(b"old")
     (folder / "notes.txt").write_text("mine")
+    (folder / "pytorch_model.bin").write_bytes(b"weights")
     with pytest.raises(LoadError, match="is not empty"):
         make_room(folder, force=False)
     make_room(folder, force=True)
-    assert sorted(path.name for path in folder.rglob("*")) == ["layer-3", "notes.txt"]
+    assert sorted(path.name for path in folder.rglob("*")) == ["layer-3", "notes.txt", "pytorch_model.bin"]
     with pytest.raises(LoadError, match="is no folder"):
         make_room(folder / "notes.txt", force=True)
     with pytest.raises(LoadError, match="is not there"):

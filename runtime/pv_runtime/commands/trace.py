@@ -150,18 +150,26 @@ def _computed(
     tokens = _tokens(arguments, tokenizer)
     _refuse(tokens, architecture, model)
     backend = _backend(arguments, model)
-    shows: Sequence[str] | frozenset[str] | None = getattr(backend, "shows", None)
-    if shows is not None:
-        kept = {key: features for key, features in kept.items() if key[0] in shows}
-    with _keeping(arguments, model, tokens, kept) as keep:
-        traced = trace(backend, tokens, measured=measured, kept=kept, keep=keep)
     name = getattr(backend, "name", "reference")
+    shows = getattr(backend, "shows", None)
+    measured, kept = _shown(measured, shows, name), _shown(kept, shows, name)
+    with _keeping(arguments, model, tokens, kept, getattr(backend, "version", None)) as keep:
+        traced = trace(backend, tokens, measured=measured, kept=kept, keep=keep)
     found = report(
         outline, traced, anomalies(traced.statistics),
         prompt=arguments.payload, tokenizer=tokenizer, backend=name,
     )  # fmt: skip
     if kept:
         found["saved"] = {"path": arguments.save_dir, "format": arguments.save_as, "stages": len(kept)}
+    return found
+
+
+def _shown(asked: Mapping[StageKey, int], shows: frozenset[str] | None, name: str) -> Mapping[StageKey, int]:
+    """Leave out what a back-end does not show; refuse where nothing would be left."""
+    found = {key: features for key, features in asked.items() if shows is None or key[0] in shows}
+    if asked and not found:
+        stages = ", ".join(sorted({stage for stage, _ in asked}))
+        raise ModelError(f"the back-end {name} does not show {stages}: nothing would be traced")
     return found
 
 
@@ -219,7 +227,11 @@ def _backend(arguments: argparse.Namespace, model: Checkpoint) -> Watched:
 
 @contextlib.contextmanager
 def _keeping(
-    arguments: argparse.Namespace, model: Checkpoint, tokens: Sequence[int], kept: Mapping[StageKey, int]
+    arguments: argparse.Namespace,
+    model: Checkpoint,
+    tokens: Sequence[int],
+    kept: Mapping[StageKey, int],
+    version: str | None,
 ) -> Iterator[Keep | None]:
     if not kept:
         yield None
@@ -231,7 +243,7 @@ def _keeping(
 
     folder = Path(arguments.save_dir)
     trace_writer.make_room(folder, force=arguments.force)
-    origin = _origin(arguments, model, tokens)
+    origin = _origin(arguments, model, tokens, version)
     if arguments.save_as == "aprt":
         writer = trace_writer.aprt_folder(str(folder), origin)
     else:
@@ -242,12 +254,14 @@ def _keeping(
         yield keep
 
 
-def _origin(arguments: argparse.Namespace, model: Checkpoint, tokens: Sequence[int]) -> TraceOrigin:
+def _origin(
+    arguments: argparse.Namespace, model: Checkpoint, tokens: Sequence[int], version: str | None
+) -> TraceOrigin:
     from pv_runtime.origin import source_sha256, tool
     from pv_runtime.trace_origin import TraceOrigin
 
     path = Path(model.path).resolve()
-    made_by = tool() if arguments.backend == "reference" else f"{tool()}, {arguments.backend}"
+    made_by = tool() if arguments.backend == "reference" else f"{tool()}, {arguments.backend} {version}"
     return TraceOrigin(
         tuple(tokens),
         dtype=arguments.dtype,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -158,6 +159,29 @@ def test_prompts_without_an_answer_are_rejected(
 ) -> None:
     assert cli.main(["trace", MODEL, *words]) == 1
     assert re.search(why, capsys.readouterr().err)
+
+
+@pytest.mark.oracle
+def test_what_a_backend_does_not_show_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [MODEL, "--tokens", TOKENS, "--backend", "llama.cpp"]
+    code, report = traced(capsys, *words)
+    assert (code, report["backend"], len(report["stages"])) == (0, "llama.cpp", 3 + 14 * 5)
+    assert report["not_judged"] == ["stages that this back-end does not show: ffn_silu"]
+    for more in (["--stages", "ffn_silu"], ["--save-tensor", "ffn_silu", "--save-dir", str(tmp_path / "t")]):
+        assert cli.main(["trace", *words, *more]) == 1
+        assert "does not show ffn_silu" in capsys.readouterr().err
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.oracle
+def test_transformers_computes_the_same(tmp_path: Path) -> None:
+    for backend in ("reference", "transformers"):
+        kept = ["--save-tensor", "all", "--save-dir", str(tmp_path / backend), "--save-as", "safetensors"]
+        assert cli.main(["trace", MODEL, "--tokens", TOKENS, "--backend", backend, *kept]) == 0
+    pair = [str(tmp_path / "reference"), str(tmp_path / "transformers")]
+    assert cli.main(["diff", *pair, "--threshold", "1e-5"]) == 0
+    version = importlib.metadata.version("transformers")
+    assert (open_trace(pair[1]).origin.made_by or "").endswith(f", transformers {version}")
 
 
 def damaged(folder: Path, name: str, value: float) -> str:
