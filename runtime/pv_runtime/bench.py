@@ -13,10 +13,9 @@ from collections.abc import Callable
 
 import torch
 
-from pv_runtime.architecture import Architecture
 from pv_runtime.cache_parity import CacheParity, cache_parity, random_tokens
 from pv_runtime.errors import ModelError
-from pv_runtime.generate import Generation
+from pv_runtime.generate import Generation, cache_bytes
 from pv_runtime.model import Decoder
 
 __all__ = ["ParityError", "Speed", "bytes_per_token", "copy_bandwidth", "measure"]
@@ -123,7 +122,7 @@ def measure(
             pass
         if iteration >= warmup:
             taken.append(generation)
-    moved = bytes_per_token(a, decoder.weights.dtype.itemsize, prompt_tokens + new_tokens // 2)
+    moved = bytes_per_token(decoder, prompt_tokens + new_tokens // 2)
     return Speed(
         parity=parity,
         prompt_tokens=prompt_tokens,
@@ -136,23 +135,18 @@ def measure(
     )
 
 
-def bytes_per_token(architecture: Architecture, itemsize: int, positions: int) -> int:
+def bytes_per_token(decoder: Decoder, positions: int) -> int:
     """Return the bytes read to compute one more token behind `positions` others.
 
-    Every weight, of the embedding one row unless the head is the same matrix; and the keys and values.
-
-    Parameters
-    ----------
-    architecture
-        The model.
-    itemsize
-        Bytes of a value.
-    positions
-        Positions kept.
+    Every weight in the type that it is kept in, of the embedding one row unless it is read as the head, too;
+    and the keys and values.
     """
-    a = architecture
-    embedding = 0 if a.tied else (a.vocab_size - 1) * a.hidden_size
-    return (a.parameters - embedding + 2 * a.layers * a.kv_size * positions) * itemsize
+    a, weights = decoder.architecture, decoder.weights
+    whole = weights.head.nbytes + weights.embedding[0].nbytes + weights.final_norm.nbytes
+    for index in range(a.layers):
+        parts = dataclasses.fields(layer := weights.layer(index))
+        whole += sum(part.nbytes for each in parts if (part := getattr(layer, each.name)) is not None)
+    return whole + cache_bytes(decoder, positions)
 
 
 def copy_bandwidth(nbytes: int, device: str = "cpu", clock: Callable[[], float] = time.perf_counter) -> float:

@@ -17,7 +17,7 @@ import tokenizers
 
 from pv_runtime.errors import LoadError, ModelError
 from pv_runtime.formats import Checkpoint
-from pv_runtime.tokenizer_files import files_of, json_in, template_in
+from pv_runtime.tokenizer_files import json_in, objects_of, template_in
 from pv_runtime.vocabulary import apr_vocabulary, gguf_vocabulary
 
 __all__ = ["SPECIAL_NAMES", "TextStream", "Tokenizer", "require_rows", "tokenizer_in", "tokenizer_of"]
@@ -36,8 +36,8 @@ class Tokenizer:
 
     Parameters
     ----------
-    text
-        tokenizer.json.
+    whole
+        What tokenizer.json holds.
     path
         The file that it is out of, for messages.
     special
@@ -55,7 +55,7 @@ class Tokenizer:
 
     def __init__(
         self,
-        text: str,
+        whole: Mapping[str, Any],
         path: str,
         *,
         special: Mapping[str, str] | None = None,
@@ -63,7 +63,7 @@ class Tokenizer:
         chat_template: str | None = None,
     ) -> None:
         try:
-            self._tokenizer = tokenizers.Tokenizer.from_str(text)
+            self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(whole))
         except Exception as error:  # the library raises nothing narrower
             raise LoadError(f"is no tokenizer that can be read: {error}", path) from error
         # A file may say that texts are cut or filled up; what a model is asked must arrive whole.
@@ -73,7 +73,6 @@ class Tokenizer:
         self.special = dict(special or {})
         self.chat_template = chat_template
         self._begins_with = begins_with
-        whole = json.loads(text)
         added = {each["id"]: each for each in whole.get("added_tokens") or []}
         self.special_ids = frozenset(number for number, each in added.items() if each.get("special"))
         self._bytes = _bytes_of(self._tokenizer.get_vocab(with_added_tokens=True), added, whole, path)
@@ -210,11 +209,11 @@ def tokenizer_in(folder: Path) -> Tokenizer:
         A file is missing or broken.
     """
     file = folder / "tokenizer.json"
-    json_in(file)  # of a reasonable size, and an object
+    whole = json_in(file)
     config = json_in(folder / "tokenizer_config.json", missing={})
     named = {name: _content(config.get(name)) for name in SPECIAL_NAMES}
     return Tokenizer(
-        file.read_text(encoding="utf-8"),
+        whole,
         str(file),
         special={name: token for name, token in named.items() if token is not None},
         chat_template=template_in(folder, config),
@@ -231,13 +230,12 @@ def _carried(model: Checkpoint) -> Tokenizer | None:
     if model.format not in readers or (found := readers[model.format](model.metadata, model.path)) is None:
         return None
     try:
-        files = files_of(found, model.path)
+        whole, config = objects_of(found, model.path)
     except LoadError as error:
         raise LoadError(error.what, model.path, "name a folder that holds its tokenizer.json") from error
-    config = json.loads(files["tokenizer_config.json"])
     begins = found.add_bos if found.add_bos is not None else found.pre in _BOS_UNLESS_TOLD
     return Tokenizer(
-        files["tokenizer.json"],
+        whole,
         model.path,
         special={name: config[name] for name in SPECIAL_NAMES if name in config},
         begins_with=found.ids.get("bos") if begins else None,
@@ -263,7 +261,8 @@ def _bytes_of(
             "those of byte-level BPE and of SentencePiece",
             path,
         )
-    alphabet = {character: byte for byte, character in _alphabet().items()}
+    # What stands for no byte must not pass for one: such a token is its own text.
+    table = {**dict.fromkeys(range(256), 0xFFFF), **{ord(c): byte for byte, c in _alphabet().items()}}
     found = [b""] * (max(tokens.values(), default=-1) + 1)
     for token, number in tokens.items():
         if number in added:
@@ -271,10 +270,11 @@ def _bytes_of(
         elif not byte_level:
             match = _BYTE_TOKEN.fullmatch(token)
             found[number] = bytes.fromhex(match[1]) if match else token.replace(_BLANK, " ").encode()
-        elif all(character in alphabet for character in token):
-            found[number] = bytes(alphabet[character] for character in token)
         else:
-            found[number] = token.encode()
+            try:
+                found[number] = token.translate(table).encode("latin-1")
+            except UnicodeEncodeError:
+                found[number] = token.encode()
     return found
 
 

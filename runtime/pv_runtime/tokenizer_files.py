@@ -14,7 +14,7 @@ from typing import Any
 from pv_runtime.errors import LoadError
 from pv_runtime.vocabulary import CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary
 
-__all__ = ["FILES", "files_of", "folder_vocabulary", "json_in", "template_in"]
+__all__ = ["FILES", "files_of", "folder_vocabulary", "json_in", "objects_of", "template_in"]
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
 _MAX_FILE = 64 << 20
@@ -172,7 +172,14 @@ def json_in(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]
 
 
 def files_of(vocabulary: Vocabulary, path: str) -> dict[str, str]:
-    """Return the two files' text, by name.
+    """Return the two files' text, by name; see `objects_of`."""
+    texts = (json.dumps(each, indent=2, sort_keys=False, ensure_ascii=False)
+             for each in objects_of(vocabulary, path))  # fmt: skip
+    return {name: f"{text}\n" for name, text in zip(FILES, texts, strict=True)}
+
+
+def objects_of(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the two files hold.
 
     Raises
     ------
@@ -192,7 +199,7 @@ def files_of(vocabulary: Vocabulary, path: str) -> dict[str, str]:
          "normalized": False, "special": kind == CONTROL}
         for number, token, kind in rows if kind in {CONTROL, USER_DEFINED}
     ]  # fmt: skip
-    whole = {
+    whole: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
@@ -211,7 +218,7 @@ def files_of(vocabulary: Vocabulary, path: str) -> dict[str, str]:
             "merges": [merge.split(" ") for merge in vocabulary.merges],
         },
     }  # fmt: skip
-    config: dict[str, object] = {
+    config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
     }
@@ -222,8 +229,7 @@ def files_of(vocabulary: Vocabulary, path: str) -> dict[str, str]:
         config["add_bos_token"] = vocabulary.add_bos
     if vocabulary.chat_template is not None:
         config["chat_template"] = vocabulary.chat_template
-    texts = (json.dumps(each, indent=2, sort_keys=False, ensure_ascii=False) for each in (whole, config))
-    return {name: f"{text}\n" for name, text in zip(FILES, texts, strict=True)}
+    return whole, config
 
 
 def _pre_tokenizer(split: str) -> dict[str, object]:

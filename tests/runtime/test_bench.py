@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from pv_runtime.architecture import architecture_of, tensor_shapes
+from pv_runtime.architecture import tensor_shapes
 from pv_runtime.bench import ParityError, bytes_per_token, copy_bandwidth, measure
 from pv_runtime.errors import ModelError
 from pv_runtime.formats import open_checkpoint
+from pv_runtime.generate import cache_bytes
 from pv_runtime.model import Decoder
 from pv_runtime.weights import load_weights
 from torch import Tensor
@@ -70,14 +73,25 @@ def test_what_cannot_be_measured_is_refused(decoder: Decoder, asked: dict[str, i
         measure(decoder, **asked)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_the_bytes_of_a_token_are_all_weights_but_the_rows_not_looked_up(tied: bool) -> None:
-    a = dataclasses.replace(architecture_of(open_checkpoint(FOLDER)), tied=tied)
-    sizes = {name: torch.Size(shape).numel() for name, shape in tensor_shapes(a)}
-    if not tied:
-        sizes["model.embed_tokens.weight"] = a.hidden_size
-    kept = 2 * a.layers * a.kv_heads * a.head_dim * 7
-    assert bytes_per_token(a, 2, 7) == 2 * (sum(sizes.values()) + kept)
+@pytest.mark.parametrize("as_stored", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_bytes_of_a_token_are_all_weights_as_they_are_kept(dtype: torch.dtype, as_stored: bool) -> None:
+    decoder = Decoder(load_weights(open_checkpoint(FOLDER), dtype=dtype, as_stored=as_stored))
+    kept_as_stored = decoder.weights.embedding.dtype == torch.float16
+    a = decoder.architecture
+    weights = sum(
+        math.prod(shape) * (2 if kept_as_stored and len(shape) == 2 else dtype.itemsize)
+        for _, shape in tensor_shapes(a)
+    )
+    row = a.hidden_size * (2 if kept_as_stored else dtype.itemsize)
+    assert bytes_per_token(decoder, 7) == weights + row + cache_bytes(decoder, 7)
+
+
+def test_an_embedding_that_is_not_the_head_is_read_by_the_row(decoder: Decoder) -> None:
+    own = copy.copy(decoder.weights)
+    own.head = decoder.weights.head[:1000].clone()  # type: ignore[misc]
+    less = (4096 - 1000) * 256 * 4
+    assert bytes_per_token(Decoder(own), 7) == bytes_per_token(decoder, 7) - less
 
 
 def test_a_copy_reads_and_writes() -> None:

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
     model = open_checkpoint(arguments.model)
-    decoder = Decoder(load_weights(model, dtype=dtype, device=arguments.device))
+    decoder = Decoder(load_weights(model, dtype=dtype, device=arguments.device, as_stored=True))
     speed = measure(
         decoder, prompt_tokens=arguments.prompt_tokens, new_tokens=arguments.new_tokens,
         iterations=arguments.iterations, warmup=arguments.warmup,

@@ -171,7 +171,14 @@ def _prepare(
         torch.set_num_threads(arguments.threads)
     started = time.perf_counter()
     decoder = Decoder(
-        load_weights(model, dtype=getattr(torch, arguments.dtype), streamed=arguments.one_layer_at_a_time)
+        load_weights(
+            model,
+            dtype=getattr(torch, arguments.dtype),
+            streamed=arguments.one_layer_at_a_time,
+            # Block by block, each tensor would be looked through for each token.
+            finite=not arguments.one_layer_at_a_time,
+            as_stored=True,
+        )
     )
     positions = min(len(prompt.ids) + arguments.max_tokens, architecture.max_positions)
     require_memory(cache_bytes(decoder, positions), f"keys and values of {positions} positions", model.path)

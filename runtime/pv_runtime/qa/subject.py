@@ -73,7 +73,7 @@ class Subject:
 
     def decoder_on(self, device: str) -> Decoder:
         """Load it on `device`, anew each time."""
-        return Decoder(load_weights(self.checkpoint, dtype=self.dtype, device=device))
+        return Decoder(load_weights(self.checkpoint, dtype=self.dtype, device=device, as_stored=True))
 
     @functools.cached_property
     def sha256(self) -> str:

@@ -160,7 +160,7 @@ def test_a_config_that_contradicts_the_tensors_is_refused(
     assert "contradicts its tensors" in refused(capsys, 1, str(tmp_path / "m"), "a")
 
 
-def test_weights_that_are_no_numbers_are_refused_with_the_step(
+def test_weights_that_are_no_numbers_are_refused_by_name_or_with_the_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = open_checkpoint(FOLDER)
@@ -169,6 +169,9 @@ def test_weights_that_are_no_numbers_are_refused_with_the_step(
     broken = Overlay(model, replace={name: from_values(name, values.shape, lambda: values, "F16")})
     export(broken, str(tmp_path / "x"), "gguf", folder=FOLDER)
     said = refused(capsys, 1, str(tmp_path / "x"), "a")
+    assert f"{name} has 196608 values that are NaN or infinite" in said
+    assert "apr trace" in said
+    said = refused(capsys, 1, str(tmp_path / "x"), "a", "--one-layer-at-a-time")
     assert "step 1 after the prompt: 4096 of 4096 logits are NaN or infinite; apr trace" in said
 
 
