@@ -1,9 +1,9 @@
 """Hold two implementations against each other, stage by stage, each stage on the reference's inputs.
 
-The reference computes once, and what each of its stages makes is recorded. The candidate computes then, and
-wherever it completes a stage its value is recorded and the reference's put in its place: so that the next stage
-computes on the reference's inputs, and an error shows in the stage that makes it and in no later one. The first
-stage whose own error exceeds the budget of its dtype is the culprit.
+The reference computes once, and what each of its stages makes is recorded. The candidate computes then,
+and wherever it completes a stage its value is recorded and the reference's put in its place: so that the
+next stage computes on the reference's inputs, and an error shows in the stage that makes it and in no
+later one. The first stage whose own error exceeds the budget of its dtype is the culprit.
 
 Where the candidate is a saved trace the roles are exchanged: the reference computes on the trace's values.
 """
@@ -85,7 +85,7 @@ def bisect(
     candidate: Side | Trace,
     tokens: Tensor,
     *,
-    decoded: int = 4,
+    decoded: int = 3,
     folder: Path | None = None,
     mixed_dtypes: bool = False,
     progress: Callable[[str], None] = lambda _: None,

@@ -1,20 +1,22 @@
 """How far apart two correct implementations of a stage may be: rounding, and nothing else.
 
-For each value, σ is the standard deviation of its rounding error. With u the unit roundoff of the dtype that
-values are kept in (2^-24, 2^-11 and 2^-8 for float32, float16 and bfloat16), a = 2^-24 that of the sums, and n
-the terms of a sum Σ t of value r:
+For each value, s is the standard deviation of its rounding error. With u the unit roundoff of the dtype
+that values are kept in (2^-24, 2^-11 and 2^-8 for float32, float16 and bfloat16), a = 2^-24 that of the
+sums, and n the terms of a sum Σ t of value r:
 
-- a sum of products: σ² = a² n/2 (Σ t² + r²) + u² r², and 2 u² Σ t² more where u > a, because both factors
+- a sum of products: s² = a² n/2 (Σ t² + r²) + u² r², and 2 u² Σ t² more where u > a, because both factors
   are rounded first. Roundings of a running sum are a random walk: n steps of about a · sqrt(Σ t² k/n).
-- RMSNorm: σ² = r² (4 u² + a² n/12): the sum of squares has no cancellation, and the root halves its error.
-- rotation by p·f, f = theta^(-2i/d): σ² = |pair|² (4 u² + (2 p f a)²): a float32 angle is uncertain by p·f·a.
+- RMSNorm: s² = r² (4 u² + a² n/12): the sum of squares has no cancellation, and the root halves its error.
+- rotation by p·f, f = theta^(-2i/d): s² = |pair|² (4 u² + (2 p f a)²): a float32 angle is uncertain by
+  p·f·a.
 - attention: scores have errors e as sums of head_dim products; Σ p v then varies by p e, and as a sum.
-- silu of g: σ² = u² r² (4 + g²): e^-g makes of the rounding of g a relative error.
-- a product or sum of two: σ = u |r|, and the rounding of what goes in where u > a.
-- float16 ends below at 2^-24: t = 2^-25 is added to each rounding's error there, times what it is multiplied by.
+- silu of g: s² = u² r² (4 + g²): e^-g makes of the rounding of g a relative error.
+- a product or sum of two: s = u |r|, and the rounding of what goes in where u > a.
+- float16 ends below at 2^-24: t = 2^-25 is added to each rounding's error there, times what it is
+  multiplied by.
 
-A stage is within its budget while each token's L2 error is at most 3 |σ| and each value's at most 8 σ.
-The bound grows with sqrt(n) and not n: Higham and Mary, A new approach to probabilistic rounding error
+A stage is within its budget while each token's L2 error is at most 3 |s| and each value's at most 8 s. The
+bound grows with sqrt(n) and not n: Higham and Mary, A new approach to probabilistic rounding error
 analysis, SIAM J. Sci. Comput. 41 (2019).
 """
 
@@ -37,7 +39,7 @@ UNIT: dict[torch.dtype, float] = {
 """Unit roundoff of the dtypes that are computed in."""
 
 OF_A_TOKEN, OF_A_VALUE = 3.0, 8.0
-"""Factors on σ, for the L2 of a token's values and for each value alone."""
+"""Factors on s, for the L2 of a token's values and for each value alone."""
 
 _ACCUMULATED = 2.0**-24
 _HALF_OF_THE_SMALLEST = 2.0**-25
@@ -55,7 +57,7 @@ def sigma(
     unit: float,
     first: int = 0,
 ) -> Tensor:
-    """Return σ of each value of a stage, float32 ``[tokens, features]``; the arguments are `evaluate`'s."""
+    """Return the standard deviation of each value's rounding, float32 ``[tokens, features]``."""
     r2 = reference.square()
     rounded = unit > _ACCUMULATED  # inputs and weights are rounded to the dtype before they are used
     if stage in {"attn_norm", "ffn_norm", "final_norm"}:
@@ -99,7 +101,7 @@ def _multiplied(stage: str, inputs: Mapping[str, Tensor], weight: Tensor | None)
 def _squares(x: Tensor, weight: Tensor) -> Tensor:
     """Return Σ x² w², ``[tokens, out]``, a part of the matrix at a time."""
     x2 = x.square()
-    return torch.cat([x2 @ part.square().T for part in weight.split(_ROWS)], dim=-1)
+    return torch.cat([x2 @ part.square().T for part in torch.split(weight, _ROWS)], dim=-1)
 
 
 def _rotation(x: Tensor, architecture: Architecture, unit: float, first: int) -> Tensor:

@@ -48,7 +48,7 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """The experiment and what came of it, for people."""
-        if self.before != self.before:  # noqa: PLR0124 - NaN: there was nothing to restore
+        if math.isnan(self.before):  # there was nothing to restore
             return self.experiment
         if not self.settled and self.after == self.before:
             return self.experiment
@@ -58,7 +58,7 @@ class Explanation:
 
 
 def explain(case: Case, first: Guess | None = None) -> Explanation | None:
-    """Return the first guess that the candidate's values confirm, or the nearest one; None if none is near."""
+    """Return the first guess that reproduces the candidate's values, or the nearest one."""
     if not bool(torch.isfinite(case.candidate).all()):
         return _reproduced(case) or _not_finite(case)
     before = relative(case.candidate - case.reference, case.candidate)
@@ -94,7 +94,7 @@ def _reproduced(case: Case) -> Explanation | None:
 
 
 def _variants(case: Case, attempt: Attempt) -> Iterator[tuple[Tensor, str]]:
-    """The guess everywhere; then where the candidate is wrong only, if that is a part one can name."""
+    """Yield the guess for all values; then for the wrong ones alone, if they are a part one can name."""
     predicted = attempt.predicted
     if predicted.shape != case.reference.shape or not bool(torch.isfinite(predicted).all()):
         return
@@ -119,7 +119,7 @@ def _variants(case: Case, attempt: Attempt) -> Iterator[tuple[Tensor, str]]:
 
 
 def _heads(case: Case, wrong: Tensor) -> list[int]:
-    """The heads that hold all wrong features, if there are other heads."""
+    """Return the heads that hold all wrong features, if there are other heads."""
     by_head = case.stage in {"q_post_rope", "k_post_rope", "attention", "qkv_matmul", "qkv_bias"}
     size = case.architecture.head_dim
     if not by_head or len(wrong) % size:
@@ -170,8 +170,8 @@ def _unlike(case: Case, before: float) -> Explanation | None:
     if abs(cosine) < 0.1:
         return Explanation(
             "random weight" if case.weight is not None else "unrelated values",
-            f"no known tensor or layout makes these values; their cosine to the reference's is {cosine:.4f}, and "
-            f"that of unrelated ones about {usual:.2g}",
+            f"no known tensor or layout makes these values; their cosine to the reference's is {cosine:.4f}, "
+            f"and that of unrelated ones about {usual:.2g}",
             False,
             before,
             before,

@@ -100,7 +100,7 @@ class Inputs:
         return ("embedding", None) if before == 0 else ("layer_output", before - 1)
 
     def sigma(self, stage: str, layer: int | None, reference: Tensor) -> Tensor:
-        """Return σ of a stage's values: `budgets.sigma`, and that of the stages not shown before it."""
+        """Return `budgets.sigma` of a stage, and of the stages before it that are not shown."""
         given, weight = self.of(stage, layer), self._weight(stage, layer)
         found = sigma(stage, given, weight, reference, self._architecture, self._unit)
         for role, source in ROLES.get(stage, {}).items():

@@ -41,8 +41,8 @@ def encoded(text: str, paths: Sequence[str], folder: str | None) -> list[int]:
             continue
         return _some(found.encode(text))
     raise ModelError(
-        f"neither side has a tokenizer ({reasons[0] if reasons else 'there is no model'}): give the tokens as "
-        "--token-ids 1,2,3, or --tokenizer DIR"
+        f"neither side has a tokenizer ({reasons[0] if reasons else 'there is no model'}): give the tokens "
+        "as --token-ids 1,2,3, or --tokenizer DIR"
     )
 
 

@@ -50,6 +50,7 @@ def _stage(each: StageResult) -> dict[str, Any]:
         found |= {
             "relative_l2": _number(figures.relative_l2),
             "cosine": _number(figures.cosine),
+            "one_minus_cosine": _number(figures.one_minus_cosine),
             "max_over_rms": _number(figures.max_over_rms),
             "worst_token": figures.worst_token,
             "worst_feature": figures.worst_feature,
@@ -105,7 +106,8 @@ def _verdict(found: Mapping[str, Any]) -> Iterator[str]:
         compared = [each for each in found["stages"] if each["times_budget"] is not None]
         worst = max(compared, key=lambda each: each["times_budget"])
         yield (
-            f"no stage is beyond its budget; the nearest is {_place(worst)}, at {worst['times_budget']:.2g} of it"
+            f"no stage is beyond its budget; the nearest is {_place(worst)}, "
+            f"at {worst['times_budget']:.2g} of it"
         )
         accounted = sorted(
             {each["accounted_for"].split(":")[0] for each in found["stages"] if each["accounted_for"]}
@@ -151,9 +153,9 @@ def _table(stages: list[Mapping[str, Any]]) -> Iterator[str]:
         if not each["reached"]:
             figures = f"{'never computed':>41}"
         else:
-            cosine = None if each["cosine"] is None else 1 - each["cosine"]
             figures = (
-                f"{_figure(each['relative_l2']):>11} {_figure(cosine):>9} {_figure(each['max_over_rms']):>9} "
+                f"{_figure(each['relative_l2']):>11} {_figure(each['one_minus_cosine']):>9} "
+                f"{_figure(each['max_over_rms']):>9} "
                 f"{_figure(each['times_budget']):>8}x"
             )
         yield f"{mark} {layer:>5}  {name:<22} {figures}  {printable(signature)}".rstrip()

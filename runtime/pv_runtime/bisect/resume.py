@@ -44,8 +44,8 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
             found = None
         if found != question:
             raise ModelError(
-                f"{folder} holds another bisection (other files, tokens or settings): name another folder, or "
-                "remove it"
+                f"{folder} holds another bisection (other files, tokens or settings): name another folder, "
+                "or remove it"
             )
         return folder
     if folder.exists() and any(folder.iterdir()):

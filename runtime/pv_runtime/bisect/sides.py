@@ -12,8 +12,6 @@ from torch import Tensor
 from pv_runtime.architecture import Architecture, architecture_of
 from pv_runtime.backends import Backend, ReferenceBackend, open_backend
 from pv_runtime.bisect.recording import Recording
-from pv_runtime.canonical import canonical
-from pv_runtime.config import config_of
 from pv_runtime.errors import ModelError
 from pv_runtime.formats import Checkpoint
 from pv_runtime.model import Decoder
@@ -41,7 +39,7 @@ class Side:
     dtype
         That it computes in.
     model
-        The checkpoint, laid out as Hugging Face's; None where it is not known.
+        The checkpoint; None where it is not known.
     weights
         Its weights in float32; None where they are not known.
     copies
@@ -67,7 +65,7 @@ class Side:
             weights = backend.decoder.weights
         else:
             weights = load_weights(model, streamed=True)
-        return cls(name, backend, dtype, canonical(model, config_of(model)), weights)
+        return cls(name, backend, dtype, model, weights)
 
     @classmethod
     def opened(cls, name: str, model: Checkpoint, backend: str, dtype: torch.dtype = torch.float32) -> Side:

@@ -1,9 +1,9 @@
 """Whether two stored weights are the same but for the rounding of their dtypes.
 
 The allowance for a value stored in float16 or bfloat16 is u |w|, u the unit roundoff (2^-24, half of the
-smallest number, at least, for float16). For a block format of b bits, whose codes divide the range of a block,
-it is per block of 256: rms error <= 2 · range / (2^b - 1) / sqrt(12), which is twice the error of rounding to a
-uniform grid over the block; formats with a scale for each 32 values stay well below.
+smallest number, at least, for float16). For a block format of b bits, whose codes divide the range of a
+block, it is per block of 256: rms error <= 2 · range / (2^b - 1) / sqrt(12), which is twice the error of
+rounding to a uniform grid over the block; formats with a scale for each 32 values stay well below.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def loaded(path: str) -> Trace:
     saved = open_trace(path)
     if saved.origin.positions != tuple(range(len(saved.tokens))):
         raise ModelError(
-            f"{path} holds {len(saved.origin.positions)} of {len(saved.tokens)} tokens: the others are needed to "
-            "compute attention"
+            f"{path} holds {len(saved.origin.positions)} of {len(saved.tokens)} tokens: the others are needed "
+            "to compute attention"
         )
     if saved.origin.dtype is None:
         raise ModelError(f"{path} does not say in which dtype it was computed, and budgets are of a dtype")

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from pv_runtime.bisect.sides import Side
+from pv_runtime.canonical import canonical
+from pv_runtime.config import config_of
 from pv_runtime.errors import LoadError, QuantisationError
 from pv_runtime.formats import Checkpoint
 from pv_runtime.quant import SCHEMES
@@ -49,10 +51,11 @@ class WeightsAtHand:
     def __init__(self, reference: Side | None, candidate: Side | None) -> None:
         known = reference if reference is not None else candidate
         self._reference = None if known is None else known.weights
-        self._model = None if known is None else known.model
-        # Where the reference is a trace, the candidate's own weights are all that is known: no second opinion.
-        self._candidate = candidate.weights if candidate is not None and reference is not None else None
-        self._candidate_model = candidate.model if candidate is not None else None
+        self._model = _laid_out(known)
+        self._candidate, self._candidate_model = None, None
+        # Where the reference is a trace, the candidate's own weights are all that is known.
+        if candidate is not None and reference is not None and candidate.model is not reference.model:
+            self._candidate, self._candidate_model = candidate.weights, _laid_out(candidate)
         self._kept: dict[int, tuple[int, LayerWeights]] = {}
 
     def reference(self, stage: str, layer: int | None, part: str = "") -> Tensor | None:
@@ -78,7 +81,7 @@ class WeightsAtHand:
             return found
         a = weights.architecture
         sizes = dict(zip("qkv", (a.query_size, a.kv_size, a.kv_size), strict=True))
-        return dict(zip("qkv", found.split(list(sizes.values())), strict=True))[part]
+        return dict(zip("qkv", torch.split(found, list(sizes.values())), strict=True))[part]
 
     def _layer(self, weights: Weights | StreamedWeights, layer: int) -> LayerWeights:
         kept = self._kept.get(id(weights))
@@ -111,7 +114,7 @@ class WeightsAtHand:
                 found = getattr(moved, _FIELDS[stage])
                 if found is not None and part:
                     a = self._reference.architecture
-                    parts = found.split([a.query_size, a.kv_size, a.kv_size])
+                    parts = torch.split(found, [a.query_size, a.kv_size, a.kv_size])
                     found = dict(zip("qkv", parts, strict=True))[part]
                 if found is not None:
                     yield _said(stage, part, layer + step), found
@@ -141,6 +144,13 @@ class WeightsAtHand:
             except (QuantisationError, ValueError):
                 continue
             yield f"reading its {stored} bytes as {scheme.name}", values
+
+
+def _laid_out(side: Side | None) -> Checkpoint | None:
+    """Return a side's checkpoint with the tensors that Hugging Face's has."""
+    if side is None or side.model is None:
+        return None
+    return canonical(side.model, config_of(side.model))
 
 
 def _kin(stage: str, part: str) -> list[tuple[str, str]]:

@@ -22,7 +22,9 @@ __all__ = ["register"]
 
 DTYPES = ("float32", "bfloat16", "float16")
 BACKENDS = ("reference", "transformers", "llama.cpp")
-PROMPT = "def fibonacci(n):\n    if n < 2:\n        return n\n    return fibonacci(n - 1) + fibonacci(n - 2)\n"
+PROMPT = (
+    "def fibonacci(n):\n    if n < 2:\n        return n\n    return fibonacci(n - 1) + fibonacci(n - 2)\n"
+)
 """What is computed where nobody says otherwise: some forty tokens, so that positions and masks matter."""
 WRONG, USAGE, DECLINED = 1, 2, 3
 
@@ -44,8 +46,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     prompt.add_argument("--token-ids", "--tokens", metavar="IDS", help="the prompt as numbers: 1,2,3")
     parser.add_argument("--tokenizer", metavar="DIR", help="take tokenizer.json from DIR, not from a model")
     parser.add_argument(
-        "--decode", metavar="N", type=int, default=4,
-        help="compute the last N tokens with the cache (default 4; 0: all in one pass)",
+        "--decode", metavar="N", type=int, default=3,
+        help="compute the last N tokens with the cache (default 3; 0: all in one pass)",
     )  # fmt: skip
     for side in ("reference", "candidate"):
         parser.add_argument(
@@ -102,7 +104,8 @@ def _bisected(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     if not arguments.mixed_dtypes and not _are_traces(arguments):
         require_dtypes(arguments.reference_dtype, arguments.candidate_dtype)
-    reference, candidate = _side(arguments, "reference"), _side(arguments, "candidate")
+    reference = _side(arguments, "reference")
+    candidate = _side(arguments, "candidate", reference)
     tokens = _tokens(arguments, reference, candidate)
     folder = None
     if arguments.resume:
@@ -135,7 +138,8 @@ def _are_traces(arguments: argparse.Namespace) -> bool:
     return is_trace(arguments.reference) or is_trace(arguments.candidate)
 
 
-def _side(arguments: argparse.Namespace, which: str) -> Side | Trace:
+def _side(arguments: argparse.Namespace, which: str, other: Side | Trace | None = None) -> Side | Trace:
+    """Open one side; a file that the `other` has opened already is the same model, and read once."""
     import torch
 
     from pv_runtime.bisect.sides import Side
@@ -147,7 +151,10 @@ def _side(arguments: argparse.Namespace, which: str) -> Side | Trace:
     if is_trace(path):
         return loaded(path)
     dtype = getattr(torch, getattr(arguments, f"{which}_dtype"))
-    model = open_checkpoint(path)
+    opened = other.model if isinstance(other, Side) else None
+    same = opened is not None and Path(path).samefile(arguments.reference)
+    model = opened if same else open_checkpoint(path)
+    assert model is not None  # noqa: S101 - the other side was opened from its file
     name = path if backend == "reference" else f"{path} by {backend}"
     return Side.opened(name, model, backend, dtype)
 

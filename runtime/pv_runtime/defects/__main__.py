@@ -1,4 +1,4 @@
-"""``python -m pv_runtime.defects [MODEL]``: the table of planted defects; 1 where more than two are missed."""
+"""``python -m pv_runtime.defects [MODEL]``: the table of planted defects; 1 if more than two are missed."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SQUARE = {
     "max_position_embeddings": 256, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "vocab_size": 384,
     "tie_word_embeddings": False,
 }  # fmt: skip
-"""As many key heads as query heads, so that q, k, v and o are all square; every row is whole blocks of 256."""
+"""As many key heads as query heads, so that q, k, v and o are square; rows are whole blocks of 256."""
 
 
 class Assembled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ def _computing(kind: type[Decoder]) -> Plant:
 
 
 def _loading(alter: Callable[[int, LayerWeights], LayerWeights]) -> Plant:
-    """The file is sound, and so are the weights that the bisector reads; the program mistakes them."""
+    """Mistake weights of a sound file, which the bisector reads as they are."""
 
     def plant(model: Checkpoint) -> Side:
         weights = load_weights(model)
@@ -79,7 +80,8 @@ def _at(layer: int, **fields: Callable[[LayerWeights], object]) -> Plant:
     def alter(index: int, weights: LayerWeights) -> LayerWeights:
         if index != layer:
             return weights
-        return dataclasses.replace(weights, **{name: of(weights) for name, of in fields.items()})
+        changes: dict[str, Any] = {name: of(weights) for name, of in fields.items()}
+        return dataclasses.replace(weights, **changes)
 
     return _loading(alter)
 
@@ -94,7 +96,7 @@ def _other_layer(model: Checkpoint) -> Side:
 
 
 def _random_head(model: Checkpoint) -> Side:
-    """The tied head is not tied, and was left as it was initialised."""
+    """Leave the tied head as it was initialised."""
     weights = load_weights(model)
     noise = torch.randn(weights.head.shape, generator=torch.Generator().manual_seed(3)) * 0.02
     decoder = Decoder(AlteredWeights(weights, head=lambda _: noise))  # type: ignore[arg-type]
@@ -102,7 +104,7 @@ def _random_head(model: Checkpoint) -> Side:
 
 
 def _transposed_head(model: Checkpoint) -> Side:
-    """The head's bytes are read as [hidden, vocab]."""
+    """Read the head's bytes as [hidden, vocab]."""
     weights = load_weights(model)
     altered = AlteredWeights(weights, head=lambda w: w.reshape(w.shape[1], w.shape[0]).T)
     decoder = Decoder(altered)  # type: ignore[arg-type]
@@ -134,64 +136,191 @@ _DOWN = _name("mlp.down_proj.weight", 3)
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         "a transposed square weight",
-        _at(LAYER, attn_out=lambda w: w.attn_out.T.contiguous()), "attn_out", LAYER, "transposed", square,
+        _at(LAYER, attn_out=lambda w: w.attn_out.T.contiguous()),
+        "attn_out",
+        LAYER,
+        "transposed",
+        square,
     ),
-    Defect("a transposed weight in the file",
-           _file(_name("self_attn.v_proj.weight"), lambda w: w.T.copy()), "qkv_matmul", LAYER, "transposed", square),
+    Defect(
+        "a transposed weight in the file",
+        _file(_name("self_attn.v_proj.weight"), lambda w: w.T.copy()),
+        "qkv_matmul",
+        LAYER,
+        "transposed",
+        square,
+    ),
     Defect("a transposed lm_head", _transposed_head, "lm_head", None, "transposed", square),
     Defect("gate and up swapped", _loading(swap_gate_and_up(3)), "ffn_gate", 3, "wrong tensor"),
     Defect("q and k swapped", _swapped_queries_and_keys, "qkv_matmul", 1, "wrong tensor", square),
-    Defect("wrong head mapping", _computing(computation.AllHeadsOverKeyHeadsReversed),
-           "attention", 0, "wrong head mapping"),
-    Defect("K and V repeated in the wrong order", _computing(computation.TiledKeysAndValues),
-           "attention", 0, "wrong head mapping"),
-    Defect("V alone repeated in the wrong order", _computing(computation.TiledValues),
-           "attention", 0, "wrong head mapping"),
-    Defect("interleaved instead of split RoPE", _computing(computation.InterleavedRotation),
-           "q_post_rope", 0, "interleaved RoPE"),
+    Defect(
+        "wrong head mapping",
+        _computing(computation.AllHeadsOverKeyHeadsReversed),
+        "attention",
+        0,
+        "wrong head mapping",
+    ),
+    Defect(
+        "K and V repeated in the wrong order",
+        _computing(computation.TiledKeysAndValues),
+        "attention",
+        0,
+        "wrong head mapping",
+    ),
+    Defect(
+        "V alone repeated in the wrong order",
+        _computing(computation.TiledValues),
+        "attention",
+        0,
+        "wrong head mapping",
+    ),
+    Defect(
+        "interleaved instead of split RoPE",
+        _computing(computation.InterleavedRotation),
+        "q_post_rope",
+        0,
+        "interleaved RoPE",
+    ),
     Defect("wrong rope base", _computing(computation.RotaryBase), "q_post_rope", 0, "wrong rope base"),
-    Defect("frequencies in bfloat16", _computing(computation.BfloatAngles), "q_post_rope", 0, "angles in bfloat16"),
-    Defect("positions off by one", _computing(computation.PositionsFromOne), "q_post_rope", 0, "positions off by one"),
-    Defect("positions restart with the cache", _computing(computation.PositionsRestart),
-           "q_post_rope", 0, "positions restart with the cache"),
+    Defect(
+        "frequencies in bfloat16",
+        _computing(computation.BfloatAngles),
+        "q_post_rope",
+        0,
+        "angles in bfloat16",
+    ),
+    Defect(
+        "positions off by one",
+        _computing(computation.PositionsFromOne),
+        "q_post_rope",
+        0,
+        "positions off by one",
+    ),
+    Defect(
+        "positions restart with the cache",
+        _computing(computation.PositionsRestart),
+        "q_post_rope",
+        0,
+        "positions restart with the cache",
+    ),
     Defect("missing causal mask", _computing(computation.SeesAhead), "attention", 0, "missing causal mask"),
-    Defect("mask not moved with the cache", _computing(computation.MaskNotMoved),
-           "attention", 0, "mask not moved with the cache"),
-    Defect("a sliding window that nobody asked for", _computing(computation.SlidingWindow),
-           "attention", 0, "sliding window"),
-    Defect("stale KV-cache row", _computing(computation.CacheRowNotWritten), "attention", 0, "stale cache row"),
+    Defect(
+        "mask not moved with the cache",
+        _computing(computation.MaskNotMoved),
+        "attention",
+        0,
+        "mask not moved with the cache",
+    ),
+    Defect(
+        "a sliding window that nobody asked for",
+        _computing(computation.SlidingWindow),
+        "attention",
+        0,
+        "sliding window",
+    ),
+    Defect(
+        "stale KV-cache row", _computing(computation.CacheRowNotWritten), "attention", 0, "stale cache row"
+    ),
     Defect("missing bias", _at(LAYER, qkv_bias=lambda _: None), "qkv_bias", LAYER, "missing bias"),
-    Defect("doubled bias", _at(LAYER, qkv_bias=lambda w: 2 * w.qkv_bias), "qkv_bias", LAYER, "doubled bias"),  # type: ignore[operator]
+    Defect("doubled bias", _at(LAYER, qkv_bias=lambda w: 2 * w.qkv_bias), "qkv_bias", LAYER, "doubled bias"),
     Defect("eps 1e-5 for 1e-6", _computing(computation.LargeEpsilon), "attn_norm", 0, "wrong eps"),
-    Defect("norm weight off by one", _computing(computation.AddsOneToNormWeights),
-           "attn_norm", 0, "norm weight off by one"),
-    Defect("LayerNorm for RMSNorm", _computing(computation.CentredNorm), "attn_norm", 0, "LayerNorm for RMSNorm"),
+    Defect(
+        "norm weight off by one",
+        _computing(computation.AddsOneToNormWeights),
+        "attn_norm",
+        0,
+        "norm weight off by one",
+    ),
+    Defect(
+        "LayerNorm for RMSNorm", _computing(computation.CentredNorm), "attn_norm", 0, "LayerNorm for RMSNorm"
+    ),
     Defect("tied head left random", _random_head, "lm_head", None, "random weight"),
-    Defect("silu on the wrong operand", _computing(computation.SiluOfUp),
-           "ffn_silu", 0, "activation on the wrong operand"),
+    Defect(
+        "silu on the wrong operand",
+        _computing(computation.SiluOfUp),
+        "ffn_silu",
+        0,
+        "activation on the wrong operand",
+    ),
     Defect("gelu for silu", _computing(computation.Gelu), "ffn_silu", 0, "other activation"),
-    Defect("residual dropped", _computing(computation.DropsResidual), "post_attn_residual", LAYER, "residual dropped"),
+    Defect(
+        "residual dropped",
+        _computing(computation.DropsResidual),
+        "post_attn_residual",
+        LAYER,
+        "residual dropped",
+    ),
     Defect("a layer skipped", _computing(computation.SkipsLayer), "attn_norm", LAYER, "layer skipped"),
     Defect("another layer's weights", _other_layer, "attn_norm", LAYER + 1, "wrong tensor"),
-    Defect("one Q4_K block's scale wrong", lambda model: side(damaged_block(model, _GATE, 41)),
-           "ffn_gate", 1, "wrong block", lambda: stored_as(square(), _GATE, "Q4_K")),
-    Defect("Q5_K bytes read as Q4_K", lambda model: side(misread(model, _DOWN, "Q4_K")),
-           "ffn_out", 3, "read as another format", lambda: stored_as(square(), _DOWN, "Q5_K")),
+    Defect(
+        "one Q4_K block's scale wrong",
+        lambda model: side(damaged_block(model, _GATE, 41)),
+        "ffn_gate",
+        1,
+        "wrong block",
+        lambda: stored_as(square(), _GATE, "Q4_K"),
+    ),
+    Defect(
+        "Q5_K bytes read as Q4_K",
+        lambda model: side(misread(model, _DOWN, "Q4_K")),
+        "ffn_out",
+        3,
+        "read as another format",
+        lambda: stored_as(square(), _DOWN, "Q5_K"),
+    ),
     Defect("one NaN", _file(_name("mlp.down_proj.weight", 4), _one_nan), "ffn_out", 4, "NaN"),
-    Defect("fp16 overflow", lambda model: side(model, dtype=torch.float16),
-           "ffn_up", 1, "overflow", lambda: overflowing(square(), 1)),
-    Defect("softmax over the wrong axis", _computing(computation.SoftmaxOverQueries),
-           "attention", 0, "softmax over the wrong axis"),
-    Defect("scores not divided by sqrt(d)", _computing(computation.UnscaledScores), "attention", 0, "wrong score scale"),
-    Defect("logits of the wrong token", _computing(computation.LogitsOfTheTokenBefore),
-           "lm_head", None, "values of another token"),
-    Defect("q and k rows in GGUF's order",
-           _loading(lambda index, w: w if index != 1 else dataclasses.replace(w, qkv=_in_pairs(w.qkv))),
-           "qkv_matmul", 1, "permuted rows", square),
-    Defect("embedding multiplied by sqrt(hidden)", _computing(computation.ScaledEmbedding), "embedding", None, "scaled"),
-    Defect("one tensor scaled", _file(_name("mlp.up_proj.weight", 5), lambda w: w * np.float32(0.5)),
-           "ffn_up", 5, "scaled"),
-)  # fmt: skip
+    Defect(
+        "fp16 overflow",
+        lambda model: side(model, dtype=torch.float16),
+        "ffn_up",
+        1,
+        "overflow",
+        lambda: overflowing(square(), 1),
+    ),
+    Defect(
+        "softmax over the wrong axis",
+        _computing(computation.SoftmaxOverQueries),
+        "attention",
+        0,
+        "softmax over the wrong axis",
+    ),
+    Defect(
+        "scores not divided by sqrt(d)",
+        _computing(computation.UnscaledScores),
+        "attention",
+        0,
+        "wrong score scale",
+    ),
+    Defect(
+        "logits of the wrong token",
+        _computing(computation.LogitsOfTheTokenBefore),
+        "lm_head",
+        None,
+        "values of another token",
+    ),
+    Defect(
+        "q and k rows in GGUF's order",
+        _loading(lambda index, w: w if index != 1 else dataclasses.replace(w, qkv=_in_pairs(w.qkv))),
+        "qkv_matmul",
+        1,
+        "permuted rows",
+        square,
+    ),
+    Defect(
+        "embedding multiplied by sqrt(hidden)",
+        _computing(computation.ScaledEmbedding),
+        "embedding",
+        None,
+        "scaled",
+    ),
+    Defect(
+        "one tensor scaled",
+        _file(_name("mlp.up_proj.weight", 5), lambda w: w * np.float32(0.5)),
+        "ffn_up",
+        5,
+        "scaled",
+    ),
+)
 """All planted defects."""
 
 

@@ -164,7 +164,7 @@ def _named(heads: list[int], queries: int, kv_heads: int) -> str:
 
 
 def _stale(case: Case) -> Iterator[Attempt]:
-    """A cache that is written wrongly, played through pass by pass; then one row of it that is wrong."""
+    """Play through a cache that is written wrongly; then try each row of it as the one that is wrong."""
     if len(case.passes) < 2:
         return
     for words, write in _WRITES.items():

@@ -12,7 +12,8 @@ from pv_runtime.bisect.case import Attempt, Case
 from pv_runtime.bisect.mathematics import evaluate
 
 __all__ = [
-    "another_tensor", "damaged", "embedding", "head", "misread", "permuted", "replaced", "rounded", "transposed",
+    "another_tensor", "damaged", "embedding", "head", "misread", "permuted", "replaced", "rounded",
+    "transposed",
 ]  # fmt: skip
 
 _BLOCKS = (256, 32)
@@ -91,7 +92,8 @@ def damaged(case: Case) -> Iterator[Attempt]:
             block = int(left.argmin())
             predicted[:, row] += factors[block] * parts[:, block]
             said.append(
-                f"row {row}, columns {block * size}-{(block + 1) * size - 1} by {1 + float(factors[block]):.6g}"
+                f"row {row}, columns {block * size}-{(block + 1) * size - 1} by "
+                f"{1 + float(factors[block]):.6g}"
             )
         more = f" and {len(said) - 3} more" if len(said) > 3 else ""
         yield Attempt(

@@ -48,7 +48,7 @@ def activation(case: Case) -> Iterator[Attempt]:
 
 
 def gating(case: Case) -> Iterator[Attempt]:
-    """The product of the wrong two, or no product."""
+    """Multiply the wrong two, or do not multiply."""
     silu, up, gate = case.inputs["x"], case.inputs["up"], case.inputs.get("gate")
     if gate is not None:
         yield Attempt(

@@ -97,7 +97,7 @@ def _by(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def _measured(case: Case) -> Tensor | None:
     """Measure how far each pair was turned from each token to the next: float64 ``[head_dim / 2]``, or None.
 
-    The phase of Σ c · conj(x) over the heads is the angle. Differences between neighbouring tokens, weighted by
+    The phase of Σ c · conj(x) over heads is the angle. Differences between neighbouring tokens, weighted by
     their size, are below half a turn and need no unwrapping.
     """
     half = case.architecture.head_dim // 2
@@ -116,7 +116,7 @@ def _measured(case: Case) -> Tensor | None:
 
 
 def _fitted(case: Case, frequencies: Tensor) -> Iterator[Attempt]:
-    """The base, and the scale of the positions, that the measured frequencies fit."""
+    """Fit the base, and the scale of the positions, to the measured frequencies."""
     x, positions, a = case.inputs["x"], case.positions, case.architecture
     half = a.head_dim // 2
     known = frequencies > 1e-6
