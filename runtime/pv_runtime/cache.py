@@ -33,12 +33,20 @@ class Cache:
         self.attended = torch.zeros((batch, 0), dtype=torch.bool, device=device)
         self.length = 0
 
+    def room(self, layer: int, count: int) -> tuple[Tensor, Tensor]:
+        """Return the whole of block `layer`'s keys and values, with room for `count` positions more.
+
+        Both are ``[batch, kv_heads, capacity, head_dim]`` and lie in one piece.
+        """
+        end = self.length + count
+        if end > self._kept[layer][0].shape[2]:
+            self._kept[layer] = (_longer(self._kept[layer][0], end), _longer(self._kept[layer][1], end))
+        return self._kept[layer]
+
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put `keys` and `values`, ``[batch, kv_heads, new, head_dim]``, behind the others; return all."""
         end = self.length + keys.shape[2]
-        if end > self._kept[layer][0].shape[2]:
-            self._kept[layer] = (_longer(self._kept[layer][0], end), _longer(self._kept[layer][1], end))
-        kept_keys, kept_values = self._kept[layer]
+        kept_keys, kept_values = self.room(layer, keys.shape[2])
         kept_keys[:, :, self.length : end] = keys
         kept_values[:, :, self.length : end] = values
         return kept_keys[:, :, :end], kept_values[:, :, :end]

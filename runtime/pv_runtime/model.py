@@ -148,7 +148,7 @@ class Decoder:
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Look up ``[batch, tokens]`` in the embedding: ``[batch, tokens, hidden]``."""
-        return functional.embedding(tokens, self.weights.embedding)
+        return functional.embedding(tokens, self.weights.embedding).to(self.weights.dtype)
 
     def norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return x / sqrt(mean(x²) + ε) · weight, the quotient in float32."""
@@ -246,11 +246,18 @@ def check_tokens(architecture: Architecture, tokens: Tensor, before: int = 0) ->
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """Return x Wᵀ: ``[…, in]`` and ``[out, in]`` to ``[…, out]``.
+    """Return x Wᵀ: ``[…, in]`` and ``[out, in]`` to ``[…, out]``, in the dtype of `x`.
 
-    A single row, as in decoding, is a product of matrix and vector; for that torch has a quicker way
-    than for matrices of one row.
+    A single row, as in decoding, is a product of matrix and vector, for which there are quicker ways
+    than for matrices of one row. A matrix kept as float16 beside values of float32 is widened.
     """
-    if x.numel() == weight.shape[1] and x.dtype == torch.float32 and x.is_cpu:
+    single = x.numel() == weight.shape[1] and x.dtype == torch.float32 and x.is_cpu
+    if weight.dtype != x.dtype:
+        if single and weight.dtype == torch.float16:
+            from pv_runtime.half_product import half_product  # compiled code, where it is asked for
+
+            return half_product(weight, x.reshape(-1)).view(*x.shape[:-1], -1)
+        return functional.linear(x, weight.to(x.dtype))
+    if single:
         return torch.mv(weight, x.reshape(-1)).view(*x.shape[:-1], -1)
     return functional.linear(x, weight)
