@@ -248,7 +248,7 @@ def one_block_scaled(candidate: Checkpoint) -> Checkpoint:
 
 @format_parity.counter_example("last_token_beside_all", of="watch")
 def last_token_beside_all(watch: Watch) -> Watch:
-    """Take the candidate's last token and the reference's all: what made a healthy layer look 18 times off."""
+    """Take the candidate's last token and the reference's all: so a healthy layer looked 18 times off."""
     return last_token_only(watch)
 
 

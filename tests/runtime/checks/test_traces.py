@@ -46,7 +46,7 @@ def unlike(run: Series) -> set[str]:
         assert "std_ratio" not in run
         return {"counts"}
     lines = {
-        "ratio": 0.999 <= min(run["std_ratio"]) and max(run["std_ratio"]) <= 1.001,
+        "ratio": min(run["std_ratio"]) >= 0.999 and max(run["std_ratio"]) <= 1.001,
         "cosine": min(run["token_cosine"]) >= 0.999999,
         "bits": sum(run["differing_values"]) == 0,
         "top": run["same_top"] == [1],
