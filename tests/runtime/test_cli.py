@@ -76,6 +76,21 @@ def test_a_fault_of_our_own_is_an_error(
     assert "fault in apr itself" in capsys.readouterr().err
 
 
+def test_without_the_runtime_extra_the_message_names_it(model_folder: Path) -> None:
+    program = "import sys; sys.modules['torch'] = None; from pv_runtime.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", str(model_folder), "a prompt"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 4
+    assert done.stderr == (
+        "error: torch is not installed, and apr needs it\n    install the extra: pip install 'pv[runtime]'\n"
+    )
+
+
 def test_without_the_formats_extra_the_message_names_it(tmp_path: Path) -> None:
     # -S leaves site-packages out, as on a machine that has the core alone.
     program = "import sys; from pv_runtime.cli import main; sys.exit(main(['inspect', 'x']))"

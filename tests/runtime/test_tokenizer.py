@@ -222,3 +222,22 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
         (tmp_path / "tokenizer.json").write_text(text)
         with pytest.raises(LoadError):
             tokenizer_in(tmp_path)
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("default")
+def test_llama_cpp_encodes_and_decodes_the_same(tmp_path: Path) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp")
+    export(open_checkpoint(FOLDER), str(tmp_path / "x.gguf"), "gguf", folder=FOLDER)
+    theirs = llama_cpp.Llama(str(tmp_path / "x.gguf"), vocab_only=True, verbose=False)
+    ours = tokenizer_of(open_checkpoint(tmp_path / "x.gguf"))
+    held_out = (MODELS / "heldout.txt").read_text(encoding="utf-8")
+    # It does not bring text into its normal form, and a NUL ends a text there.
+    texts = [text for text in HARD if text == THEIRS.normalizer.normalize_str(text) and "\0" not in text]
+    assert len(texts) > 8
+    for text in (*texts, *held_out[:20_000].split("\n\n")):
+        ids = ours.encode(text)
+        assert ids == theirs.tokenize(text.encode(), add_bos=False, special=True)
+        # llama-cpp-python drops a token of more than 32 bytes, the size of its buffer.
+        ids = [number for number in ids if len(ours.bytes_of(number)) <= 32]
+        assert ours.decode(ids) == theirs.detokenize(ids, special=True).decode("utf-8", "replace")
