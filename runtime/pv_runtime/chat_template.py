@@ -9,7 +9,9 @@ tokens by name, and the functions ``raise_exception``, ``strftime_now`` and ``to
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,8 @@ Message = Mapping[str, object]
 
 _SANDBOX = Path(__file__).with_name("chat_template_sandbox.py")
 _SECONDS = 10.0
+_PATIENCE = 6
+"""Times as long by the clock on the wall: a template cannot sleep, but the machine may be busy."""
 _CHARACTERS = 4 << 20
 _MEMORY = 512 << 20
 
@@ -62,13 +66,17 @@ def render(
     now
         What ``strftime_now`` formats; the present by default.
     seconds, characters
-        The most time, and text, that it may take.
+        The most time of the processor, and text, that it may take.
 
     Raises
     ------
     ModelError
         The template is broken, refuses the messages, or takes more than its limits.
+    ModuleNotFoundError
+        Jinja is not installed.
     """
+    if importlib.util.find_spec("jinja2") is None:
+        raise ModuleNotFoundError("No module named 'jinja2'", name="jinja2")
     variables = {
         "messages": list(messages),
         "tools": None if tools is None else list(tools),
@@ -89,16 +97,17 @@ def render(
         # -P: the folder of the program holds modules of the names of others'.
         done = subprocess.run(
             [sys.executable, "-P", str(_SANDBOX)],
-            input=json.dumps(job), capture_output=True, encoding="utf-8", timeout=seconds, check=False,
+            input=json.dumps(job), capture_output=True, encoding="utf-8", timeout=_PATIENCE * seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as expired:
         raise ModelError(f"the chat template takes more than {seconds:g} seconds") from expired
     except ValueError as error:
         raise ModelError(f"the messages are no values of JSON: {error}") from error
-    if done.returncode < 0:
-        raise ModelError(f"the chat template was ended by signal {-done.returncode}: it takes too much")
+    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise ModelError(f"the chat template takes more than {seconds:g} seconds")
     if done.returncode:
-        raise ModelError(f"the chat template cannot be rendered: {done.stderr.strip().splitlines()[-1:]}")
+        said = printable(" ".join(done.stderr.split())[-200:])
+        raise ModelError(f"the chat template cannot be rendered: exit code {done.returncode} {said}")
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise ModelError(printable(answer["error"]))

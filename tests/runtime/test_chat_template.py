@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,11 @@ def test_special_tokens_and_the_time_are_given() -> None:
     ("template", "message"),
     [
         ("{% for x in range(10**9) %}x{% endfor %}", "Range too big"),
-        ("{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}", "seconds|signal"),
+        ("{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}", "seconds"),
         ("{{ 'x' * 10**12 }}", "memory"),
         ("{% for x in range(9999) %}{{ 'x' * 10**6 }}{% endfor %}", "more than 4194304 characters"),
         ("{{ '%1000000000000d' % 1 }}", "memory|too big|fails"),
-        ("{{ 9 ** (9 ** (9 ** 9)) }}", "seconds|signal|memory"),
+        ("{{ 9 ** (9 ** (9 ** 9)) }}", "seconds|memory"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "too deep"),
         ("{{ ''.__class__.__mro__ }}", "not allowed|not there"),
         ("{{ messages.append(1) }}", "not allowed"),
@@ -99,12 +100,19 @@ def test_hostile_and_broken_templates_end_in_a_named_error(template: str, messag
     started = time.monotonic()
     with pytest.raises(ModelError, match=message):
         render(template, ASKED, seconds=1.0)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_what_escapes_into_the_message_is_never_code() -> None:
     user = "{{ 7 * 7 }}{% raw %}"
     assert user in render(CHATML, conversation(user))
+
+
+def test_jinja_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        render(CHATML, ASKED)
+    assert caught.value.name == "jinja2"
 
 
 def test_messages_that_are_no_json_are_refused() -> None:

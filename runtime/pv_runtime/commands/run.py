@@ -126,6 +126,10 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return "--token-ids are computed as they are, and --chat needs a text"
     if arguments.system is not None and not arguments.chat:
         return "--system is a message of a conversation: say --chat, too"
+    cut = {"--top-k": arguments.top_k, "--top-p": 1 - arguments.top_p, "--min-p": arguments.min_p}
+    if arguments.temperature == 0 and any(cut.values()):
+        named = next(name for name, value in cut.items() if value)
+        return f"{named} changes nothing where the most likely token is taken: say --temperature, too"
     if arguments.max_tokens < 1:
         return f"--max-tokens cannot be {arguments.max_tokens}"
     if arguments.threads is not None and arguments.threads < 1:

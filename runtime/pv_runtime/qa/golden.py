@@ -13,7 +13,7 @@ from pv_runtime.qa.subject import Subject
 
 __all__ = ["golden_output", "problems_of", "prompt_of"]
 
-_REPEATED = re.compile(r"(?s)(.{4,}?)\1\1")
+_REPEATED = re.compile(r"(?s)(.{4,200}?)\1\1")
 _LONG_ENOUGH = 16
 _MOST_NOT_ASCII = 0.6
 
