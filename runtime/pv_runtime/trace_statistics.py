@@ -19,6 +19,7 @@ __all__ = ["Figures", "Peak", "StageStatistics", "figures", "stage_statistics"]
 
 _CHUNK = 1 << 17
 """Values that are widened to float64 at a time: a megabyte, which stays in a core's cache."""
+_UNTHREADED = 8192
 _TOP = 100
 """One channel in so many makes the top of a token."""
 
@@ -171,7 +172,8 @@ def _chunk_with_gaps(table: NDArray[np.float32]) -> _Rows:
     mean = wide.sum(1) / np.maximum(n, 1)
     low = np.where(finite, table, np.inf).min(1).astype(np.float64)
     high = np.where(finite, table, -np.inf).max(1).astype(np.float64)
-    squares = _squares(np.where(finite, wide - mean[:, None], 0))
+    apart = np.where(finite, wide - mean[:, None], 0)
+    squares = _squares(apart)
     return _Rows(low, high, n, mean, squares, _counted(table == 0), nan, table.shape[1] - n - nan)
 
 
@@ -181,7 +183,10 @@ def _counted(which: NDArray[np.bool_]) -> _Row:
 
 
 def _squares(wide: NDArray[np.float64]) -> _Row:
-    found: _Row = np.einsum("ij,ij->i", wide, wide)
+    """Sum the squares of each row."""
+    # NumPy 2's is three times as quick, until BLAS starts threads for a row.
+    quick = getattr(np, "vecdot", None) if wide.shape[1] <= _UNTHREADED else None
+    found: _Row = quick(wide, wide) if quick else np.einsum("ij,ij->i", wide, wide)
     return found
 
 
