@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 
 from pv_runtime.bisect.bisection import Trace
@@ -34,5 +36,6 @@ def loaded(path: str) -> Trace:
     require_shared([stage for stage, _ in saved.stages()], path)
     values = Recording()
     for stage, layer in saved.stages():
-        values.lend((stage, layer), len(saved.tokens), lambda s=stage, n=layer: saved.tensor(s, n))  # type: ignore[misc]
+        read = functools.partial(saved.tensor, stage, layer)
+        values.lend((stage, layer), len(saved.tokens), read)
     return Trace(path, torch.tensor(saved.tokens), values, getattr(torch, saved.origin.dtype))
