@@ -97,7 +97,8 @@ def render(
         # -P: the folder of the program holds modules of the names of others'.
         done = subprocess.run(
             [sys.executable, "-P", str(_SANDBOX)],
-            input=json.dumps(job), capture_output=True, encoding="utf-8", timeout=_PATIENCE * seconds, check=False,
+            input=json.dumps(job), capture_output=True, encoding="utf-8", check=False,
+            timeout=_PATIENCE * seconds,
         )  # fmt: skip
     except subprocess.TimeoutExpired as expired:
         raise ModelError(f"the chat template takes more than {seconds:g} seconds") from expired

@@ -17,6 +17,7 @@ import tokenizers
 
 from pv_runtime.errors import LoadError, ModelError
 from pv_runtime.formats import Checkpoint
+from pv_runtime.sentence_piece import sentence_piece, without_first_blank
 from pv_runtime.tokenizer_files import json_in, objects_of, template_in
 from pv_runtime.vocabulary import apr_vocabulary, gguf_vocabulary
 
@@ -117,9 +118,17 @@ class Tokenizer:
         stream = self.stream(skip_special=skip_special)
         return "".join(stream.feed(number) for number in ids) + stream.end()
 
-    def stream(self, *, skip_special: bool = False) -> TextStream:
-        """Return a decoder that takes ids one by one."""
-        return TextStream(self, skip_special=skip_special)
+    def stream(self, *, skip_special: bool = False, continues: bool = False) -> TextStream:
+        """Return a decoder that takes ids one by one.
+
+        Parameters
+        ----------
+        skip_special
+            Whether special tokens add nothing.
+        continues
+            Whether other tokens came before: a blank at the beginning is then one of the text.
+        """
+        return TextStream(self, skip_special=skip_special, continues=continues)
 
     def bytes_of(self, number: int) -> bytes:
         """Return what the token adds to a text; nothing for a row of the embedding without a token."""
@@ -136,11 +145,11 @@ class Tokenizer:
 class TextStream:
     """Decodes tokens as they come, and never emits a part of a character."""
 
-    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = False) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = False, continues: bool = False) -> None:
         self._tokenizer = tokenizer
         self._skipped = tokenizer.special_ids if skip_special else frozenset()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._at_start = tokenizer.drops_first_blank
+        self._at_start = tokenizer.drops_first_blank and not continues
 
     def feed(self, number: int) -> str:
         """Return the characters that the token completes; often none, sometimes several."""
@@ -229,11 +238,14 @@ def _carried(model: Checkpoint) -> Tokenizer | None:
     readers = {"gguf": gguf_vocabulary, "apr": apr_vocabulary}
     if model.format not in readers or (found := readers[model.format](model.metadata, model.path)) is None:
         return None
+    pieces = found.model == "llama"
     try:
-        whole, config = objects_of(found, model.path)
+        whole, config = sentence_piece(found, model.path) if pieces else objects_of(found, model.path)
     except LoadError as error:
         raise LoadError(error.what, model.path, "name a folder that holds its tokenizer.json") from error
-    begins = found.add_bos if found.add_bos is not None else found.pre in _BOS_UNLESS_TOLD
+    if pieces and model.metadata.get("tokenizer.ggml.add_space_prefix") is False:
+        whole = without_first_blank(whole)
+    begins = found.add_bos if found.add_bos is not None else pieces or found.pre in _BOS_UNLESS_TOLD
     return Tokenizer(
         whole,
         model.path,

@@ -14,7 +14,15 @@ from typing import Any
 from pv_runtime.errors import LoadError
 from pv_runtime.vocabulary import CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary
 
-__all__ = ["FILES", "files_of", "folder_vocabulary", "json_in", "objects_of", "template_in"]
+__all__ = [
+    "FILES",
+    "config_of_vocabulary",
+    "files_of",
+    "folder_vocabulary",
+    "json_in",
+    "objects_of",
+    "template_in",
+]
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
 _MAX_FILE = 64 << 20
@@ -218,6 +226,11 @@ def objects_of(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], dict[
             "merges": [merge.split(" ") for merge in vocabulary.merges],
         },
     }  # fmt: skip
+    return whole, config_of_vocabulary(vocabulary)
+
+
+def config_of_vocabulary(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return what tokenizer_config.json holds."""
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
@@ -229,7 +242,7 @@ def objects_of(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], dict[
         config["add_bos_token"] = vocabulary.add_bos
     if vocabulary.chat_template is not None:
         config["chat_template"] = vocabulary.chat_template
-    return whole, config
+    return config
 
 
 def _pre_tokenizer(split: str) -> dict[str, object]:

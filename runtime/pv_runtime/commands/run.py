@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     generation, tokenizer, prompt, loading = _prepare(arguments, text, sampling)
     show = _print_piece if not arguments.json else _nothing
-    shown = _follow(generation, tokenizer, show)
+    shown = _follow(generation, tokenizer, show, continues=not arguments.chat)
     report = _report(arguments, generation, prompt, shown if tokenizer else None, loading)
     if arguments.json:
         print(json.dumps(report, indent=2, allow_nan=False))
@@ -230,9 +230,9 @@ def _numbers(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _follow(generation: Generation, tokenizer: Tokenizer | None, show: Any) -> str:
-    """Run it to its end; return the text."""
-    stream = tokenizer.stream(skip_special=True) if tokenizer else None
+def _follow(generation: Generation, tokenizer: Tokenizer | None, show: Any, *, continues: bool) -> str:
+    """Run it to its end; return the text, which `continues` the prompt or answers it."""
+    stream = tokenizer.stream(skip_special=True, continues=continues) if tokenizer else None
     pieces: list[str] = []
     try:
         for token in generation:
