@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def parsable_completions(run: Run, *, model: Checkpoint, prompts: Sequence[str],
 def _defines(text: str, prompt: str) -> bool:
     name = prompt.split("def ", 1)[1].split("(", 1)[0].strip()
     try:
-        tree = ast.parse(text)
+        # The parser looks for the line of an error in the file of that name: let there be none.
+        tree = ast.parse(text, filename=os.devnull)
     except (SyntaxError, ValueError):
         return False
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
