@@ -8,7 +8,7 @@ COMPILE := $(BIN)/python -m compileall -q pv runtime kernels
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check bench oracles models format clean
+.PHONY: help discharge test check bench defects oracles models format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/quantise.py
+
+defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
+	$(BIN)/python -m pv_runtime.defects
 
 models: $(VENV)/.oracles ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
