@@ -170,7 +170,7 @@ def _apr(model: TableCheckpoint, named: Mapping[str, str], origin: Origin) -> tu
     if len(text) > MAX_METADATA:
         raise LoadError(f"its metadata would exceed {MAX_METADATA} bytes", model.path)
     old = model.header
-    index = model.source.read(old.index_offset, old.data_offset - old.index_offset).tobytes()
+    index = model.source.copy(old.index_offset, old.data_offset - old.index_offset)
     index_offset = HEADER_SIZE + len(text) + -len(text) % ALIGNMENT
     data_offset = index_offset + len(index) + -len(index) % ALIGNMENT
     header = dataclasses.replace(
@@ -187,8 +187,8 @@ def _apr(model: TableCheckpoint, named: Mapping[str, str], origin: Origin) -> tu
 
 
 def _safetensors(model: TableCheckpoint, named: Mapping[str, str], origin: Origin) -> tuple[bytes, int]:
-    (length,) = struct.unpack("<Q", model.source.read(0, 8).tobytes())
-    header = json.loads(model.source.read(8, length).tobytes())
+    (length,) = struct.unpack("<Q", model.source.copy(0, 8))
+    header = json.loads(model.source.copy(8, length))
     kept = {key: text for key, text in header.pop("__metadata__", {}).items() if not key.startswith(PREFIX)}
     metadata = {**kept, **named, **origin_keys(origin, PREFIX)}
     whole = {"__metadata__": dict(sorted(metadata.items())), **header}
@@ -211,7 +211,7 @@ def _gguf(model: TableCheckpoint, named: Mapping[str, str], origin: Origin) -> t
         key = cursor.text("a key")
         read_value(cursor, key)
         if key not in added and not key.startswith(GGUF_PREFIX):
-            keys.append(bytes(cursor.view[before : cursor.position]))
+            keys.append(model.source.copy(before, cursor.position - before))
     keys += [_text(key) + struct.pack("<I", 8) + _text(value) for key, value in added.items()]
     table = cursor.position
     for _ in range(tensors):
@@ -221,7 +221,7 @@ def _gguf(model: TableCheckpoint, named: Mapping[str, str], origin: Origin) -> t
     step = alignment if isinstance(alignment, int) else 32
     start = min(cursor.position + -cursor.position % step, model.source.size)
     head = version + struct.pack("<QQ", tensors, len(keys)) + b"".join(keys)
-    head += bytes(cursor.view[table : cursor.position])
+    head += model.source.copy(table, cursor.position - table)
     return head + bytes(-len(head) % step), start
 
 
