@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Start-up counts, and an environment may forbid Python to keep what it compiled.
 COMPILE := $(BIN)/python -m compileall -q pv runtime kernels
+LLAMA_OPTIONS := -DGGML_NATIVE=OFF $(foreach part,LLAVA_BUILD LLAMA_CURL LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES \
+	LLAMA_BUILD_TOOLS LLAMA_BUILD_SERVER,-D$(part)=OFF)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
@@ -28,8 +30,16 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(COMPILE)
 	touch $@
 
-$(VENV)/.oracles: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,oracles]'
+$(VENV)/.transformers: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev,transformers]'
+	$(COMPILE)
+	touch $@
+
+# Of llama.cpp there are no wheels, and it takes minutes to build. Not for this processor alone: pip keeps
+# what it built, and its instructions would end in a signal on another one.
+$(VENV)/.oracles: $(VENV)/.transformers
+	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --editable '.[dev,oracles]'
+	$(BIN)/python -c 'import llama_cpp'
 	$(COMPILE)
 	touch $@
 
@@ -41,12 +51,12 @@ discharge: $(VENV)/.formats ## run every bound check, record evidence, compare w
 test: $(VENV)/.dev ## the default tests (under 5 minutes)
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.oracles ## ruff and mypy --strict over everything
+check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers)
+oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
 
 bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
@@ -57,10 +67,10 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/quantise.py
 
-models: $(VENV)/.oracles ## train both models again and build the shipped pair (some fifteen minutes)
+models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
 
-format: $(VENV)/.oracles ## let ruff format and mend
+format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
