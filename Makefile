@@ -7,6 +7,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 COMPILE := $(BIN)/python -m compileall -q pv runtime kernels
 LLAMA_OPTIONS := -DGGML_NATIVE=OFF $(foreach part,LLAVA_BUILD LLAMA_CURL LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES \
 	LLAMA_BUILD_TOOLS LLAMA_BUILD_SERVER,-D$(part)=OFF)
+# Processes that share the tests: make test JOBS=1 runs them one after another.
+JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
@@ -49,7 +51,7 @@ discharge: $(VENV)/.formats ## run every bound check, record evidence, compare w
 	$(BIN)/pv validate contracts
 
 test: $(VENV)/.dev ## the default tests (under 5 minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 	$(BIN)/ruff check $(SOURCES)
