@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import sys
@@ -62,13 +63,41 @@ def _prepare() -> None:
     _prepare.done = True  # type: ignore[attr-defined]
     if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, where the user has set it, holds
         numba.config.CACHE_DIR = _folder()
+    _prefer_wide_vectors()
     event.register("numba:compile", _announcement())
+
+
+def _prefer_wide_vectors() -> None:
+    """Use 512-bit vectors where the CPU has them; on many LLVM avoids them, which suits other code."""
+    import numba
+    from llvmlite import binding
+    from numba.core import codegen
+
+    if numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES is not None:
+        return  # NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, where the user has set them, hold
+    if numba.config.ENABLE_AVX and binding.get_host_cpu_features().get("avx512f", False):
+        numba.config.CPU_FEATURES = f"{codegen.get_host_cpu_features()},-prefer-256-bit"
+
+
+def _revision() -> str:
+    """Name the sources of all compiled functions.
+
+    numba compiles a function again when its own file has changed, not when one that it calls has.
+    """
+    import numba
+
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        source = path.read_bytes()
+        if b"@compiled(" in source or b"intrinsic(" in source:
+            digest.update(source)
+    return digest.hexdigest()[:16]
 
 
 def _folder() -> str:
     """Return a folder that can be written for compiled code, or nothing: then each process compiles."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    folder = Path(home) / "pv" / "numba"
+    folder = Path(home) / "pv" / "numba" / _revision()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pv_runtime
 import pytest
 
 pytest.importorskip("numba", reason="nothing is compiled without it")
@@ -32,6 +35,27 @@ def test_compilation_is_announced_once_and_kept(tmp_path: Path) -> None:
     assert first.stderr == "compiling for this machine, once (some seconds)\n"
     assert second.stderr == ""
     assert list((tmp_path / "pv" / "numba").rglob("*.nbi"))
+
+
+def test_what_is_kept_belongs_to_its_sources(tmp_path: Path) -> None:
+    """An edit of a function that others are compiled with makes them be compiled again."""
+    package = tmp_path / "edited" / "pv_runtime"
+    shutil.copytree(Path(pv_runtime.__file__).parent, package)
+    path = {"PYTHONPATH": os.pathsep.join([str(package.parent), *sys.path])}
+    assert run(tmp_path, **path).stderr
+    assert not run(tmp_path, **path).stderr
+    source = package / "half_precision.py"
+    source.write_text(source.read_text() + "# edited\n")
+    assert run(tmp_path, **path).stderr
+
+
+def test_vectors_are_as_wide_as_the_cpu_has_them() -> None:
+    import numba
+    from llvmlite import binding
+
+    importlib.import_module("pv_runtime.compare_kernels")
+    wide = binding.get_host_cpu_features().get("avx512f", False) and not os.environ.get("NUMBA_CPU_NAME")
+    assert str(numba.config.CPU_FEATURES).endswith("-prefer-256-bit") == wide
 
 
 def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
