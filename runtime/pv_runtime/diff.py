@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pv_runtime.compare_tensors import COMPARED, Differences, Pair, compare_all
+from pv_runtime.diff_rows import Heads, in_one_order, reordered_side, stated_heads
 from pv_runtime.diff_transposed import looks_transposed, transposed_differences
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, TensorInfo
@@ -36,12 +37,18 @@ class Structure:
         Tensors without a counterpart.
     notes
         What was done to pair them, in words.
+    reordered
+        The side, ``a`` or ``b``, whose query and key rows were brought into Hugging Face's order.
+    heads
+        How many query and key heads a file states.
     """
 
     pairs: tuple[tuple[str, LazyTensor, LazyTensor], ...]
     only_a: tuple[TensorInfo, ...]
     only_b: tuple[TensorInfo, ...]
     notes: tuple[str, ...]
+    reordered: str | None = None
+    heads: Heads | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Comparison:
         ``"shape_mismatch"``, ``"bytes_differ"``, ``"not_comparable"``.
     layout
         ``"same"``; ``"convention"``: dims listed in the other order, bytes in the same;
-        ``"transposed"``: the data is; None where that was not looked at.
+        ``"transposed"``: the data is; ``"interleaved"``: rows of query or key lie in different orders; None
+        where that was not looked at.
     figures
         Numbers, where values were compared.
     diagnosis
@@ -89,7 +97,8 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
     """Pair the tensors of two checkpoints whose names contain `wanted`.
 
     Names are normalised to Hugging Face's; a fused ``qkv_proj`` is split by rows where the other side
-    has its three parts, which copies nothing.
+    has its three parts, which copies nothing. Rows of query and key that one side's format interleaves
+    and the other's does not are brought into Hugging Face's order.
 
     Raises
     ------
@@ -103,12 +112,22 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
             "GGUF lists dimensions innermost first; shapes are shown outermost first here, and the data "
             "lies in the same order in both formats"
         )
+    heads, reordered = stated_heads(a, b), reordered_side(a, b)
+    if heads and reordered and (count := in_one_order(left if reordered == "a" else right, heads)):
+        notes.append(
+            f"GGUF interleaves the rows of query and key of a llama; the {count} tensors of {reordered} were "
+            "brought into Hugging Face's order"
+        )
+    else:
+        reordered = None
     left, right = ({n: t for n, t in side.items() if wanted in n} for side in (left, right))
     return Structure(
         tuple((name, left[name], right[name]) for name in left if name in right),
         tuple(left[name].info for name in sorted(left.keys() - right.keys())),
         tuple(right[name].info for name in sorted(right.keys() - left.keys())),
         tuple(notes),
+        reordered,
+        heads,
     )
 
 
