@@ -21,12 +21,17 @@ info = TensorInfo("t", "F32", (512,), 2048)
 assert compare_pair(Pair(info, info, lambda: raw, lambda: raw)).equal == 512
 """
 
+DOUBLES = """
+from pv_runtime.compiled import compiled
+assert compiled()(lambda number: number + number)(21.0) == 42.0
+"""
 
-def run(cache: Path, **more: str) -> subprocess.CompletedProcess[str]:
+
+def run(cache: Path, program: str = PROGRAM, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "XDG_CACHE_HOME": str(cache), **more}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
     )
 
 
@@ -60,5 +65,5 @@ def test_vectors_are_as_wide_as_the_cpu_has_them() -> None:
 
 def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run(tmp_path / "file")
+    done = run(tmp_path / "file", DOUBLES)
     assert done.stderr.startswith("compiling for this machine")
