@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pv_runtime.compare_tensors import COMPARED, Differences, Pair, compare_all
+from pv_runtime.diff_decoded import decodable, decoded_differences
 from pv_runtime.diff_rows import Heads, in_one_order, reordered_side, stated_heads
 from pv_runtime.diff_transposed import looks_transposed, transposed_differences
 from pv_runtime.errors import LoadError
@@ -209,6 +210,9 @@ def compare(
     for name, a, b in found.pairs:
         if name in figures:
             done.append(_judged(name, a, b, figures[name], threshold, transpose_aware=transpose_aware))
+        elif plan[name] == "decoded":
+            done.append(_decoded(name, a, b, threshold))
+            progress(name)
         else:
             done.append(_by_bytes(name, a, b) if plan[name] == "bytes" else _by_shape(name, a, b))
             progress(name)
@@ -216,13 +220,16 @@ def compare(
 
 
 def _plan(name: str, a: LazyTensor, b: LazyTensor) -> str:
-    """Say how a pair is compared: ``flat`` (values in the order of the bytes), ``bytes`` or ``none``."""
+    """Say how a pair is compared: ``flat``, ``decoded``, ``bytes`` or ``none``.
+
+    ``flat`` is value by value in the order of the bytes, ``decoded`` the slow path of `diff_decoded`.
+    """
     del name
     if a.info.shape != b.info.shape and a.info.shape != tuple(reversed(b.info.shape)):
         return "none"
     if a.info.dtype in COMPARED and b.info.dtype in COMPARED:
         return "flat"
-    return "bytes"
+    return "decoded" if decodable(a.info, b.info) else "bytes"
 
 
 def _by_shape(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:
@@ -232,6 +239,20 @@ def _by_shape(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:
     if a.info.shape == tuple(reversed(b.info.shape)):
         words += ": dims listed in the other order or data transposed, which --values tells apart"
     return Comparison(name, a, b, "shape_mismatch", diagnosis=(words,))
+
+
+def _decoded(name: str, a: LazyTensor, b: LazyTensor, threshold: float) -> Comparison:
+    """Compare a pair of which a side is in a format of the slow path; the same bytes need no decoding."""
+    if a.info.dtype == b.info.dtype:
+        alike = _by_bytes(name, a, b)
+        if alike.status == "identical":
+            return dataclasses.replace(alike, layout="same", diagnosis=())
+    figures = decoded_differences(a, b)
+    status = status_of(figures, threshold)
+    if status == "identical" and a.info.dtype == b.info.dtype:
+        words = f"the bytes of {a.info.dtype} differ, and no value does"
+        return Comparison(name, a, b, status, "same", figures, (words,))
+    return Comparison(name, a, b, status, "same", figures)
 
 
 def _by_bytes(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:

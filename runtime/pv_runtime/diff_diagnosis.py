@@ -67,7 +67,8 @@ def _grid(compared: Sequence[Comparison]) -> Iterable[str]:
     blocks = [
         each
         for each in compared
-        if each.figures is not None and (each.a.info.dtype in SCHEMES) != (each.b.info.dtype in SCHEMES)
+        if each.figures is not None
+        and (each.a.info.dtype in diff_grid.BLOCKS) != (each.b.info.dtype in diff_grid.BLOCKS)
     ]
     grids = [
         grid
@@ -94,7 +95,7 @@ def _alone(each: Comparison) -> Iterable[str]:
         yield f"{side}'s values lie on {other}'s {grid[1]} grid"
     elif each.a.info.dtype != each.b.info.dtype:
         for side, tensor, beside in (("a", each.a, each.b), ("b", each.b, each.a)):
-            if beside.info.dtype in SCHEMES and diff_grid.four_bit(tensor):
+            if beside.info.dtype in diff_grid.BLOCKS and diff_grid.four_bit(tensor):
                 yield (
                     f"{side}'s values take at most 16 different ones in each 32, as if from a 4-bit format: "
                     "they are no weights from before quantisation"

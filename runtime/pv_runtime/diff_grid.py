@@ -14,10 +14,15 @@ import numpy as np
 from pv_runtime.compare_tensors import Differences
 from pv_runtime.formats import LazyTensor, TensorInfo
 from pv_runtime.formats.checkpoint import decode
+from pv_runtime.formats.ggml_decode import BORROWED
 from pv_runtime.quant import SCHEMES
 
-__all__ = ["four_bit", "on_the_grid", "summary"]
+__all__ = ["BLOCKS", "four_bit", "on_the_grid", "summary"]
 
+BLOCKS = {*SCHEMES, *BORROWED}
+"""The block formats that are decoded here."""
+
+_PLAIN = {"F32", "F16", "BF16"}
 _GROUP = 32
 _CODES = 16
 _GROUPS = 512
@@ -31,11 +36,11 @@ def on_the_grid(a: LazyTensor, b: LazyTensor, figures: Differences) -> tuple[str
     ``("a", "Q4_K")`` says that `a` equals `b`, which is Q4_K, in every element after rounding to a's type.
     """
     formats = a.info.dtype, b.info.dtype
-    if (formats[0] in SCHEMES) == (formats[1] in SCHEMES) or not figures.sum_aa or not figures.finite:
+    if (formats[0] in BLOCKS) == (formats[1] in BLOCKS) or not figures.sum_aa or not figures.finite:
         return None
     if figures.elements not in {figures.equal, figures.equal_rounded}:
         return None
-    return ("b", formats[0]) if formats[0] in SCHEMES else ("a", formats[1])
+    return ("b", formats[0]) if formats[0] in BLOCKS else ("a", formats[1])
 
 
 def four_bit(tensor: LazyTensor) -> bool:
@@ -44,7 +49,7 @@ def four_bit(tensor: LazyTensor) -> bool:
     Looks at a sample from the beginning and from the middle.
     """
     info = tensor.info
-    if info.dtype in SCHEMES or len(info.shape) != 2 or info.shape[1] % _GROUP:
+    if info.dtype not in _PLAIN or len(info.shape) != 2 or info.shape[1] % _GROUP:
         return False
     groups = info.elements // _GROUP
     if groups < _LEAST:
