@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pv_runtime.compare_tensors import COMPARED, Differences, Pair, compare_all
 from pv_runtime.diff_decoded import decodable, decoded_differences
 from pv_runtime.diff_rows import Heads, in_one_order, reordered_side, stated_heads
+from pv_runtime.diff_tied import with_tied_head
 from pv_runtime.diff_transposed import looks_transposed, transposed_differences
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, TensorInfo
@@ -98,8 +99,9 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
     """Pair the tensors of two checkpoints whose names contain `wanted`.
 
     Names are normalised to Hugging Face's; a fused ``qkv_proj`` is split by rows where the other side
-    has its three parts, which copies nothing. Rows of query and key that one side's format interleaves
-    and the other's does not are brought into Hugging Face's order.
+    has its three parts, which copies nothing. A tied head stands beside one that is written out. Rows of
+    query and key that one side's format interleaves and the other's does not are brought into Hugging
+    Face's order.
 
     Raises
     ------
@@ -108,6 +110,9 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
     """
     left, right = _tensors(a), _tensors(b)
     notes = [*_split(left, right, "a"), *_split(right, left, "b")]
+    for which, model, side, beside, others in (("a", a, left, b, right), ("b", b, right, a, left)):
+        if with_tied_head(model, side, beside, others):
+            notes.append(f"lm_head.weight of {which} is its embedding, to which it is tied")
     if {a.format, b.format} > {"gguf"}:
         notes.append(
             "GGUF lists dimensions innermost first; shapes are shown outermost first here, and the data "
