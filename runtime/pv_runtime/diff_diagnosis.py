@@ -13,7 +13,7 @@ from pv_runtime import diff_grid, diff_rows
 from pv_runtime.compare_tensors import COMPARED, Pair, compare_pair
 from pv_runtime.diff import Comparison, Structure
 from pv_runtime.formats import LazyTensor, TensorInfo
-from pv_runtime.formats.checkpoint import decode
+from pv_runtime.formats.checkpoint import DECODED, decode
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes
 
@@ -191,7 +191,8 @@ def _exchanged(compared: Sequence[Comparison]) -> Iterable[tuple[str, str]]:
     for each in compared:
         figures = each.figures
         apart = figures is not None and each.status == "beyond_threshold" and figures.relative_l2 > _FAR
-        if apart and figures is not None and figures.elements > 1:
+        sampled = {each.a.info.dtype, each.b.info.dtype} <= DECODED
+        if apart and sampled and figures is not None and figures.elements > 1:
             groups[each.a.info.shape].append(each)
     for group in groups.values():
         if len(group) > 1:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import gguf
@@ -9,7 +10,8 @@ from pv_runtime import diff_decoded
 from pv_runtime.convert import convert
 from pv_runtime.diff import Comparison, compare, structure
 from pv_runtime.diff_decoded import decodable, decoded_differences
-from pv_runtime.formats import LazyTensor, TensorInfo, open_checkpoint
+from pv_runtime.diff_diagnosis import diagnosed
+from pv_runtime.formats import LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
@@ -137,3 +139,21 @@ def test_damage_to_a_legacy_format_is_measured() -> None:
     damaged = LazyTensor(tensor.info, lambda: raw)
     found = decoded_differences(tensor, damaged)
     assert (found.elements - found.equal, found.first_difference // 32) == (1, 9)
+
+
+@pytest.mark.parametrize("dtype", [*PEERS, "APR_Q4", "APR_Q8", "Q4_K_PADDED"])
+def test_whatever_differs_is_diagnosed_without_a_fault(dtype: str) -> None:
+    """Two tensors far apart, of one shape: the search for a swap decodes samples."""
+    generator = np.random.default_rng(8)
+    base = open_checkpoint(ROOT / "models/tiny-qwen2")
+    sides = []
+    for _ in range(2):
+        added = {}
+        for name in ("one", "two"):
+            array = generator.standard_normal((64, 256 if dtype in PEERS else 200)).astype(np.float32)
+            tensor, _ = (in_peers if dtype in PEERS else in_aprs)(array, dtype)
+            added[name] = LazyTensor(dataclasses.replace(tensor.info, name=name), tensor.raw)
+        sides.append(Overlay(Overlay(base, drop=base.names()), add=added))
+    found = structure(sides[0], sides[1])
+    done = diagnosed(compare(found, values=True, transpose_aware=True, threshold=0.1), found)
+    assert [each.status for each in done] == ["beyond_threshold"] * 2
