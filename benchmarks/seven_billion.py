@@ -137,7 +137,7 @@ def measure(a: Path, b: Path, runs: int) -> None:
         readings.append(reading)
         comparisons.append(comparing)
         print(
-            f"read {reading:.1f} s ({sum(sizes) / reading / 1e9:.2f} GB/s, {spent_reading:.1f} s of the CPU), "
+            f"read {reading:.1f} s ({sum(sizes) / reading / 1e9:.2f} GB/s, {spent_reading:.1f} s of CPU), "
             f"compare {comparing:.1f} s: "
             f"{elements / comparing / 1e6:.0f} million elements a second, {spent:.1f} s of the CPU; "
             f"{comparing / reading:.2f} x read, {peak[0] / 1e6:.0f} MB anonymous",
