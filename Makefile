@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check bench oracles models format clean
+.PHONY: help discharge test check bench bench-7b oracles models format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,11 +21,6 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
-
-$(VENV)/.formats: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[formats]'
-	$(COMPILE)
-	touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
@@ -45,7 +40,7 @@ $(VENV)/.oracles: $(VENV)/.transformers
 	$(COMPILE)
 	touch $@
 
-discharge: $(VENV)/.formats ## run every bound check, record evidence, compare with the committed verdicts
+discharge: $(VENV)/.dev ## run every bound check, record evidence, compare with the committed verdicts
 	$(BIN)/pv discharge --force --against HEAD --allow-declined contracts
 	$(BIN)/pv evidence verify
 	$(BIN)/pv validate contracts
@@ -69,6 +64,9 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/quantise.py
+
+bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
+	$(BIN)/python -m benchmarks.seven_billion
 
 models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
