@@ -22,6 +22,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 
+$(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[runtime]'
+	$(COMPILE)
+	touch $@
+
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
 	$(COMPILE)
@@ -40,7 +45,7 @@ $(VENV)/.oracles: $(VENV)/.transformers
 	$(COMPILE)
 	touch $@
 
-discharge: $(VENV)/.dev ## run every bound check, record evidence, compare with the committed verdicts
+discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare with the committed verdicts
 	$(BIN)/pv discharge --force --against HEAD --allow-declined contracts
 	$(BIN)/pv evidence verify
 	$(BIN)/pv validate contracts
