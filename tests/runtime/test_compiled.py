@@ -55,6 +55,24 @@ def test_what_is_kept_belongs_to_its_sources(tmp_path: Path) -> None:
     assert run(tmp_path, program, **path).stderr
 
 
+def test_the_sources_of_what_is_compiled_are_known() -> None:
+    folder = Path(pv_runtime.__file__).parent
+    texts = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.py")}
+    compiling = {name for name, text in texts.items() if "@compiled(" in text or "intrinsic(" in text}
+    compiled = importlib.import_module("pv_runtime.compiled")
+    assert compiling | {"compiled.py"} == set(compiled._SOURCES)
+
+
+def test_to_compile_reads_no_module_that_is_not_imported(tmp_path: Path) -> None:
+    """In a check it would be refused, since no digest covers it."""
+    program = (
+        "from pathlib import Path\nfrom pv.reads import Reads\nfrom pv_runtime import compiled\n"
+        "reads = Reads(str(Path(compiled.__file__).resolve().parent))\ncompiled._prepare()\n"
+        "print(*reads.files())"
+    )
+    assert run(tmp_path, program).stdout.split() == []
+
+
 def test_vectors_are_as_wide_as_the_cpu_has_them() -> None:
     import numba
     from llvmlite import binding
