@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Start-up counts, and an environment may forbid Python to keep what it compiled.
 COMPILE := $(BIN)/python -m compileall -q pv runtime kernels
+LLAMA_OPTIONS := -DGGML_NATIVE=OFF $(foreach part,LLAVA_BUILD LLAMA_CURL LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES \
+	LLAMA_BUILD_TOOLS LLAMA_BUILD_SERVER,-D$(part)=OFF)
+# Processes that share the tests: make test JOBS=1 runs them one after another.
+JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check bench defects oracles models format clean
+.PHONY: help discharge test check bench bench-7b defects oracles models format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,8 +22,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 
-$(VENV)/.formats: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[formats]'
+$(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[runtime]'
 	$(COMPILE)
 	touch $@
 
@@ -28,25 +32,34 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(COMPILE)
 	touch $@
 
-$(VENV)/.oracles: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,oracles]'
+$(VENV)/.transformers: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev,transformers]'
 	$(COMPILE)
 	touch $@
 
-discharge: $(VENV)/.formats ## run every bound check, record evidence, compare with the committed verdicts
+# Of llama.cpp there are no wheels, and it takes minutes to build. Not for this processor alone: pip keeps
+# what it built, and its instructions would end in a signal on another one.
+$(VENV)/.oracles: $(VENV)/.transformers
+	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --editable '.[dev,oracles]'
+	$(BIN)/python -c 'import llama_cpp'
+	$(COMPILE)
+	touch $@
+
+discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare with the committed verdicts
 	$(BIN)/pv discharge --force --against HEAD --allow-declined contracts
 	$(BIN)/pv evidence verify
 	$(BIN)/pv validate contracts
 
+# Tests start hundreds of programs, and pytest rewrites plugins: kept, what is compiled saves a third of the time.
 test: $(VENV)/.dev ## the default tests (under 5 minutes)
-	$(BIN)/python -m pytest
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
-check: $(VENV)/.oracles ## ruff and mypy --strict over everything
+check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers)
+oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
 
 bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
@@ -60,10 +73,13 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
 	$(BIN)/python -m pv_runtime.defects
 
-models: $(VENV)/.oracles ## train both models again and build the shipped pair (some fifteen minutes)
+bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
+	$(BIN)/python -m benchmarks.seven_billion
+
+models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
 
-format: $(VENV)/.oracles ## let ruff format and mend
+format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 

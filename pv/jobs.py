@@ -29,6 +29,10 @@ class Role:
     path: str
     files: tuple[str, ...] = ()
     """The files that its digest covers, which alone may be read; empty: all below `path`."""
+    subject: str = ""
+    """The name that `pv.toml` has for it."""
+    narrowed: bool = False
+    """Whether `pv.toml` names the `files`; then the digest says nothing of the absence of others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +74,10 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """Call a builder: `reference` (``module:function``) with source, output and arguments."""
+    """Call a builder: `reference` (``module:function``) with the path of `source`, output and arguments."""
 
     reference: str
-    source: str
+    source: Role
     output: str
     arguments: Mapping[str, Any]
     limits: Limits

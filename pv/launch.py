@@ -13,8 +13,9 @@ from pv.config import Config
 from pv.contract import Falsifier, Replacement
 from pv.jobs import Job, Limits, Role
 from pv.planning import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS, Ready
+from pv.subjects import Artefact
 
-__all__ = ["job_of", "limits_of"]
+__all__ = ["job_of", "limits_of", "role_of"]
 
 _NOTHING = Replacement({}, {}, {}, None)
 
@@ -25,6 +26,13 @@ def limits_of(falsifier: Falsifier, level: str) -> Limits:
     return Limits(
         needs.memory_bytes or DEFAULT_MEMORY_BYTES, needs.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
     )
+
+
+def role_of(artefact: Artefact, config: Config) -> Role:
+    """Return `artefact` as what a job is given, with the files of it that may be read."""
+    files = tuple(stamp[0] for stamp in artefact.stamp)
+    narrowed = bool(config.subjects[artefact.name].files)
+    return Role(artefact.loader, str(artefact.path), files, artefact.name, narrowed)
 
 
 def job_of(
@@ -41,10 +49,7 @@ def job_of(
 ) -> Job:
     """Return one run of `falsifier` at `level`; with `plant`, that counter-example is planted in it."""
     replacement = falsifier.replacements.get(plant, _NOTHING) if plant is not None else _NOTHING
-    roles = {
-        role: Role(a.loader, str(a.path), tuple(stamp[0] for stamp in a.stamp))
-        for role, a in ready.artefacts.items()
-    }
+    roles = {role: role_of(artefact, config) for role, artefact in ready.artefacts.items()}
     roles |= {role: Role("", str(config.root / path)) for role, path in replacement.subjects.items()}
     common = Job(
         reference=binding.reference,

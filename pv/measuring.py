@@ -15,7 +15,7 @@ from pv.contract import Falsifier
 from pv.errors import SubjectError
 from pv.freshness import base_level, closure_of
 from pv.jobs import Broken, Build, Measured
-from pv.launch import job_of, limits_of
+from pv.launch import job_of, limits_of, role_of
 from pv.outcome import Outcome
 from pv.planning import Declined, Ready
 from pv.runner import Runner
@@ -74,7 +74,7 @@ class Measurer:
         done = self.runner.run(
             Build(
                 reference=spec.builder or "",
-                source=str(unbuilt.source.path),
+                source=role_of(unbuilt.source, self.config),
                 output=str(partial),
                 arguments=spec.arguments,
                 limits=limits_of(self.falsifier, base_level(self.falsifier)),

@@ -361,7 +361,7 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
     }
     if isinstance(job, Build):
         own = {
-            "source": job.source,
+            "source": dataclasses.asdict(job.source),
             "output": job.output,
             "project": job.project,
             "modules": list(job.modules),

@@ -189,12 +189,11 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
 def _build(job: Mapping[str, Any], _channel: Channel) -> bool:
     sys.path[:0] = job["sources"]
     reads = Reads(job["project"])
-    _resolve(job["reference"])(job["source"], job["output"], **job["arguments"])
+    _resolve(job["reference"])(job["source"]["path"], job["output"], **job["arguments"])
     if job["project"]:
         # Beside the output, it may write what it puts together, and read it again.
-        named = {"source": job["source"], "output": str(Path(job["output"]).parent)}
-        places = {name: {"path": path, "files": []} for name, path in named.items()}
-        _refuse_hidden_inputs({**job, "roles": places}, reads.files())
+        beside = {"path": str(Path(job["output"]).parent), "files": []}
+        _refuse_hidden_inputs({**job, "roles": {"source": job["source"], "output": beside}}, reads.files())
     if not Path(job["output"]).exists():
         raise CheckError(f"builder {job['reference']} returned without writing its output")
     return False
@@ -346,11 +345,25 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
         # A folder may be narrowed to some of its files: the others have no part in its digest.
         files.add(os.path.realpath(role["path"]))
         allowed += [] if role["files"] else [os.path.realpath(role["path"])]
+    folders = {os.path.realpath(role["path"]): role for role in job["roles"].values() if role["files"]}
     for path in sorted(read - files):
-        if not any(path == place or path.startswith(place + os.sep) for place in allowed):
-            shown = os.path.relpath(path, job["project"])
-            who = "builder" if job["kind"] == "build" else "check"
+        if any(path == place or path.startswith(place + os.sep) for place in allowed):
+            continue
+        within = [folder for folder in folders if path.startswith(folder + os.sep)]
+        whole = any(not folders[folder]["narrowed"] for folder in within)
+        if whole and (Path(path).is_dir() or not os.path.lexists(path)):
+            continue  # the digest is that of all files there are: that this is none of them is part of it
+        shown = os.path.relpath(path, job["project"])
+        who = "builder" if job["kind"] == "build" else "check"
+        if not within:
             raise CheckError(f"the {who} read {shown}, which evidence would not name; make it a subject")
+        inside = max(within, key=len)
+        subject = folders[inside]["subject"]
+        raise CheckError(
+            f"the {who} read {shown}, which the digest of subject {subject} does not cover; add"
+            f" {os.path.relpath(path, inside)} to the `files` of [subjects.{subject}] in pv.toml, or name a"
+            " subject that has it"
+        )
 
 
 def _environment(project: str) -> list[str]:

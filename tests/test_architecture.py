@@ -48,7 +48,6 @@ TESTED_THROUGH = {
     "tests/pv/test_basis.py": ["pv/discharge_gate.py"],
     "tests/pv/test_discharge.py": [
         "pv/discharge_check.py",
-        "pv/measuring.py",
         "pv/outcome.py",
         "pv/predicate.py",
     ],

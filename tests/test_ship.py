@@ -46,8 +46,12 @@ class Ship:
 
 
 @pytest.fixture
-def ship(tmp_path: Path) -> Ship:
-    return Ship(tmp_path)
+def ship(tmp_path_factory: pytest.TempPathFactory) -> Ship:
+    """A fresh copy, in the same folder each time: what numba compiled is kept by the path of its source."""
+    root = tmp_path_factory.getbasetemp() / "ship"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    return Ship(root)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from pv_runtime.config import FLOATS, GGUF_KEYS, parameter
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, open_checkpoint
+from pv_runtime.formats.ggml_types import FILE_TYPES
 from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.quantised import quantised_tensor, rows_fit
@@ -25,23 +27,6 @@ from pv_runtime.quant import Scheme, scheme_named
 from pv_runtime.quant.scheme import Floats
 
 __all__ = ["quantised_gguf", "twin"]
-
-_FILE_TYPES = {"Q8_0": 7, "Q4_K": 14, "Q5_K": 16, "Q6_K": 18}
-"""``general.file_type`` of llama.cpp: the format that most weights have."""
-
-_KEYS = {
-    "block_count": "num_hidden_layers",
-    "context_length": "max_position_embeddings",
-    "embedding_length": "hidden_size",
-    "feed_forward_length": "intermediate_size",
-    "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
-    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-    "rope.freq_base": "rope_theta",
-}
-"""GGUF's keys of an architecture, and config.json's."""
-
-_REALS = {"rms_norm_eps", "rope_theta"}
 
 
 def quantised_gguf(source: str, output: str, *, scheme: str) -> None:
@@ -84,23 +69,21 @@ def _gguf_metadata(model: Checkpoint, scheme: Scheme) -> dict[str, object]:
     metadata: dict[str, object] = {
         "general.architecture": architecture,
         "general.alignment": 32,
-        "general.file_type": _FILE_TYPES[scheme.name],
+        "general.file_type": FILE_TYPES[scheme.name],
         "general.quantization_version": 2,
         GGUF_DERIVED_FROM: file_sha256(model.path),
     }
-    for key, named in _KEYS.items():
+    for named, key in GGUF_KEYS.items():
         value = _required(config, named, model.path)
-        metadata[f"{architecture}.{key}"] = float(value) if named in _REALS else int(value)
+        metadata[f"{architecture}.{key}"] = float(value) if named in FLOATS else int(value)
     return metadata
 
 
-def _required(config: Mapping[Any, Any], key: str, path: str) -> Any:
-    """Look a key up, beneath ``rope_parameters`` too, where newer transformers keep `rope_theta`."""
-    nested = config.get("rope_parameters")
-    for place in (config, nested if isinstance(nested, Mapping) else {}):
-        if place.get(key) is not None:
-            return place[key]
-    raise LoadError(f"the config.json beside it lacks {key}", path)
+def _required(config: Mapping[str, Any], key: str, path: str) -> Any:
+    value = parameter(config, key)
+    if value is None:
+        raise LoadError(f"the config.json beside it lacks {key}", path)
+    return value
 
 
 def twin(source: str, output: str) -> None:

@@ -15,6 +15,7 @@ from pv_runtime.errors import LoadError
 from pv_runtime.formats.apr_metadata import ALIASES
 from pv_runtime.formats.apr_writer import TYPE_CODES
 from pv_runtime.formats.checkpoint import Checkpoint, TensorInfo
+from pv_runtime.formats.ggml_types import FILE_TYPES
 from pv_runtime.formats.gguf_writer import Typed
 from pv_runtime.vocabulary import Vocabulary, apr_keys, gguf_keys
 
@@ -49,12 +50,6 @@ HUGGING_FACE = "huggingface"
 """Under `ELSEWHERE`, the files of a Hugging Face folder that are carried over whole, by name."""
 FOLDER_FILES = ("generation_config.json",)
 _MAX_FILE = 1 << 20
-
-FILE_TYPES = {
-    "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K": 11,
-    "Q4_K": 14, "Q5_K": 16, "Q6_K": 18, "BF16": 32,
-}  # fmt: skip
-"""``general.file_type`` of llama.cpp: the type that most weights have."""
 
 _WRITTEN_ANEW = (
     "pv.derived_from.", "derived_from.", "split.", "pv.config", _GGUF_ELSEWHERE, ELSEWHERE,

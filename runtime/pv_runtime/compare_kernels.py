@@ -14,6 +14,7 @@ import numpy as np
 
 from pv_runtime.compiled import compiled
 from pv_runtime.half_precision import round_half, widen_half
+from pv_runtime.lanes import prefetch, unpack_bytes, unpack_five_bits, unpack_four_bits, unpack_six_bits
 
 __all__ = ["KINDS", "compare_window"]
 
@@ -21,6 +22,8 @@ KINDS = {"F32": 0, "F16": 1, "BF16": 2, "Q8_0": 3, "Q4_K": 4, "Q5_K": 5, "Q6_K":
 """The dtypes that are unpacked here, and their numbers."""
 
 _CHUNK = 2048
+_AHEAD = 1 * _CHUNK
+_LINE = 64
 _NOT_FINITE = np.uint32(0x7F800000)
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 _U32 = np.uint32
@@ -55,25 +58,30 @@ def _unpack_bf16(raw: Any, start: int, count: int, out: Any) -> None:
 
 @compiled()
 def _unpack_q8_0(raw: Any, start: int, count: int, out: Any) -> None:
-    codes = raw.view(np.int8)
     for block in range(count // 32):
         base = (start // 32 + block) * 34
-        scale = _half_at(raw, base)
-        packed, to = codes[base + 2 : base + 34], out[block * 32 : block * 32 + 32]
-        for i in range(32):
-            to[i] = scale * _F32(np.int32(packed[i]))
+        unpack_bytes(raw, base + 2, _half_at(raw, base), out, block * 32)
 
 
 @compiled()
-def _six_bits(raw: Any, base: int, j: int) -> Any:
-    """Return the 6-bit scale and minimum of sub-block `j`; see `pv_runtime.quant.affine`."""
-    if j < 4:
-        return raw[base + 4 + j] & np.uint8(63), raw[base + 8 + j] & np.uint8(63)
-    shared = raw[base + 8 + j]
-    return (
-        (shared & np.uint8(15)) | ((raw[base + j] >> np.uint8(6)) << np.uint8(4)),
-        (shared >> np.uint8(4)) | ((raw[base + 4 + j] >> np.uint8(6)) << np.uint8(4)),
-    )
+def _word(raw: Any, place: Any) -> Any:
+    low = _U32(raw[place]) | _U32(_U32(raw[place + 1]) << _U32(8))
+    high = _U32(_U32(raw[place + 2]) << _U32(16)) | _U32(_U32(raw[place + 3]) << _U32(24))
+    return _U32(low | high)
+
+
+@compiled()
+def _joined(first: Any, others: Any, tops: Any) -> Any:
+    """Join eight 6-bit numbers, a byte each: four of them, and four split in four bits and two."""
+    last = _U32(_U32(others & _U32(0x0F0F0F0F)) | _U32((_U32(tops >> _U32(6)) & _U32(0x03030303)) << _U32(4)))
+    return np.uint64(np.uint64(first & _U32(0x3F3F3F3F)) | np.uint64(np.uint64(last) << np.uint64(32)))
+
+
+@compiled()
+def _six_bits(raw: Any, base: int) -> Any:
+    """Return the 6-bit scales and minima of a block, a byte each; see `pv_runtime.quant.affine`."""
+    scales, minima, rest = _word(raw, base + 4), _word(raw, base + 8), _word(raw, base + 12)
+    return _joined(scales, rest, scales), _joined(minima, _U32(rest >> _U32(4)), minima)
 
 
 @compiled()
@@ -81,17 +89,8 @@ def _unpack_q4_k(raw: Any, start: int, count: int, out: Any) -> None:
     for block in range(count // 256):
         base = (start // 256 + block) * 144
         d, dmin = _half_at(raw, base), _half_at(raw, base + 2)
-        for group in range(4):
-            scale, minimum = _six_bits(raw, base, 2 * group)
-            low_scale, low_minimum = d * _F32(np.int32(scale)), dmin * _F32(np.int32(minimum))
-            scale, minimum = _six_bits(raw, base, 2 * group + 1)
-            high_scale, high_minimum = d * _F32(np.int32(scale)), dmin * _F32(np.int32(minimum))
-            first, place = base + 16 + 32 * group, block * 256 + 64 * group
-            codes, low, high = raw[first : first + 32], out[place : place + 32], out[place + 32 : place + 64]
-            for i in range(32):
-                code = np.int32(codes[i])
-                low[i] = low_scale * _F32(np.int32(code & np.int32(15))) - low_minimum
-                high[i] = high_scale * _F32(np.int32(code >> np.int32(4))) - high_minimum
+        scales, minima = _six_bits(raw, base)
+        unpack_four_bits(raw, base + 16, d, scales, dmin, minima, out, block * 256)
 
 
 @compiled()
@@ -99,57 +98,18 @@ def _unpack_q5_k(raw: Any, start: int, count: int, out: Any) -> None:
     for block in range(count // 256):
         base = (start // 256 + block) * 176
         d, dmin = _half_at(raw, base), _half_at(raw, base + 2)
-        fifths = raw[base + 16 : base + 48]
-        for group in range(4):
-            scale, minimum = _six_bits(raw, base, 2 * group)
-            low_scale, low_minimum = d * _F32(np.int32(scale)), dmin * _F32(np.int32(minimum))
-            scale, minimum = _six_bits(raw, base, 2 * group + 1)
-            high_scale, high_minimum = d * _F32(np.int32(scale)), dmin * _F32(np.int32(minimum))
-            first, place = base + 48 + 32 * group, block * 256 + 64 * group
-            codes, to = raw[first : first + 32], out[place : place + 64]
-            bit = np.int32(2 * group)
-            for i in range(32):
-                code, fifth = np.int32(codes[i]), np.int32(np.int32(fifths[i]) >> bit)
-                low = np.int32((code & np.int32(15)) | ((fifth & np.int32(1)) << np.int32(4)))
-                high = np.int32((code >> np.int32(4)) | ((fifth & np.int32(2)) << np.int32(3)))
-                to[i] = low_scale * _F32(low) - low_minimum
-                to[i + 32] = high_scale * _F32(high) - high_minimum
-
-
-@compiled()
-def _code6(low: Any, high: Any) -> Any:
-    """Join four bits and two bits to a code from -32 to 31, as a float."""
-    return _F32(np.int32(np.int32(low | ((high & np.int32(3)) << np.int32(4))) - np.int32(32)))
+        scales, minima = _six_bits(raw, base)
+        unpack_five_bits(raw, base + 16, d, scales, dmin, minima, out, block * 256)
 
 
 @compiled()
 def _unpack_q6_k(raw: Any, start: int, count: int, out: Any) -> None:
-    signed = raw.view(np.int8)
-    scale = np.empty(8, np.float32)
-    nibble = np.int32(15)
     for block in range(count // 256):
         base = (start // 256 + block) * 210
         d = _half_at(raw, base + 208)
         for half in range(2):
-            for i in range(8):
-                scale[i] = d * _F32(np.int32(signed[base + 192 + 8 * half + i]))
-            low, high = base + 64 * half, base + 128 + 32 * half
-            place = block * 256 + 128 * half
-            nibbles, pairs, to = raw[low : low + 64], raw[high : high + 32], out[place : place + 128]
-            s0, s1, s2, s3 = scale[0], scale[1], scale[2], scale[3]
-            s4, s5, s6, s7 = scale[4], scale[5], scale[6], scale[7]
-            for i in range(16):
-                n0, n1 = np.int32(nibbles[i]), np.int32(nibbles[i + 16])
-                n2, n3 = np.int32(nibbles[i + 32]), np.int32(nibbles[i + 48])
-                p0, p1 = np.int32(pairs[i]), np.int32(pairs[i + 16])
-                to[i] = s0 * _code6(n0 & nibble, p0)
-                to[i + 16] = s1 * _code6(n1 & nibble, p1)
-                to[i + 32] = s2 * _code6(n2 & nibble, p0 >> 2)
-                to[i + 48] = s3 * _code6(n3 & nibble, p1 >> 2)
-                to[i + 64] = s4 * _code6(n0 >> 4, p0 >> 4)
-                to[i + 80] = s5 * _code6(n1 >> 4, p1 >> 4)
-                to[i + 96] = s6 * _code6(n2 >> 4, p0 >> 6)
-                to[i + 112] = s7 * _code6(n3 >> 4, p1 >> 6)
+            low, high, scales = base + 64 * half, base + 128 + 32 * half, base + 192 + 8 * half
+            unpack_six_bits(raw, low, high, scales, d, out, block * 256 + 128 * half)
 
 
 @compiled()
@@ -171,22 +131,29 @@ def _unpack(kind: int, raw: Any, start: int, count: int, out: Any) -> None:
 
 
 @compiled(reassociate=True)
-def _sums(x: Any, y: Any, count: int, sums: Any) -> None:
-    """Add Σx², Σy², Σxy, Σ(x-y)² and Σ|x-y| to `sums`."""
+def _sums(x: Any, y: Any, count: int, sums: Any) -> Any:
+    """Add Σx², Σy², Σxy, Σ(x-y)² and Σ|x-y| to `sums`; return Σx² + Σy² and max|x-y| as bits.
+
+    The former is finite where every x and y is. As integers, infinities and NaN are larger than all else.
+    """
     xx = yy = xy = dd = absolute = 0.0
+    furthest = np.int64(0)
     for i in range(count):
         a, b = np.float64(x[i]), np.float64(y[i])
         d = a - b
+        apart = np.float64(abs(d))
         xx += a * a
         yy += b * b
         xy += a * b
         dd += d * d
-        absolute += abs(d)
+        absolute += apart
+        furthest = max(furthest, np.float64(apart).view(np.int64))
     sums[0] += xx
     sums[1] += yy
     sums[2] += xy
     sums[3] += dd
     sums[4] += absolute
+    return xx + yy, furthest
 
 
 @compiled()
@@ -205,19 +172,29 @@ def _round(bits: Any, count: int, rounding: int, out: Any) -> None:
 
 
 @compiled()
-def _bits(x: Any, y: Any, count: int) -> Any:
-    """Return the elements with equal bits, the largest magnitude in x and in y, and max|x - y|, as bits.
-
-    The difference is rounded to float32. As integers, infinities and NaN are larger than all else.
-    """
-    bits_x, bits_y = x.view(np.uint32), y.view(np.uint32)
-    equal, most_x, most_y, apart = np.int32(0), _U32(0), _U32(0), _U32(0)
+def _agree(x: Any, y: Any, count: int) -> Any:
+    """Count the elements with equal bits."""
+    found = np.int32(0)
     for i in range(count):
-        equal = np.int32(equal + np.int32(bits_x[i] == bits_y[i]))
-        most_x = max(most_x, _U32(bits_x[i] & _MAGNITUDE))
-        most_y = max(most_y, _U32(bits_y[i] & _MAGNITUDE))
-        apart = max(apart, _U32(_F32(x[i] - y[i]).view(np.uint32) & _MAGNITUDE))
-    return equal, most_x, most_y, apart
+        found = np.int32(found + np.int32(x[i] == y[i]))
+    return found
+
+
+@compiled()
+def _agree_rounded(narrow: Any, wide: Any, count: int, rounding: int, out: Any) -> Any:
+    """Count the elements with equal bits, as they are and with `wide` rounded, which goes to `out`."""
+    found, after = np.int32(0), np.int32(0)
+    if rounding == 1:
+        for i in range(count):
+            out[i] = round_half(wide[i])
+            found = np.int32(found + np.int32(narrow[i] == wide[i]))
+            after = np.int32(after + np.int32(narrow[i] == out[i]))
+    else:
+        for i in range(count):
+            out[i] = _round_bf16(wide[i])
+            found = np.int32(found + np.int32(narrow[i] == wide[i]))
+            after = np.int32(after + np.int32(narrow[i] == out[i]))
+    return found, after
 
 
 @compiled()
@@ -288,6 +265,20 @@ def _differing_blocks(raw_a: Any, raw_b: Any, size: int) -> int:
 
 
 @compiled()
+def _fetch(raw_a: Any, raw_b: Any, elements: int, first: int, quarter: int) -> None:
+    """Have the CPU bring a quarter of the chunk that begins at element `first` into its cache.
+
+    Not more at once: a core waits when some dozen lines are on their way.
+    """
+    begin = first + quarter * (_CHUNK // 4)
+    end = min(elements, begin + _CHUNK // 4)
+    for place in range(begin * len(raw_a) // elements, end * len(raw_a) // elements, _LINE):
+        prefetch(raw_a, place)
+    for place in range(begin * len(raw_b) // elements, end * len(raw_b) // elements, _LINE):
+        prefetch(raw_b, place)
+
+
+@compiled()
 def compare_window(
     raw_a: Any, kind_a: int, raw_b: Any, kind_b: int, elements: int,
     rounding: int, block: int, block_bytes: int, sums: Any, counts: Any,
@@ -312,34 +303,42 @@ def compare_window(
     x, y = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
     rounded_x, rounded_y = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint32)
     bits_x, bits_y = x.view(np.uint32), y.view(np.uint32)
-    furthest = _U32(0)
+    furthest = np.int64(0)
     if block_bytes > 0:
         counts[4] += _differing_blocks(raw_a, raw_b, block_bytes)
     for start in range(0, elements, _CHUNK):
         count = min(_CHUNK, elements - start)
+        _fetch(raw_a, raw_b, elements, start + _AHEAD, 0)
         _unpack(kind_a, raw_a, start, count, x)
+        _fetch(raw_a, raw_b, elements, start + _AHEAD, 1)
         _unpack(kind_b, raw_b, start, count, y)
-        _sums(x, y, count, sums)
-        equal, most_x, most_y, apart = _bits(x, y, count)
-        if most_x >= _NOT_FINITE or most_y >= _NOT_FINITE:
+        _fetch(raw_a, raw_b, elements, start + _AHEAD, 2)
+        squares, apart = _sums(x, y, count, sums)
+        _fetch(raw_a, raw_b, elements, start + _AHEAD, 3)
+        seen_x, seen_y = bits_x, bits_y
+        if rounding == 0:
+            equal = after = _agree(bits_x, bits_y, count)
+        elif kind_a == rounding:  # is rounded already
+            seen_y = rounded_y
+            equal, after = _agree_rounded(bits_x, bits_y, count, rounding, rounded_y)
+        elif kind_b == rounding:
+            seen_x = rounded_x
+            equal, after = _agree_rounded(bits_y, bits_x, count, rounding, rounded_x)
+        else:
+            equal = after = _agree(bits_x, bits_y, count)
+            if equal < count:
+                seen_x, seen_y = rounded_x, rounded_y
+                _round(bits_x, count, rounding, rounded_x)
+                _round(bits_y, count, rounding, rounded_y)
+                after = _equal(rounded_x[:count], rounded_y[:count])
+        if not np.isfinite(squares):
             counts[0] += _not_finite(bits_x[:count])
             counts[1] += _not_finite(bits_y[:count])
             equal = _equal(bits_x[:count], bits_y[:count])
+            after = _equal(seen_x[:count], seen_y[:count])
         counts[2] += equal
-        seen_x, seen_y = bits_x, bits_y
-        if equal < count and rounding > 0:
-            seen_x, seen_y = rounded_x, rounded_y
-            if kind_a == rounding:  # is rounded already
-                seen_x = bits_x
-            else:
-                _round(bits_x, count, rounding, rounded_x)
-            if kind_b == rounding:
-                seen_y = bits_y
-            else:
-                _round(bits_y, count, rounding, rounded_y)
-            equal = _equal(seen_x[:count], seen_y[:count])
-        counts[3] += equal
-        if equal < count:
+        counts[3] += after
+        if after < count:
             if block > 0 and block_bytes == 0:
                 counts[4] += _blocks_apart(seen_x[:count], seen_y[:count], block)
             if counts[6] < 0:
@@ -347,7 +346,7 @@ def compare_window(
                     if _equal(seen_x[i : i + 1], seen_y[i : i + 1]) == 0:
                         counts[6] = start + i
                         break
-        if apart >= furthest and apart > 0:
+        if apart > furthest:
             furthest = apart
             for i in range(count):
                 difference = abs(np.float64(x[i]) - np.float64(y[i]))

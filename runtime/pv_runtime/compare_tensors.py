@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pv_runtime.compiled import available
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import TensorInfo
-from pv_runtime.formats.pages import bring, give_back
+from pv_runtime.formats.pages import ask, bring, give_back
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
 
@@ -32,6 +32,9 @@ COMPARED = ("F32", "F16", "BF16", *SCHEMES)
 
 WINDOW = 1 << 20
 """Elements of a window; a multiple of every block."""
+
+_AHEAD = 4
+"""Windows a thread that are asked for before they are compared: the disk reads meanwhile."""
 
 _ROUNDINGS = {"F16": 1, "BF16": 2}
 
@@ -166,7 +169,7 @@ def compare_all(
     compare = window or fastest()
     if threads <= 1:
         for pair in pairs:
-            yield pair, _total(pair, [_compare(compare, part) for part in _windows(pair)])
+            yield pair, _total(pair, [_compare(compare, part) for part in _asked(_windows(pair))])
         return
     yield from _threaded(pairs, threads, compare)
 
@@ -230,6 +233,22 @@ def _windows(pair: Pair) -> Iterator[_Part]:
             first,
             elements,
         )
+
+
+def _asked(parts: Iterable[_Part]) -> Iterator[_Part]:
+    """Yield `parts`, each asked for while the ones before it are worked on."""
+    waiting: deque[_Part] = deque()
+    for part in parts:
+        _ask(part)
+        waiting.append(part)
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _ask(part: _Part) -> None:
+    ask(part.raw_a)
+    ask(part.raw_b)
 
 
 def _bytes(info: TensorInfo, elements: int) -> int:
@@ -311,7 +330,7 @@ def _threaded(pairs: Sequence[Pair], threads: int, compare: Window) -> Iterator[
     """Hand windows to threads in order, and put figures together as they come."""
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque[tuple[Pair, list[Future[_Figures]]]] = deque()
-        room = threading.Semaphore(4 * threads)
+        room = threading.Semaphore(_AHEAD * threads)
 
         def work(part: _Part) -> _Figures:
             try:
@@ -323,6 +342,7 @@ def _threaded(pairs: Sequence[Pair], threads: int, compare: Window) -> Iterator[
             for pair in pairs:
                 futures: list[Future[_Figures]] = []
                 for part in _windows(pair):
+                    _ask(part)
                     room.acquire()
                     futures.append(pool.submit(work, part))
                 ahead.append((pair, futures))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import sys
@@ -13,6 +14,9 @@ from typing import Any, TypeVar
 __all__ = ["available", "compiled"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_SOURCES = ("compare_kernels.py", "compiled.py", "half_precision.py", "lanes.py", "quant/search_kernels.py")
+"""The modules that have compiled functions, or that these are made with."""
 
 
 def available() -> bool:
@@ -62,13 +66,41 @@ def _prepare() -> None:
     _prepare.done = True  # type: ignore[attr-defined]
     if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR, where the user has set it, holds
         numba.config.CACHE_DIR = _folder()
+    _prefer_wide_vectors()
     event.register("numba:compile", _announcement())
+
+
+def _prefer_wide_vectors() -> None:
+    """Use 512-bit vectors where the CPU has them; on many LLVM avoids them, which suits other code."""
+    import numba
+    from llvmlite import binding
+    from numba.core import codegen
+
+    if numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES is not None:
+        return  # NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, where the user has set them, hold
+    if numba.config.ENABLE_AVX and binding.get_host_cpu_features().get("avx512f", False):
+        numba.config.CPU_FEATURES = f"{codegen.get_host_cpu_features()},-prefer-256-bit"
+
+
+def _revision() -> str:
+    """Name the sources of all compiled functions.
+
+    numba compiles a function again when its own file has changed, not when one that it calls has. As numba
+    does, this goes by times and sizes: in a check, to read a module that it does not import is an error.
+    """
+    import numba
+
+    digest = hashlib.sha256(numba.__version__.encode())
+    for name in _SOURCES:
+        status = (Path(__file__).parent / name).stat()
+        digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _folder() -> str:
     """Return a folder that can be written for compiled code, or nothing: then each process compiles."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    folder = Path(home) / "pv" / "numba"
+    folder = Path(home) / "pv" / "numba" / _revision()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):

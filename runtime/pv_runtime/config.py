@@ -19,6 +19,7 @@ from pv_runtime.formats.checkpoint import Checkpoint
 
 __all__ = [
     "APR_KEYS",
+    "FLOATS",
     "GGUF_KEYS",
     "apr_config",
     "config_of",
@@ -30,7 +31,8 @@ __all__ = [
 ]
 
 _CLASSES = {"qwen2": "Qwen2ForCausalLM", "llama": "LlamaForCausalLM"}
-_FLOATS = {"rms_norm_eps", "rope_theta"}
+FLOATS = {"rms_norm_eps", "rope_theta"}
+"""Those of config.json's keys whose values are no integers."""
 
 GGUF_KEYS = {
     "num_hidden_layers": "block_count",
@@ -210,7 +212,7 @@ def parameter(config: Mapping[str, Any], key: str) -> Any:
 def _check(config: dict[str, Any], path: str) -> None:
     for key in APR_KEYS:
         value = parameter(config, key)
-        number = isinstance(value, (int, float) if key in _FLOATS else int) and not isinstance(value, bool)
+        number = isinstance(value, (int, float) if key in FLOATS else int) and not isinstance(value, bool)
         if not number or not 0 < value < 2**31:
             raise LoadError(f"its {key} is {value!r}, which no model of its kind can have", path)
     head = config.get("head_dim")
@@ -255,7 +257,7 @@ def gguf_config(config: Mapping[str, Any]) -> dict[str, object]:
     keys: dict[str, object] = {"general.architecture": architecture}
     for hf, key in GGUF_KEYS.items():
         value = parameter(config, hf)
-        keys[f"{architecture}.{key}"] = float(value) if hf in _FLOATS else int(value)
+        keys[f"{architecture}.{key}"] = float(value) if hf in FLOATS else int(value)
     if architecture == "llama":
         keys["llama.rope.dimension_count"] = head
         keys["llama.vocab_size"] = config["vocab_size"]

@@ -1,11 +1,15 @@
-"""Write a model as GGUF with its matrices in another type: block formats, fp16, bf16 or float32."""
+"""Write a model with its matrices in another type: block formats, fp16, bf16 or float32.
+
+The format is GGUF, APR, or for the types that have no blocks safetensors. What is quantised already is
+dequantised only into a type without blocks: to quantise twice loses twice, and is done only when asked for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +18,10 @@ from pv_runtime.carried import Carried
 from pv_runtime.errors import LoadError
 from pv_runtime.export import Exported, export
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo
-from pv_runtime.formats.checkpoint import PLAIN, decode
-from pv_runtime.formats.ggml_types import GGML_NUMBERS, GGML_TYPES
-from pv_runtime.formats.pages import give_back
+from pv_runtime.formats.apr_types import PADDED
+from pv_runtime.formats.checkpoint import DECODED, PLAIN, decode
+from pv_runtime.formats.ggml_types import FILE_TYPES, GGML_NUMBERS, GGML_TYPES
+from pv_runtime.formats.pages import bring, give_back
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes, Floats
 from pv_runtime.quant.search import quantise
@@ -24,15 +29,18 @@ from pv_runtime.quant.search import quantise
 __all__ = ["QUANTISATIONS", "Converted", "convert", "planned_types"]
 
 QUANTISATIONS: dict[str, tuple[str, int]] = {
-    "q4_k": ("Q4_K", 14), "q4_k_m": ("Q4_K", 15), "q5_k": ("Q5_K", 16), "q6_k": ("Q6_K", 18),
-    "q8_0": ("Q8_0", 7), "f16": ("F16", 1), "bf16": ("BF16", 32), "f32": ("F32", 0),
-}  # fmt: skip
+    **{dtype.lower(): (dtype, FILE_TYPES[dtype]) for dtype in ("Q4_K", "Q5_K", "Q6_K", "Q8_0")},
+    **{dtype.lower(): (dtype, FILE_TYPES[dtype]) for dtype in ("F16", "BF16", "F32")},
+    "q4_k_m": ("Q4_K", 15),
+}
 """What can be asked for: the type of most matrices, and llama.cpp's ``general.file_type``."""
 
 _FALLBACK = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
 """llama.cpp's types for rows that are no multiple of 256 (``tensor_type_fallback``), F16 for those of 32."""
 
 _BLOCKS = {name: (block, size) for name, block, size in GGML_TYPES.values() if block > 1}
+_QUANTISED = {*_BLOCKS, *PADDED, "APR_Q4", "APR_Q8"}
+_REAL = {"F64", "F32", "F16", "BF16"}
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(self_attn\.v_proj|mlp\.down_proj)\.weight")
 _WINDOW = 1 << 22
 """Elements worked on at a time; a multiple of every block."""
@@ -40,10 +48,21 @@ _WINDOW = 1 << 22
 
 @dataclasses.dataclass(frozen=True)
 class Converted:
-    """What was written, and the tensors whose rows did not fit: name, the type wanted, the type taken."""
+    """What was written.
+
+    Parameters
+    ----------
+    exported
+        The files.
+    fallbacks
+        The tensors whose rows did not fit: name, the type wanted, the type taken.
+    quantised
+        The block formats that the source was in.
+    """
 
     exported: Exported
     fallbacks: tuple[tuple[str, str, str], ...]
+    quantised: tuple[str, ...] = ()
 
 
 def convert(
@@ -51,12 +70,15 @@ def convert(
     output: str,
     quantisation: str,
     *,
+    form: str = "gguf",
+    requantise: bool = False,
     folder: Path | None = None,
     with_tokenizer: bool = True,
 ) -> Converted:
-    """Write `model` as GGUF to `output`, every matrix in the type that `quantisation` names.
+    """Write `model` to `output`, every matrix in the type that `quantisation` names.
 
-    Vectors are F32, as llama.cpp asks. K-quants are searched as ggml's reference does. ``q4_k_m`` is
+    In GGUF vectors are F32, as llama.cpp asks, and in APR they stay as they are; safetensors has one type
+    throughout, as transformers writes it. K-quants are searched as ggml's reference does. ``q4_k_m`` is
     llama.cpp's mix; see `planned_types`. The file is written whole or not at all.
 
     Parameters
@@ -65,6 +87,10 @@ def convert(
         Of any format that is read here, `qwen2` or `llama`.
     quantisation
         One of `QUANTISATIONS`.
+    form
+        ``"gguf"``, ``"apr"`` or, for the types without blocks, ``"safetensors"``.
+    requantise
+        Whether what is in another block format may be quantised anew.
     folder
         Where the source's tokenizer.json lies, if it has one.
 
@@ -85,22 +111,51 @@ def convert(
         fallbacks.extend(
             (name, wanted[name], dtype) for name, dtype in taken.items() if dtype != wanted[name]
         )
-        _require_unquantised(view, taken)
+        if not requantise:
+            _require_unquantised(view, taken)
+        if form == "safetensors":
+            taken |= {
+                name: QUANTISATIONS[quantisation][0]
+                for name in view.names()
+                if name not in taken and view.info(name).dtype in _REAL
+            }
         changed = {
             name: _converted(view, name, dtype)
             for name, dtype in taken.items()
             if view.info(name).dtype != dtype
         }
-        own = {**carried.elsewhere.get("gguf", {}), "general.file_type": QUANTISATIONS[quantisation][1]}
-        return Overlay(view, replace=changed), dataclasses.replace(
-            carried, elsewhere={**carried.elsewhere, "gguf": own}
-        )
+        return Overlay(view, replace=changed), _described(carried, quantisation, form)
 
-    options = {"command": "convert", "quantize": quantisation, "format": "gguf"}
+    options: dict[str, object] = {"command": "convert", "quantize": quantisation, "format": form}
+    before = sorted({model.info(name).dtype for name in model.names()} & _QUANTISED)
+    if before and QUANTISATIONS[quantisation][0] not in _BLOCKS:
+        options["dequantised_from"] = before
+    elif before and requantise:
+        options["requantised_from"] = before
     exported = export(
-        model, output, "gguf", folder=folder, with_tokenizer=with_tokenizer, alter=alter, options=options
+        model, output, form, folder=folder, with_tokenizer=with_tokenizer, alter=alter, options=options
     )
-    return Converted(exported, tuple(fallbacks))
+    return Converted(exported, tuple(fallbacks), tuple(before))
+
+
+def _described(carried: Carried, quantisation: str, form: str) -> Carried:
+    """Let what is said of the model's types be true of the new ones."""
+    dtype, number = QUANTISATIONS[quantisation]
+    elsewhere = {key: dict(values) for key, values in carried.elsewhere.items()}
+    for key in ("quantization", "total_size"):  # of the source, in files of other writers
+        elsewhere.get("apr", {}).pop(key, None)
+    own = elsewhere.pop("gguf", {})
+    own.pop("general.file_type", None)
+    if form == "gguf" or number not in FILE_TYPES.values():  # else it follows from the tensors
+        own["general.file_type"] = number
+    config = dict(carried.config)
+    named = {"F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+    for key in ("dtype", "torch_dtype"):  # transformers casts to what this says
+        if dtype in named and key in config:
+            config[key] = named[dtype]
+    return dataclasses.replace(
+        carried, config=config, elsewhere={**elsewhere, **({"gguf": own} if own else {})}
+    )
 
 
 def planned_types(model: Checkpoint, quantisation: str, layers: int, *, tied: bool) -> dict[str, str]:
@@ -143,7 +198,7 @@ def fitting(info: TensorInfo, dtype: str) -> str:
 def _require_unquantised(model: Checkpoint, taken: Mapping[str, str]) -> None:
     misfits = [
         name for name, dtype in taken.items()
-        if model.info(name).dtype in _BLOCKS and dtype in _BLOCKS and model.info(name).dtype != dtype
+        if model.info(name).dtype in _QUANTISED and dtype in _BLOCKS and model.info(name).dtype != dtype
     ]  # fmt: skip
     if misfits:
         first = model.info(misfits[0])
@@ -151,7 +206,7 @@ def _require_unquantised(model: Checkpoint, taken: Mapping[str, str]) -> None:
             f"{len(misfits)} matrices are quantised already, first {first.name} in {first.dtype}, and to "
             f"quantise them to {taken[first.name]} would lose twice",
             model.path,
-            "convert the weights that this file was made from",
+            "convert the weights that this file was made from, or take the loss with --requantize",
         )
 
 
@@ -164,16 +219,32 @@ def _converted(model: Checkpoint, name: str, dtype: str) -> LazyTensor:
 
 def _bytes(model: Checkpoint, info: TensorInfo, changed: TensorInfo) -> Bytes:
     """Convert a tensor window by window, so that its float32 values never stand in memory whole."""
-    raw, out = model.raw(info.name), np.empty(changed.nbytes, np.uint8)
+    out = np.empty(changed.nbytes, np.uint8)
+    for start, values in _windows(model, info):
+        stop = start + values.size
+        to = slice(start * changed.nbytes // info.elements, stop * changed.nbytes // info.elements)
+        out[to] = _encoded(values, changed.dtype, info.name, model.path)
+    return out
+
+
+def _windows(model: Checkpoint, info: TensorInfo) -> Iterator[tuple[int, Floats]]:
+    """Yield the values of a tensor piece by piece, each with the number of its first element."""
+    if info.dtype not in DECODED:  # APR's own, whose rows or scales only the whole tensor tells
+        values = model.tensor(info.name).reshape(-1)
+        for start in range(0, info.elements, _WINDOW):
+            yield start, values[start : start + _WINDOW]
+        return
+    raw = model.raw(info.name)
     for start in range(0, info.elements, _WINDOW):
         stop = min(start + _WINDOW, info.elements)
         first, last = (place * info.nbytes // info.elements for place in (start, stop))
         part = raw[first:last]
-        values = decode(TensorInfo(info.name, info.dtype, (stop - start,), part.nbytes), part, model.path)
-        to = slice(start * changed.nbytes // info.elements, stop * changed.nbytes // info.elements)
-        out[to] = _encoded(values, changed.dtype, info.name, model.path)
+        bring(part)
+        yield (
+            start,
+            decode(TensorInfo(info.name, info.dtype, (stop - start,), part.nbytes), part, model.path),
+        )
         give_back(part)
-    return out
 
 
 def _encoded(values: Floats, dtype: str, name: str, path: str) -> Bytes:

@@ -8,6 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pv_runtime.compare_tensors import COMPARED, Differences, Pair, compare_all
+from pv_runtime.diff_decoded import decodable, decoded_differences
+from pv_runtime.diff_rows import Heads, in_one_order, reordered_side, stated_heads
+from pv_runtime.diff_tied import with_tied_head
 from pv_runtime.diff_transposed import looks_transposed, transposed_differences
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, TensorInfo
@@ -36,12 +39,18 @@ class Structure:
         Tensors without a counterpart.
     notes
         What was done to pair them, in words.
+    reordered
+        The side, ``a`` or ``b``, whose query and key rows were brought into Hugging Face's order.
+    heads
+        How many query and key heads a file states.
     """
 
     pairs: tuple[tuple[str, LazyTensor, LazyTensor], ...]
     only_a: tuple[TensorInfo, ...]
     only_b: tuple[TensorInfo, ...]
     notes: tuple[str, ...]
+    reordered: str | None = None
+    heads: Heads | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +64,8 @@ class Comparison:
         ``"shape_mismatch"``, ``"bytes_differ"``, ``"not_comparable"``.
     layout
         ``"same"``; ``"convention"``: dims listed in the other order, bytes in the same;
-        ``"transposed"``: the data is; None where that was not looked at.
+        ``"transposed"``: the data is; ``"interleaved"``: rows of query or key lie in different orders; None
+        where that was not looked at.
     figures
         Numbers, where values were compared.
     diagnosis
@@ -89,7 +99,9 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
     """Pair the tensors of two checkpoints whose names contain `wanted`.
 
     Names are normalised to Hugging Face's; a fused ``qkv_proj`` is split by rows where the other side
-    has its three parts, which copies nothing.
+    has its three parts, which copies nothing. A tied head stands beside one that is written out. Rows of
+    query and key that one side's format interleaves and the other's does not are brought into Hugging
+    Face's order.
 
     Raises
     ------
@@ -98,17 +110,30 @@ def structure(a: Checkpoint, b: Checkpoint, wanted: str = "") -> Structure:
     """
     left, right = _tensors(a), _tensors(b)
     notes = [*_split(left, right, "a"), *_split(right, left, "b")]
+    for which, model, side, beside, others in (("a", a, left, b, right), ("b", b, right, a, left)):
+        if with_tied_head(model, side, beside, others):
+            notes.append(f"lm_head.weight of {which} is its embedding, to which it is tied")
     if {a.format, b.format} > {"gguf"}:
         notes.append(
             "GGUF lists dimensions innermost first; shapes are shown outermost first here, and the data "
             "lies in the same order in both formats"
         )
+    heads, reordered = stated_heads(a, b), reordered_side(a, b)
+    if heads and reordered and (count := in_one_order(left if reordered == "a" else right, heads)):
+        notes.append(
+            f"GGUF interleaves the rows of query and key of a llama; the {count} tensors of {reordered} were "
+            "brought into Hugging Face's order"
+        )
+    else:
+        reordered = None
     left, right = ({n: t for n, t in side.items() if wanted in n} for side in (left, right))
     return Structure(
         tuple((name, left[name], right[name]) for name in left if name in right),
         tuple(left[name].info for name in sorted(left.keys() - right.keys())),
         tuple(right[name].info for name in sorted(right.keys() - left.keys())),
         tuple(notes),
+        reordered,
+        heads,
     )
 
 
@@ -190,6 +215,9 @@ def compare(
     for name, a, b in found.pairs:
         if name in figures:
             done.append(_judged(name, a, b, figures[name], threshold, transpose_aware=transpose_aware))
+        elif plan[name] == "decoded":
+            done.append(_decoded(name, a, b, threshold))
+            progress(name)
         else:
             done.append(_by_bytes(name, a, b) if plan[name] == "bytes" else _by_shape(name, a, b))
             progress(name)
@@ -197,13 +225,16 @@ def compare(
 
 
 def _plan(name: str, a: LazyTensor, b: LazyTensor) -> str:
-    """Say how a pair is compared: ``flat`` (values in the order of the bytes), ``bytes`` or ``none``."""
+    """Say how a pair is compared: ``flat``, ``decoded``, ``bytes`` or ``none``.
+
+    ``flat`` is value by value in the order of the bytes, ``decoded`` the slow path of `diff_decoded`.
+    """
     del name
     if a.info.shape != b.info.shape and a.info.shape != tuple(reversed(b.info.shape)):
         return "none"
     if a.info.dtype in COMPARED and b.info.dtype in COMPARED:
         return "flat"
-    return "bytes"
+    return "decoded" if decodable(a.info, b.info) else "bytes"
 
 
 def _by_shape(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:
@@ -213,6 +244,20 @@ def _by_shape(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:
     if a.info.shape == tuple(reversed(b.info.shape)):
         words += ": dims listed in the other order or data transposed, which --values tells apart"
     return Comparison(name, a, b, "shape_mismatch", diagnosis=(words,))
+
+
+def _decoded(name: str, a: LazyTensor, b: LazyTensor, threshold: float) -> Comparison:
+    """Compare a pair of which a side is in a format of the slow path; the same bytes need no decoding."""
+    if a.info.dtype == b.info.dtype:
+        alike = _by_bytes(name, a, b)
+        if alike.status == "identical":
+            return dataclasses.replace(alike, layout="same", diagnosis=())
+    figures = decoded_differences(a, b)
+    status = status_of(figures, threshold)
+    if status == "identical" and a.info.dtype == b.info.dtype:
+        words = f"the bytes of {a.info.dtype} differ, and no value does"
+        return Comparison(name, a, b, status, "same", figures, (words,))
+    return Comparison(name, a, b, status, "same", figures)
 
 
 def _by_bytes(name: str, a: LazyTensor, b: LazyTensor) -> Comparison:

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pv_runtime import diff_grid, diff_rows
 from pv_runtime.compare_tensors import COMPARED, Pair, compare_pair
-from pv_runtime.diff import Comparison
+from pv_runtime.diff import Comparison, Structure
 from pv_runtime.formats import LazyTensor, TensorInfo
-from pv_runtime.formats.checkpoint import decode
+from pv_runtime.formats.checkpoint import DECODED, decode
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["diagnosed"]
+__all__ = ["diagnosed", "diagnosis"]
 
 _FEW = 8
 """Differing elements up to which the first is named; damage is small, another file is not."""
@@ -28,12 +29,54 @@ _LIKE = 0.9
 _SAMPLED = 4096
 
 
-def diagnosed(compared: Sequence[Comparison]) -> list[Comparison]:
-    """Return `compared`, each difference with what can be said of it."""
-    found = {each.name: [*each.diagnosis, *_alone(each)] for each in compared}
-    for name, words in _exchanged(compared):
-        found[name].append(words)
-    return [dataclasses.replace(each, diagnosis=tuple(found[each.name])) for each in compared]
+def diagnosed(compared: Sequence[Comparison], found: Structure | None = None) -> list[Comparison]:
+    """Return `compared`, each difference with what can be said of it; `found` is what was compared."""
+    return diagnosis(compared, found)[0]
+
+
+def diagnosis(
+    compared: Sequence[Comparison], found: Structure | None = None
+) -> tuple[list[Comparison], list[str]]:
+    """Return `compared` with what can be said of each tensor, and what can be said of all together."""
+    reordered, heads = (found.reordered, found.heads) if found else (None, None)
+    said = {each.name: [*each.diagnosis, *_alone(each)] for each in compared}
+    layouts: dict[str, str] = {}
+    rows: list[str] = []
+    for each in compared:
+        if each.status == "beyond_threshold" and each.layout == "same":
+            other = diff_rows.other_order(each.name, each.a, each.b, heads)
+            if other is not None:
+                side, equal, distance = other
+                rows.append(diff_rows.words(side, reordered))
+                layouts[each.name] = "interleaved"
+                then = "all values are equal then" if equal else f"relative L2 {distance:.4g} then"
+                said[each.name].append(f"{rows[-1]}; {then}")
+    for name, words in _exchanged([each for each in compared if each.name not in layouts]):
+        said[name].append(words)
+    done = [
+        dataclasses.replace(
+            each, diagnosis=tuple(said[each.name]), layout=layouts.get(each.name, each.layout)
+        )
+        for each in compared
+    ]
+    return done, [*diff_rows.summary(rows), *_grid(compared)]
+
+
+def _grid(compared: Sequence[Comparison]) -> Iterable[str]:
+    """Say that the quantised side is what the other was made from, where that is so of every tensor."""
+    blocks = [
+        each
+        for each in compared
+        if each.figures is not None
+        and (each.a.info.dtype in diff_grid.BLOCKS) != (each.b.info.dtype in diff_grid.BLOCKS)
+    ]
+    grids = [
+        grid
+        for each in blocks
+        if each.figures is not None and (grid := diff_grid.on_the_grid(each.a, each.b, each.figures))
+    ]
+    if len({side for side, _ in grids}) == 1:
+        yield from diff_grid.summary(grids, len(blocks))
 
 
 def _alone(each: Comparison) -> Iterable[str]:
@@ -47,6 +90,16 @@ def _alone(each: Comparison) -> Iterable[str]:
     if each.status == "equal_after_rounding":
         narrow = "F16" if "F16" in {each.a.info.dtype, each.b.info.dtype} else "BF16"
         yield f"equal in every element after rounding to {narrow}"
+    if grid := diff_grid.on_the_grid(each.a, each.b, figures):
+        side, other = grid[0], "b" if grid[0] == "a" else "a"
+        yield f"{side}'s values lie on {other}'s {grid[1]} grid"
+    elif each.a.info.dtype != each.b.info.dtype:
+        for side, tensor, beside in (("a", each.a, each.b), ("b", each.b, each.a)):
+            if beside.info.dtype in diff_grid.BLOCKS and diff_grid.four_bit(tensor):
+                yield (
+                    f"{side}'s values take at most 16 different ones in each 32, as if from a 4-bit format: "
+                    "they are no weights from before quantisation"
+                )
     if each.accepted or not figures.finite:
         return
     if not figures.sum_bb or not figures.sum_aa:
@@ -138,7 +191,8 @@ def _exchanged(compared: Sequence[Comparison]) -> Iterable[tuple[str, str]]:
     for each in compared:
         figures = each.figures
         apart = figures is not None and each.status == "beyond_threshold" and figures.relative_l2 > _FAR
-        if apart and figures is not None and figures.elements > 1:
+        sampled = {each.a.info.dtype, each.b.info.dtype} <= DECODED
+        if apart and sampled and figures is not None and figures.elements > 1:
             groups[each.a.info.shape].append(each)
     for group in groups.values():
         if len(group) > 1:

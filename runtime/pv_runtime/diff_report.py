@@ -10,6 +10,7 @@ from typing import Any
 from pv_runtime.diff import Comparison, Structure, worst_first
 from pv_runtime.errors import printable
 from pv_runtime.formats import Checkpoint, TensorInfo
+from pv_runtime.origin import relation
 from pv_runtime.provenance import DERIVED_FROM, GGUF_DERIVED_FROM
 
 __all__ = ["lines", "report"]
@@ -26,11 +27,14 @@ def report(
     values: bool,
     threshold: float,
     limit: int | None,
+    diagnosis: Sequence[str] = (),
+    verify_origin: bool = False,
 ) -> dict[str, Any]:
     """Collect all that is printed, as values of JSON; docs/how-to/compare-two-checkpoints.md has the keys."""
     ordered = worst_first(compared)
     shown = ordered if limit is None else ordered[:limit]
     differing = sum(not each.accepted for each in compared)
+    related, words = relation(a, b, verify=verify_origin)
     return {
         "schema_version": 1,
         "model_a": a.path,
@@ -39,6 +43,7 @@ def report(
         "format_b": b.format,
         "derived_from_a": _derived_from(a),
         "derived_from_b": _derived_from(b),
+        "origin": related,
         "values_compared": values,
         "threshold": threshold,
         "equal": not (differing or found.only_a or found.only_b),
@@ -47,7 +52,8 @@ def report(
         "statuses": dict(sorted(Counter(each.status for each in compared).items())),
         "only_in_a": [_tensor(info) for info in found.only_a],
         "only_in_b": [_tensor(info) for info in found.only_b],
-        "notes": list(found.notes),
+        "notes": [*found.notes, *([words] if words else [])],
+        "diagnosis": list(diagnosis),
         "results": [_result(each) for each in shown],
         "results_not_shown": len(ordered) - len(shown),
     }
@@ -134,6 +140,7 @@ def lines(found: Mapping[str, Any], *, limit: int | None) -> Iterable[str]:
         yield f"{left_out} more are not shown; they are no worse than the last one (--limit N shows more)"
     if not found["values_compared"]:
         yield "values were not compared (--values compares them)"
+    yield from map(printable, found["diagnosis"])
     yield "no difference beyond the threshold" if found["equal"] else "the two differ"
 
 

@@ -124,7 +124,8 @@ def export(
             model.path,
         )
     configs.require_one_head(view, config)
-    words = _words(model, config, folder) if with_tokenizer else None
+    alone = to == "safetensors" and output.endswith(".safetensors")  # a tokenizer is a file beside it
+    words = _words(model, config, folder) if with_tokenizer and not alone else None
     carried = with_folder(carried_of(model, config, words), folder)
     if alter is not None:
         view, carried = alter(view, carried)
@@ -171,7 +172,8 @@ def _require(model: Checkpoint, tensors: Sequence[LazyTensor], types: Mapping[st
         raise LoadError(
             f"{len(misfits)} tensors are {kinds}, which {form} cannot hold, first {misfits[0].info.name}",
             model.path,
-            "`apr convert --quantize` writes them in another type; export never changes values",
+            "`apr convert --quantize f16` dequantises them, other types of it quantise; export never changes "
+            "values",
         )
 
 

@@ -13,7 +13,18 @@ from pathlib import Path
 from pv_runtime.formats.checkpoint import Checkpoint
 from pv_runtime.provenance import file_sha256
 
-__all__ = ["GGUF_PREFIX", "PREFIX", "Origin", "origin_keys", "origin_of", "recorded", "source_sha256", "tool"]
+__all__ = [
+    "GGUF_PREFIX",
+    "PREFIX",
+    "Origin",
+    "origin_keys",
+    "origin_of",
+    "recorded",
+    "relation",
+    "source_sha256",
+    "stated_origins",
+    "tool",
+]
 
 
 PREFIX, GGUF_PREFIX = "derived_from.", "pv.derived_from."
@@ -37,6 +48,45 @@ class Origin:
 def origin_of(model: Checkpoint, options: Mapping[str, object]) -> Origin:
     """Return the origin of a file that is about to be made from `model`; reads all of its bytes."""
     return Origin(source_sha256(model), tool(), options, recorded(model.metadata))
+
+
+def stated_origins(model: Checkpoint) -> tuple[str, ...]:
+    """Return the digests of what a file says it was made from, the nearest first; none is verified."""
+    found = (each.get("sha256") for each in recorded(model.metadata) if isinstance(each, Mapping))
+    return tuple(each.lower() for each in found if isinstance(each, str))
+
+
+def relation(a: Checkpoint, b: Checkpoint, *, verify: bool) -> tuple[str | None, str]:
+    """Say how two files are related by their records of origin.
+
+    Parameters
+    ----------
+    verify
+        Hash, whole, each file that the other's record may name; otherwise records are only read.
+
+    Returns
+    -------
+    tuple[str | None, str]
+        ``"b_from_a"`` or ``"a_from_b"``: the digest of one is in the other's record; ``"same_source"``: the
+        records name the same nearest source; ``"other_source"``: no record names the other file;
+        ``"not_verified"``; or None: neither has a record. And the same in words.
+    """
+    stated = {"a": stated_origins(a), "b": stated_origins(b)}
+    if not any(stated.values()):
+        return None, ""
+    if verify:
+        for child, parent, model in (("b", "a", a), ("a", "b", b)):
+            digest = source_sha256(model) if stated[child] else None
+            if digest in stated[child]:
+                steps = stated[child].index(digest) + 1
+                how = "" if steps == 1 else f" in {steps} steps"
+                return f"{child}_from_{parent}", f"{child} was derived from {parent}{how} (sha256 matches)"
+    if stated["a"][:1] == stated["b"][:1]:
+        return "same_source", "both records name the same source"
+    who = " and ".join(f"{side}'s" for side in "ab" if stated[side])
+    if not verify:
+        return "not_verified", f"{who} record of origin is not verified (--verify-origin hashes the files)"
+    return "other_source", f"{who} record names another source than the other side"
 
 
 def origin_keys(origin: Origin, prefix: str) -> dict[str, str]:

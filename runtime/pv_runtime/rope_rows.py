@@ -22,9 +22,10 @@ from pv_runtime.formats.checkpoint import Checkpoint
 from pv_runtime.formats.overlay import LazyTensor, Overlay
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["interleave", "separate", "with_rows"]
+__all__ = ["ROTATED", "interleave", "separate", "with_rows"]
 
-_ROTATED = re.compile(r"model\.layers\.\d+\.self_attn\.([qk])_proj\.(weight|bias)")
+ROTATED = re.compile(r"model\.layers\.\d+\.self_attn\.([qk])_proj\.(weight|bias)")
+"""Hugging Face's names of the tensors whose rows the two orders concern."""
 
 
 def interleave(raw: Bytes, rows: int, heads: int) -> Bytes:
@@ -61,7 +62,7 @@ def with_rows(
     """
     replaced: dict[str, LazyTensor] = {}
     for name in model.names():
-        if match := _ROTATED.fullmatch(name):
+        if match := ROTATED.fullmatch(name):
             info, count = model.info(name), heads if match[1] == "q" else kv_heads
             if not info.shape or count < 1 or info.shape[0] % (2 * count):
                 raise LoadError(

@@ -11,7 +11,7 @@ from pv_runtime.config import config_of
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint
 from pv_runtime.tokenizer import Tokenizer
-from pv_runtime.tokenizer_files import json_in
+from pv_runtime.tokenizer_files import read_json
 
 __all__ = ["stop_tokens"]
 
@@ -51,7 +51,7 @@ def stop_tokens(model: Checkpoint, tokenizer: Tokenizer | None, folder: Path | N
 
 def _generation_config(model: Checkpoint, config: dict[str, Any], folder: Path | None) -> Mapping[str, Any]:
     if folder is not None and (folder / _FILE).is_file():
-        return json_in(folder / _FILE)
+        return read_json(folder / _FILE)
     found = carried_of(model, config, None).elsewhere.get(HUGGING_FACE, {}).get(_FILE)
     return found if isinstance(found, Mapping) else {}
 

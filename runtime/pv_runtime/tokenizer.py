@@ -18,7 +18,8 @@ import tokenizers
 from pv_runtime.errors import LoadError, ModelError
 from pv_runtime.formats import Checkpoint
 from pv_runtime.sentence_piece import sentence_piece, without_first_blank
-from pv_runtime.tokenizer_files import json_in, objects_of, template_in
+from pv_runtime.tokenizer_files import chat_template as chat_template_in
+from pv_runtime.tokenizer_files import objects_of, read_json
 from pv_runtime.vocabulary import apr_vocabulary, gguf_vocabulary
 
 __all__ = ["SPECIAL_NAMES", "TextStream", "Tokenizer", "require_rows", "tokenizer_in", "tokenizer_of"]
@@ -218,14 +219,14 @@ def tokenizer_in(folder: Path) -> Tokenizer:
         A file is missing or broken.
     """
     file = folder / "tokenizer.json"
-    whole = json_in(file)
-    config = json_in(folder / "tokenizer_config.json", missing={})
+    whole = read_json(file)
+    config = read_json(folder / "tokenizer_config.json", missing={})
     named = {name: _content(config.get(name)) for name in SPECIAL_NAMES}
     return Tokenizer(
         whole,
         str(file),
         special={name: token for name, token in named.items() if token is not None},
-        chat_template=template_in(folder, config),
+        chat_template=chat_template_in(folder, config),
     )
 
 

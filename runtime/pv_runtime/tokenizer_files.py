@@ -16,12 +16,15 @@ from pv_runtime.vocabulary import CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabul
 
 __all__ = [
     "FILES",
+    "IDS",
+    "chat_template",
     "config_of_vocabulary",
+    "content_of",
     "files_of",
     "folder_vocabulary",
-    "json_in",
     "objects_of",
-    "template_in",
+    "read_json",
+    "split_of",
 ]
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -36,7 +39,8 @@ SPLITS: dict[str, str | None] = {
 }
 """llama.cpp's name of a split, and the expression; None is the one inside tokenizers' ByteLevel."""
 
-_IDS = {"bos": "bos_token", "eos": "eos_token", "padding": "pad_token", "unknown": "unk_token"}
+IDS = {"bos": "bos_token", "eos": "eos_token", "padding": "pad_token", "unknown": "unk_token"}
+"""Our names of the special tokens, and tokenizer_config.json's."""
 
 
 def folder_vocabulary(folder: Path, size: int) -> Vocabulary | None:
@@ -64,9 +68,9 @@ def folder_vocabulary(folder: Path, size: int) -> Vocabulary | None:
 
 
 def _read(folder: Path, file: Path, size: int) -> Vocabulary:
-    whole, config = json_in(file), json_in(folder / "tokenizer_config.json", missing={})
+    whole, config = read_json(file), read_json(folder / "tokenizer_config.json", missing={})
     model = _mapping(whole.get("model"), file)
-    split = _split_of(whole, model, file)
+    split = split_of(whole, model, file)
     by_id = {number: token for token, number in _mapping(model.get("vocab"), file).items()}
     kinds: dict[int, int] = {}
     for added in whole.get("added_tokens") or []:
@@ -77,7 +81,7 @@ def _read(folder: Path, file: Path, size: int) -> Vocabulary:
     tokens = tuple(by_id.get(number, f"[PAD{number}]") for number in range(size))
     types = tuple(kinds.get(number, NORMAL) if number in by_id else UNUSED for number in range(size))
     numbers = {token: number for number, token in by_id.items()}
-    named = {name: _content(config.get(key)) for name, key in _IDS.items()}
+    named = {name: content_of(config.get(key)) for name, key in IDS.items()}
     return Vocabulary(
         "gpt2",
         split,
@@ -86,12 +90,18 @@ def _read(folder: Path, file: Path, size: int) -> Vocabulary:
         tuple(_merge(pair, file) for pair in model.get("merges") or []),
         ids={name: numbers[token] for name, token in named.items() if token in numbers},
         add_bos=config["add_bos_token"] if isinstance(config.get("add_bos_token"), bool) else None,
-        chat_template=template_in(folder, config),
+        chat_template=chat_template(folder, config),
     )
 
 
-def _split_of(whole: Mapping[str, Any], model: Mapping[str, Any], file: Path) -> str:
-    """Name the split as llama.cpp does."""
+def split_of(whole: Mapping[str, Any], model: Mapping[str, Any], file: Path) -> str:
+    """Name the split of a tokenizer.json as llama.cpp does.
+
+    Raises
+    ------
+    LoadError
+        It is no byte-level BPE with one of `SPLITS`.
+    """
     odd = [
         key for key in ("continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(key)
     ]
@@ -133,18 +143,28 @@ def _merge(pair: object, file: Path) -> str:
     return " ".join(parts)
 
 
-def _content(token: object) -> object:
+def content_of(token: object) -> object:
+    """Return a special token's text, which tokenizer_config.json has bare or in an object."""
     return token.get("content") if isinstance(token, Mapping) else token
 
 
-def template_in(folder: Path, config: Mapping[str, Any]) -> str | None:
-    """Return the chat template that lies in `folder`, or stands in its tokenizer_config.json, `config`.
+def chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """Return the chat template of a folder: a file of its own, or in tokenizer_config.json.
 
     Of several in a list, the one of the name ``"default"``.
+
+    Raises
+    ------
+    LoadError
+        The file cannot be read or is no text.
     """
     beside = folder / "chat_template.jinja"
     if beside.is_file():
-        return beside.read_text(encoding="utf-8")
+        try:
+            with beside.open("rb") as file:
+                return file.read(_MAX_FILE).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LoadError(f"cannot be read: {error}", beside) from error
     stated = config.get("chat_template")
     if isinstance(stated, list):
         named = {each.get("name"): each.get("template") for each in stated if isinstance(each, Mapping)}
@@ -158,13 +178,13 @@ def _mapping(value: object, file: Path) -> Mapping[str, Any]:
     return value
 
 
-def json_in(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Read a JSON object out of `file`; `missing` where there is no such file, if it is given.
+def read_json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Read a file of at most 64 MiB that holds one object; `missing` where there is no file.
 
     Raises
     ------
     LoadError
-        It cannot be read, or is no JSON object of a reasonable size.
+        It cannot be read, or holds something else.
     """
     if missing is not None and not file.is_file():
         return missing
@@ -236,7 +256,7 @@ def config_of_vocabulary(vocabulary: Vocabulary) -> dict[str, Any]:
         "clean_up_tokenization_spaces": False,
     }
     config |= {
-        key: vocabulary.tokens[vocabulary.ids[name]] for name, key in _IDS.items() if name in vocabulary.ids
+        key: vocabulary.tokens[vocabulary.ids[name]] for name, key in IDS.items() if name in vocabulary.ids
     }
     if vocabulary.add_bos is not None:
         config["add_bos_token"] = vocabulary.add_bos

@@ -136,9 +136,9 @@ def test_a_quoted_merge_sign_is_an_ordinary_key() -> None:
 def test_an_alias_bomb_ends_at_once() -> None:
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 9)]
     text = "\n".join(["l0: &l0 [x, x, x, x, x, x, x, x, x]", *levels])
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(text).code == "YAML-004"
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_depth_counts_through_aliases() -> None:
@@ -166,9 +166,9 @@ def test_the_limit_of_values_is_exact() -> None:
     "unit", ["[", "{", "- ", "? ", "[[a]],", "a: &a\n", ",", '"\\', "%A\n", "!", "|\n", "\n"]
 )
 def test_a_megabyte_of_anything_ends_soon(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     refused((unit * MAXIMUM_BYTES)[:MAXIMUM_BYTES])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_an_alias_gives_the_value_and_the_anchors_place() -> None:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import multiprocessing
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pv import evidence
 from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, read_record, seal, write_record
 from pv.exits import Exit
@@ -260,21 +260,26 @@ def test_a_new_record_takes_the_old_sidecar_with_it(discharged: Project, long: P
     assert list(long.parent.iterdir()) == [long]
 
 
-def write_often(path: Path, predicate: dict[str, Any]) -> None:
-    for _ in range(8):
-        evidence.write_record(path, predicate)
+WRITES_OFTEN = """
+import json, pathlib, sys
+from pv.evidence import write_record
+predicate = json.loads(pathlib.Path(sys.argv[2]).read_bytes())
+for _ in range(8):
+    write_record(pathlib.Path(sys.argv[1]), predicate)
+"""
 
 
-def test_two_writers_at_once_leave_one_whole_record(discharged: Project, long: Path) -> None:
-    context = multiprocessing.get_context("fork")
+def test_two_writers_at_once_leave_one_whole_record(discharged: Project, long: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    predicates = [tmp_path / "one.json", tmp_path / "other.json"]
+    for predicate, value in zip(predicates, (0.125, 0.25), strict=True):
+        predicate.write_text(json.dumps(long_predicate(discharged, value)), encoding="utf-8")
     writers = [
-        context.Process(target=write_often, args=(long, long_predicate(discharged, v))) for v in (0.125, 0.25)
+        subprocess.Popen([sys.executable, "-c", WRITES_OFTEN, long, predicate], env=environment)
+        for predicate in predicates
     ]
     for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(30)
-        assert writer.exitcode == 0
+        assert writer.wait(30) == 0
     record: Record = read_record(long)
     assert record.predicate["measurements"]["distance"]["values"][0] in {0.125, 0.25}
     assert len(list(long.parent.iterdir())) == 2

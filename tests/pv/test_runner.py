@@ -239,7 +239,7 @@ def test_builders_write_or_fail(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"xy")
     build = Build(
         "misbehaving:build_twice",
-        str(tmp_path / "a"),
+        Role("", str(tmp_path / "a")),
         str(tmp_path / "b"),
         {"times": 2},
         Limits(1 << 28, 20),

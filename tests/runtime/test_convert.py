@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from pv_runtime.compare import relative_rmse
 from pv_runtime.convert import QUANTISATIONS, convert, fitting, planned_types
 from pv_runtime.errors import LoadError, QuantisationError
-from pv_runtime.formats import Checkpoint, Overlay, TensorInfo, open_checkpoint
+from pv_runtime.export import export
+from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.overlay import from_values
+from pv_runtime.names import hf_name
 from pv_runtime.provenance import file_sha256
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Floats
@@ -141,6 +145,81 @@ def test_what_is_quantised_already_is_not_quantised_again(model: Checkpoint, tmp
     assert np.array_equal(open_checkpoint(tmp_path / "same.gguf").raw(UP), source.raw(UP))
     convert(source, str(tmp_path / "f32.gguf"), "f32")
     assert np.array_equal(open_checkpoint(tmp_path / "f32.gguf").tensor(UP), source.tensor(UP))
+
+
+@pytest.mark.parametrize("form", ["apr", "gguf", "safetensors"])
+@pytest.mark.parametrize("quantisation", ["f16", "bf16", "f32"])
+def test_blocks_are_dequantised_as_a_peer_does_it(quantisation: str, form: str, tmp_path: Path) -> None:
+    source = open_checkpoint(ROOT / "models/tiny-qwen2-q4_k/model.gguf")
+    done = convert(source, str(tmp_path / f"out.{form}"), quantisation, form=form)
+    assert done.quantised == ("Q4_K",)
+    written = open_checkpoint(tmp_path / f"out.{form}")
+    assert written.format == form
+    prefix = "pv.derived_from" if form == "gguf" else "derived_from"
+    assert written.metadata[f"{prefix}.sha256"] == file_sha256(source.path)
+    assert '"dequantised_from":["Q4_K"]' in str(written.metadata[f"{prefix}.options"])
+    dtype = QUANTISATIONS[quantisation][0]
+    for tensor in gguf.GGUFReader(source.path).tensors:
+        name = hf_name(tensor.name)
+        info = written.info(name)
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(info.shape)
+        vector = len(info.shape) == 1 and form != "safetensors"
+        assert info.dtype == ("F32" if vector else dtype)
+        kind = gguf.GGMLQuantizationType[info.dtype]
+        assert written.raw(name).tobytes() == gguf.quants.quantize(values, kind).tobytes()
+
+
+def test_safetensors_have_one_type_and_a_config_that_says_it(model_folder: Path, tmp_path: Path) -> None:
+    config = {**json.loads((model_folder / "config.json").read_text()), "torch_dtype": "bfloat16"}
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    shutil.copy(model_folder / "model.safetensors", tmp_path / "model")
+    convert(open_checkpoint(tmp_path / "model"), str(tmp_path / "out"), "f32", form="safetensors")
+    written = open_checkpoint(tmp_path / "out")
+    assert {written.info(name).dtype for name in written.names()} == {"F32"}
+    assert json.loads((tmp_path / "out/config.json").read_text())["torch_dtype"] == "float32"
+
+
+def test_a_mix_keeps_its_number_on_its_way_through_another_format(tmp_path: Path) -> None:
+    folder = ROOT / "models/tiny-qwen2"
+    convert(open_checkpoint(folder), str(tmp_path / "x.apr"), "q4_k_m", form="apr", folder=folder)
+    export(open_checkpoint(tmp_path / "x.apr"), str(tmp_path / "x.gguf"), "gguf")
+    mixed = open_checkpoint(tmp_path / "x.gguf")
+    assert mixed.metadata["general.file_type"] == 15
+    convert(mixed, str(tmp_path / "plain.apr"), "f16", form="apr")
+    export(open_checkpoint(tmp_path / "plain.apr"), str(tmp_path / "plain.gguf"), "gguf")
+    assert open_checkpoint(tmp_path / "plain.gguf").metadata["general.file_type"] == 1
+
+
+def test_what_is_quantised_is_quantised_again_only_when_asked(model: Checkpoint, tmp_path: Path) -> None:
+    convert(model, str(tmp_path / "q6.gguf"), "q6_k")
+    source = open_checkpoint(tmp_path / "q6.gguf")
+    done = convert(source, str(tmp_path / "q4.gguf"), "q4_k", requantise=True)
+    assert done.quantised == ("Q6_K",)
+    written = open_checkpoint(tmp_path / "q4.gguf")
+    assert '"requantised_from":["Q6_K"]' in str(written.metadata["pv.derived_from.options"])
+    assert np.array_equal(written.raw(UP), SCHEMES["Q4_K"].quantise(source.tensor(UP).reshape(-1)))
+
+
+def test_types_of_old_apr_files_are_dequantised_too(tmp_path: Path) -> None:
+    """A row of 896 filled up to 1024, as old converters wrote it, which no other format allows."""
+    generator = np.random.default_rng(4)
+    model = open_checkpoint(ROOT / "models/tiny-qwen2")
+    padded = SCHEMES["Q4_K"].quantise(generator.standard_normal((256, 256)).astype(np.float32).reshape(-1))
+    values = SCHEMES["Q4_K"].dequantise(padded).reshape(256, 256)[:, :224]
+    name = "model.layers.0.self_attn.o_proj.weight"
+    info = TensorInfo(name, "Q4_K_PADDED", (256, 224), padded.nbytes)
+
+    class Padded(Overlay):
+        def tensor(self, wanted: str) -> Floats:
+            return values if wanted == name else super().tensor(wanted)
+
+    view = Padded(model, replace={name: LazyTensor(info, lambda: padded)})
+    done = convert(view, str(tmp_path / "x.gguf"), "f32")
+    assert done.quantised == ("Q4_K_PADDED",)
+    assert np.array_equal(open_checkpoint(tmp_path / "x.gguf").tensor(name), values)
+    with pytest.raises(LoadError, match=r"quantised already, first .* in Q4_K_PADDED"):
+        convert(view, str(tmp_path / "y.gguf"), "q8_0")
 
 
 def changed(model_folder: Path, values: Floats) -> Checkpoint:

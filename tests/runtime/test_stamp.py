@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,83 @@ def test_licences_are_those_of_spdx() -> None:
     for text in ("Apache 2", "free", "MIT OR", "", "(MIT"):
         with pytest.raises(ValueError, match="no SPDX licence expression"):
             licence(text)
+
+
+def tokenizer_keys(model: Checkpoint) -> dict[str, Any]:
+    return {
+        key: value if isinstance(value, (str, int)) else list(value)  # type: ignore[call-overload]
+        for key, value in model.metadata.items()
+        if key.startswith("tokenizer.") or key == "chat_template"
+    }
+
+
+@pytest.mark.parametrize("form", ["apr", "gguf"])
+def test_a_tokenizer_is_embedded_as_an_export_carries_it(form: str, tmp_path: Path) -> None:
+    folder = MODELS / "tiny-qwen2"
+    source = open_checkpoint(folder)
+    export(source, str(tmp_path / "bare"), form, folder=folder, with_tokenizer=False)
+    export(source, str(tmp_path / "full"), form, folder=folder)
+    bare = open_checkpoint(tmp_path / "bare")
+    assert tokenizer_keys(bare) == {}
+    done = stamp(bare, str(tmp_path / "x"), {"license": "MIT"}, tokenizer=folder)
+    after = open_checkpoint(tmp_path / "x")
+    assert (done.vocabulary, done.changed, done.notes) == (4096, True, ())
+    assert tokenizer_keys(after) == tokenizer_keys(open_checkpoint(tmp_path / "full"))
+    assert digests(after) == digests(bare)
+    assert after.metadata["license" if form == "apr" else "general.license"] == "MIT"
+    options = after.metadata["derived_from.options" if form == "apr" else "pv.derived_from.options"]
+    digest = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+    assert json.loads(str(options))["tokenizer"] == {"sha256": digest}
+    again = stamp(after, str(tmp_path / "y"), {}, tokenizer=folder)
+    assert not again.changed
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+    if isinstance(after, AprCheckpoint):
+        assert after.header.has("HAS_VOCAB")
+        assert footer_matches(after) is True
+    else:
+        field = gguf.GGUFReader(tmp_path / "x").get_field("tokenizer.ggml.tokens")
+        assert field is not None
+        assert field.contents() == tokenizer_keys(after)["tokenizer.ggml.tokens"]
+
+
+@pytest.mark.parametrize("form", ["apr", "gguf"])
+def test_a_tokenizer_takes_the_place_of_another(form: str, tmp_path: Path) -> None:
+    """Whole: no key of the old one stays, but for a chat template where the new one has none."""
+    embedding = from_values(
+        "model.embed_tokens.weight", (5000, 2), lambda: np.zeros((5000, 2), np.float32), "F16"
+    )
+    old: dict[str, Any] = {
+        "gguf": {
+            "tokenizer.ggml.tokens": ["a", "b"], "tokenizer.ggml.scores": [0.5, 1.5],
+            "tokenizer.ggml.unknown_token_id": 1, "tokenizer.chat_template": "{{ x }}", "general.name": "n",
+        },
+        "apr": {
+            "tokenizer.vocabulary": ["a", "b"], "tokenizer.scores": [0.5, 1.5],
+            "tokenizer.unknown_token_id": 1, "chat_template": "{{ x }}", "name": "n",
+        },
+    }[form]  # fmt: skip
+    path = str(tmp_path / "old")
+    {"apr": write_apr, "gguf": write_gguf}[form](path, [(embedding.info, embedding.raw)], old)
+    (tmp_path / "new").mkdir()
+    shutil.copy(MODELS / "tiny-qwen2/tokenizer.json", tmp_path / "new")  # and no config with a template
+    done = stamp(open_checkpoint(path), str(tmp_path / "x"), {}, tokenizer=tmp_path / "new")
+    assert done.vocabulary == 5000  # ids without a token are filled up, as llama.cpp's converter does
+    assert done.notes[-1:] == ("carried another tokenizer, of 2 tokens, which was replaced",)
+    after = open_checkpoint(tmp_path / "x").metadata
+    assert not {key for key in after if "scores" in key or "unknown" in key}
+    assert "{{ x }}" in after.values()
+    assert "n" in after.values()
+
+
+def test_a_tokenizer_that_does_not_fit_writes_nothing(sources: dict[str, Path], tmp_path: Path) -> None:
+    small = from_values("model.embed_tokens.weight", (9, 2), lambda: np.zeros((9, 2), np.float32), "F16")
+    write_apr(str(tmp_path / "small"), [(small.info, small.raw)], {})
+    folder = MODELS / "tiny-qwen2"
+    for path, tokenizer, message in (
+        (tmp_path / "small", folder, "outside the embedding's 9 rows"),
+        (sources["apr"], tmp_path, "holds no tokenizer.json"),
+        (sources["safetensors"], folder, "carries no tokenizer"),
+    ):
+        with pytest.raises(LoadError, match=message):
+            stamp(open_checkpoint(path), str(tmp_path / "x"), {}, tokenizer=tokenizer)
+    assert not (tmp_path / "x").exists()

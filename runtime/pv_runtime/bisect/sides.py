@@ -12,9 +12,10 @@ from torch import Tensor
 from pv_runtime.architecture import Architecture, architecture_of
 from pv_runtime.backends import Backend, ReferenceBackend, open_backend
 from pv_runtime.bisect.recording import Recording
+from pv_runtime.cache import Cache
 from pv_runtime.errors import ModelError
 from pv_runtime.formats import Checkpoint
-from pv_runtime.model import Decoder
+from pv_runtime.model import Decoder, Rotation
 from pv_runtime.stages import LAYER_STAGES, Tap
 from pv_runtime.weights import StreamedWeights, Weights, load_weights
 
@@ -141,7 +142,7 @@ def compute_injected(
 
         return tap
 
-    outputs = _forward(side, tokens, passes, tap_from, kept)
+    outputs = _forward(side, tokens, passes, tap_from, kept, others)
     for (start, end), output in zip(passes, outputs, strict=True):
         _check_output(side, others, kept, start, end, output)
     return kept
@@ -168,7 +169,12 @@ def _check_output(
 
 
 def _forward(
-    side: Side, tokens: Tensor, passes: Passes, tap_from: Callable[[int], Tap], kept: Recording
+    side: Side,
+    tokens: Tensor,
+    passes: Passes,
+    tap_from: Callable[[int], Tap],
+    kept: Recording,
+    others: Recording | None = None,
 ) -> list[Tensor | None]:
     """Compute the passes, leaving out the blocks that `kept` has from an earlier run."""
     batch = tokens[None].expand(side.copies, -1)
@@ -180,7 +186,9 @@ def _forward(
     outputs: list[Tensor | None] = []
     for start, end in passes:
         done = _finished(kept, decoder.architecture.layers, start, end)
-        with _Skipping(decoder, done, kept, start, end):
+        if cache is not None and others is not None:  # what a block leaves in the cache has to be known
+            done = {layer for layer in done if ("k_post_rope", layer) in others and ("qkv_bias", layer) in others}
+        with _Skipping(decoder, done, kept, others, start, end):
             outputs.append(decoder.forward(batch[:, start:end], cache=cache, tap=tap_from(start)))
     return outputs
 
@@ -196,21 +204,48 @@ def _finished(kept: Recording, layers: int, start: int, end: int) -> set[int]:
 class _Skipping:
     """Lets a decoder pass over blocks whose stages an earlier run has kept."""
 
-    def __init__(self, decoder: Decoder, done: set[int], kept: Recording, start: int, end: int) -> None:
-        self._decoder, self._done, self._kept, self._span = decoder, done, kept, (start, end)
+    def __init__(
+        self,
+        decoder: Decoder,
+        done: set[int],
+        kept: Recording,
+        others: Recording | None,
+        start: int,
+        end: int,
+    ) -> None:
+        self._decoder, self._done, self._kept, self._others = decoder, done, kept, others
+        self._span = (start, end)
 
     def __enter__(self) -> None:
         if not self._done:
             return
-        compute, span = self._decoder.block, self._span
+        compute = self._decoder.block
 
-        def block(index: int, x: Tensor, *rest: object) -> Tensor:
-            if index in self._done:
-                found = self._kept.values("layer_output", index)[span[0] : span[1]]
-                return found.to(x.dtype).expand_as(x)
-            return compute(index, x, *rest)  # type: ignore[arg-type]
+        def block(
+            index: int, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: Cache | None, tap: Tap
+        ) -> Tensor:
+            if index not in self._done:
+                return compute(index, x, rotation, mask, cache, tap)
+            if cache is not None:
+                cache.extend(index, *self._keys_and_values(index, x))
+            return self._rows("layer_output", index, self._others or self._kept).to(x.dtype).expand_as(x)
 
         vars(self._decoder)["block"] = block
+
+    def _rows(self, stage: str, layer: int, values: Recording) -> Tensor:
+        return values.values(stage, layer)[self._span[0] : self._span[1]]
+
+    def _keys_and_values(self, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the block would have put into the cache: computed on the other side's values."""
+        a = self._decoder.architecture
+        assert self._others is not None  # noqa: S101 - the side that is recorded has no cache
+        keys = self._rows("k_post_rope", layer, self._others)
+        values = self._rows("qkv_bias", layer, self._others)[:, a.query_size + a.kv_size :]
+        keys, values = (
+            each.view(len(each), a.kv_heads, a.head_dim).transpose(0, 1).to(x.dtype)
+            for each in (keys, values)
+        )
+        return keys.expand(len(x), *keys.shape), values.expand(len(x), *values.shape)
 
     def __exit__(self, *_: object) -> None:
         vars(self._decoder).pop("block", None)

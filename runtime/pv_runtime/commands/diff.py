@@ -51,6 +51,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=0.0,
         help="largest relative L2 difference accepted, |a-b|/|a| (default 0: equal values)",
     )
+    parser.add_argument(
+        "--verify-origin",
+        action="store_true",
+        help="hash the files, and say whether one's record of origin names the other",
+    )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or programs")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
     parser.set_defaults(run=run)
@@ -109,9 +114,17 @@ def _compared(arguments: argparse.Namespace) -> int:
             threshold=arguments.threshold,
             progress=advance,
         )
-    compared = diff_diagnosis.diagnosed(compared)
+    compared, diagnosis = diff_diagnosis.diagnosis(compared, found)
     report = diff_report.report(
-        a, b, found, compared, values=arguments.values, threshold=arguments.threshold, limit=arguments.limit
+        a,
+        b,
+        found,
+        compared,
+        values=arguments.values,
+        threshold=arguments.threshold,
+        limit=arguments.limit,
+        diagnosis=diagnosis,
+        verify_origin=arguments.verify_origin,
     )
     if arguments.format == "json":
         print(json.dumps(report, indent=2, allow_nan=False))

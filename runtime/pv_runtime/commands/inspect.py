@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "register"]
 
+_CHECKSUM = {True: "that of the bytes", False: "NOT that of the bytes", None: "the file has none"}
+
 _SHOWN = 8
 """Elements of a longer array that are shown; its length says how many there are."""
 
@@ -28,7 +30,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "inspect",
         help="show what a model file holds",
         description="Show format, architecture, metadata and tensors of a safetensors, GGUF or APR file. "
-        "Only headers are read, but with --weights.",
+        "Only headers are read, but with --weights and --verify.",
     )
     parser.add_argument(
         "file", metavar="FILE", help="the file, the index or first part of several, or a folder of one model"
@@ -37,6 +39,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--vocab", action="store_true", help="list the tokens, too")
     parser.add_argument(
         "--weights", action="store_true", help="read the tensors, too, and say what values they have"
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read the whole file and compare it with the checksum at its end",
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or programs")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
@@ -52,16 +59,34 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.filter is not None and not any(arguments.filter in name for name in model.names()):
         print(f"error: no tensor's name contains {printable(arguments.filter)!r}", file=sys.stderr)
         return 2
-    report = describe(model, arguments.filter or "", vocabulary=arguments.vocab, weights=arguments.weights)
+    report = describe(
+        model,
+        arguments.filter or "",
+        vocabulary=arguments.vocab,
+        weights=arguments.weights,
+        verify=arguments.verify,
+    )
     if arguments.format == "json":
         print(json.dumps(report, indent=2, allow_nan=False))
     else:
         print("\n".join(_lines(report)))
+    if report.get("footer_checksum_valid") is False:
+        where = printable(report["path"])
+        print(
+            f"error: {where}: does not have the checksum that its last bytes state\n    fetch it again",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 
 def describe(
-    model: Checkpoint, contains: str = "", *, vocabulary: bool = False, weights: bool = False
+    model: Checkpoint,
+    contains: str = "",
+    *,
+    vocabulary: bool = False,
+    weights: bool = False,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Collect what is printed, as values of JSON; ``docs/apr-json.md`` says what each key means.
 
@@ -75,6 +100,8 @@ def describe(
         Whether to decode the tokens and list them.
     weights
         Whether to read the listed tensors and say what values they have.
+    verify
+        Whether to read the whole file and compare it with the checksum at its end, where it has one.
 
     Raises
     ------
@@ -82,7 +109,9 @@ def describe(
         A part of the file that is read here is broken.
     """
     from pv_runtime import summary
+    from pv_runtime.tokenizer_beside import tokenizer_beside
 
+    carried, beside = summary.tokenizer(model.metadata), tokenizer_beside(model)
     infos = [model.info(name) for name in model.names()]
     report: dict[str, Any] = {
         "schema_version": 2,
@@ -96,8 +125,9 @@ def describe(
         "tensor_bytes": sum(info.nbytes for info in infos),
         "dtypes": summary.dtype_table(model),
         "tied_embeddings": summary.tied_embeddings(model),
-        "tokenizer": _plain(summary.tokenizer(model.metadata)),
-        "notes": summary.notes(model),
+        "tokenizer": _plain(carried or (beside.said if beside else None)),
+        "tokenizer_file": beside.path if beside and not carried else None,
+        "notes": summary.notes(model) + ([beside.trouble] if beside and beside.trouble else []),
         "not_understood": summary.not_understood(model),
         "metadata": {key: _plain(value) for key, value in model.metadata.items()},
         "tensors": [
@@ -110,9 +140,17 @@ def describe(
         _add_weights(model, report["tensors"])
     if vocabulary:
         key = summary.vocabulary_key(model.metadata)
-        tokens = model.metadata[key] if key is not None else None
+        tokens = model.metadata[key] if key is not None else beside.tokens if beside else None
         report["vocabulary"] = list(tokens) if isinstance(tokens, Sequence) else None
+    if verify:
+        report["footer_checksum_valid"] = _footer_valid(model)
     return report
+
+
+def _footer_valid(model: Checkpoint) -> bool | None:
+    from pv_runtime.formats.apr import AprCheckpoint, footer_matches
+
+    return footer_matches(model) if isinstance(model, AprCheckpoint) else None
 
 
 def _add_weights(model: Checkpoint, tensors: Iterable[dict[str, Any]]) -> None:
@@ -159,7 +197,10 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         tied = report["tied_embeddings"]
         yield f"  head          {'tied to the embedding' if tied else 'a tensor of its own'}"
     if report["tokenizer"]:
-        yield f"  tokenizer     {_tokenizer(report['tokenizer'])}"
+        where = f", in {report['tokenizer_file']}" if report["tokenizer_file"] else ""
+        yield f"  tokenizer     {_tokenizer(report['tokenizer'])}{printable(where)}"
+    if "footer_checksum_valid" in report:
+        yield f"  checksum      {_CHECKSUM[report['footer_checksum_valid']]}"
     for note in report["notes"]:
         yield f"  note          {printable(note)}"
     for each in report["not_understood"]:

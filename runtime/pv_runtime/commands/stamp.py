@@ -1,10 +1,11 @@
-"""``apr stamp FILE -o OUT``: licence, source of the data and architecture, written into a copy."""
+"""``apr stamp FILE -o OUT``: licence, source of the data, architecture, tokenizer, written into a copy."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from pv_runtime.commands.output import print_notes, refusal, require
 from pv_runtime.errors import printable
@@ -20,7 +21,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "stamp",
         help="say where a model comes from, in the file",
         description="Write a copy of a safetensors, GGUF or APR file whose metadata state licence, data "
-        "source or architecture. The tensors are copied byte for byte.",
+        "source or architecture, or that carries a tokenizer. The tensors are copied byte for byte.",
     )
     parser.add_argument("file", metavar="FILE", help="the file, or a folder that holds exactly one")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write")
@@ -30,6 +31,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--architecture", metavar="NAME", help="such as qwen2")
     parser.add_argument("--hf-architecture", metavar="CLASS", help="such as Qwen2ForCausalLM")
     parser.add_argument("--hf-model-type", metavar="NAME", help="model_type of config.json")
+    parser.add_argument(
+        "--tokenizer", metavar="DIR", help="folder whose tokenizer.json is embedded (GGUF and APR)"
+    )
     parser.add_argument("-f", "--force", action="store_true", help="replace what is there")
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.set_defaults(run=run)
@@ -41,9 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     from pv_runtime.stamp import FIELDS, LICENCES, licence, stamp
 
     given = {key: getattr(arguments, key) for key in FIELDS if getattr(arguments, key) is not None}
-    if not given:
+    if not given and arguments.tokenizer is None:
+        options = [*FIELDS, "tokenizer"]
         return _usage(
-            "nothing to stamp", f"give one of {', '.join('--' + key.replace('_', '-') for key in FIELDS)}"
+            "nothing to stamp", f"give one of {', '.join('--' + key.replace('_', '-') for key in options)}"
         )
     for key, text in given.items():
         if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
@@ -56,11 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
             except ValueError as error:
                 return _usage(str(error), "the identifiers are listed at https://spdx.org/licenses/")
     require(arguments.file)
+    folder = None
+    if arguments.tokenizer is not None:
+        require(arguments.tokenizer)
+        folder = Path(arguments.tokenizer)
+        folder = folder.parent if folder.name == "tokenizer.json" else folder
     if reason := refusal(arguments.output, force=arguments.force):
         print(reason, file=sys.stderr)
         return 2
     model = open_checkpoint(arguments.file)
-    done = stamp(model, arguments.output, given)
+    done = stamp(model, arguments.output, given, tokenizer=folder)
     print_notes(model, done.notes)
     if arguments.json:
         report = {
@@ -73,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             "format": model.format,
             "tensors": done.tensors,
             "stamped": dict(done.fields),
+            "tokenizer": done.vocabulary is not None,
             "changed": done.changed,
             "notes": list(done.notes),
         }
@@ -83,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("  it said all of this before, and was copied as it is")
     for key, text in done.fields.items():
         print(f"  {key:<15} {printable(text)}")
+    if done.vocabulary is not None:
+        print(f"  tokenizer       {done.vocabulary:,} tokens")
     print(f"  derived from    sha256 {done.source_sha256}")
     return 0
 

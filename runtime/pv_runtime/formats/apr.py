@@ -19,6 +19,7 @@ from pv_runtime.formats.apr_metadata import parse_metadata
 from pv_runtime.formats.apr_types import CODES, PADDED, dtype_of, native_values
 from pv_runtime.formats.checkpoint import TensorInfo, decode
 from pv_runtime.formats.file_bytes import FileBytes
+from pv_runtime.formats.pages import bring, give_back
 from pv_runtime.formats.table import TableCheckpoint
 from pv_runtime.names import hf_name
 from pv_runtime.quant import SCHEMES
@@ -28,6 +29,7 @@ __all__ = ["AprCheckpoint", "footer_matches", "read_apr"]
 
 _MAX_NAME = 256
 _MAX_RANK = 8
+_LARGEST_ENTRY = 2 + _MAX_NAME + 1 + 1 + 8 * (_MAX_RANK + 2)
 _CUT = "the file is cut short: fetch it again"
 
 
@@ -71,9 +73,12 @@ def footer_matches(model: AprCheckpoint) -> bool | None:
     """
     if model.footer is None:
         return None
-    computed, end, step = 0, model.source.size - 4, 1 << 20
+    computed, end, step = 0, model.source.size - 4, 4 << 20
     for start in range(0, end, step):
-        computed = zlib.crc32(model.source.read(start, min(step, end - start)).data, computed)
+        piece = model.source.read(start, min(step, end - start))
+        bring(piece)
+        computed = zlib.crc32(piece.data, computed)
+        give_back(piece)
     return computed == model.footer
 
 
@@ -90,7 +95,7 @@ def read_apr(source: FileBytes) -> AprCheckpoint:
         The file is not well-formed, does not match its length, or uses a feature that is not read.
     """
     header = read_header(source)
-    text = source.read(header.metadata_offset, header.metadata_size).tobytes()
+    text = source.copy(header.metadata_offset, header.metadata_size)
     metadata, repeated = parse_metadata(text, source.path)
     notes = [f"the metadata key {key} occurs more than once; the last one counts" for key in repeated]
     if header.magic == b"APRN":
@@ -111,13 +116,14 @@ def read_apr(source: FileBytes) -> AprCheckpoint:
 
 def _index(source: FileBytes, header: Header, metadata: dict[str, object]) -> list[tuple[TensorInfo, int]]:
     """Read the index: each tensor, and its offset from the start of the data."""
-    view = source.read(header.index_offset, header.data_offset - header.index_offset).data
+    index_bytes = header.data_offset - header.index_offset
+    view = source.copy(header.index_offset, min(index_bytes, header.tensor_count * _LARGEST_ENTRY))
     entries: list[tuple[TensorInfo, int]] = []
     position, last = 0, b""
     for number in range(header.tensor_count):
         try:
             (length,) = struct.unpack_from("<H", view, position)
-            name = bytes(view[position + 2 : position + 2 + length])
+            name = view[position + 2 : position + 2 + length]
             code, rank = struct.unpack_from("<BB", view, position + 2 + length)
             if not 0 < length <= _MAX_NAME or rank > _MAX_RANK:
                 raise LoadError(
@@ -142,8 +148,8 @@ def _index(source: FileBytes, header: Header, metadata: dict[str, object]) -> li
                 "convert the file it was made from again, with a newer tool",
             )
         entries.append((info, offset))
-    if len(view) - position >= ALIGNMENT:
-        raise LoadError(f"{len(view) - position} bytes follow the last tensor of the index", source.path)
+    if index_bytes - position >= ALIGNMENT:
+        raise LoadError(f"{index_bytes - position} bytes follow the last tensor of the index", source.path)
     return entries
 
 
@@ -200,4 +206,4 @@ def _table(
         raise LoadError(f"{source.size - end} bytes follow the last tensor", source.path)
     if source.size == end:
         return table, None
-    return table, int.from_bytes(source.read(end, 4).tobytes(), "little")
+    return table, int.from_bytes(source.copy(end, 4), "little")

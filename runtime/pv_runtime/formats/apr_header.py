@@ -84,7 +84,7 @@ def read_header(source: FileBytes) -> Header:
         raise LoadError(
             f"{source.size} bytes cannot hold the {HEADER_SIZE} of an APR header", source.path, _CUT
         )
-    raw = source.read(0, HEADER_SIZE).tobytes()
+    raw = source.copy(0, HEADER_SIZE)
     magic, major, minor, flags, count, metadata, size, index, data, checksum, reserved = _LAYOUT.unpack(raw)
     computed = _checksum(raw)
     right = (major, minor) == (2, 0) and checksum == computed

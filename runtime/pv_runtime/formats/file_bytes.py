@@ -1,4 +1,8 @@
-"""The bytes of a file, mapped; and the same file with another head or length, without a copy."""
+"""The bytes of a file, mapped; and the same file with another head or length, without a copy.
+
+Headers are copied with `pread`: a page of a mapping that was cut off meanwhile ends the process with a
+signal, where a call of the system returns fewer bytes, which is an error with a name.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,19 @@ from pv_runtime.quant.scheme import Bytes
 
 __all__ = ["FileBytes", "open_bytes"]
 
+_TRUNCATED = "the file was truncated while it was open"
+
+
+class _Descriptor:
+    """An open file that is closed with the last who holds this."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._close = os.close  # kept: at the end of the program `os` may be gone first
+
+    def __del__(self) -> None:
+        self._close(self.number)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FileBytes:
@@ -30,6 +47,30 @@ class FileBytes:
     size: int
     head: bytes = b""
     skip: int = 0
+    descriptor: _Descriptor | None = dataclasses.field(default=None, repr=False)
+
+    def copy(self, start: int, length: int) -> bytes:
+        """Return `length` bytes from byte `start`, copied; for headers, which are small.
+
+        Raises
+        ------
+        LoadError
+            The range leaves the file, or the file has shrunk since it was opened.
+        """
+        self._require(start, length)
+        pieces = [self.head[start : start + length]]
+        start += len(pieces[0])
+        missing = length - len(pieces[0])
+        if missing and self.descriptor is None:
+            return self.read(start - len(pieces[0]), length).tobytes()
+        while missing and self.descriptor is not None:
+            # A call of the system returns at most 2 GiB.
+            place = start - len(self.head) + self.skip
+            pieces.append(os.pread(self.descriptor.number, missing, place))
+            if not pieces[-1]:
+                raise LoadError(_TRUNCATED, self.path, "open it again")
+            start, missing = start + len(pieces[-1]), missing - len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def read(self, start: int, length: int) -> Bytes:
         """Return uint8 ``[length]`` from byte `start`: a view into the mapping where one can be had.
@@ -40,10 +81,9 @@ class FileBytes:
             The range leaves the file, or the file has shrunk since it was opened (touching a page
             that is gone would kill the process).
         """
-        if start < 0 or length < 0 or start + length > self.size:
-            raise LoadError(f"bytes {start}..{start + length} lie outside the file's {self.size}", self.path)
+        self._require(start, length)
         if self.mapping is not None and self.mapping.size() < len(self.mapping):
-            raise LoadError("the file was truncated while it was open", self.path, "open it again")
+            raise LoadError(_TRUNCATED, self.path, "open it again")
         first = start - len(self.head) + self.skip
         if start >= len(self.head):
             return self.mapped[first : first + length]
@@ -53,6 +93,10 @@ class FileBytes:
         joined = np.concatenate([head, self.mapped[self.skip : self.skip + length - len(head)]])
         joined.flags.writeable = False
         return joined
+
+    def _require(self, start: int, length: int) -> None:
+        if start < 0 or length < 0 or start + length > self.size:
+            raise LoadError(f"bytes {start}..{start + length} lie outside the file's {self.size}", self.path)
 
     def with_head(self, head: bytes, *, instead_of: int) -> FileBytes:
         """Return these bytes with `head` instead of the first `instead_of` (of at most `size`) ones."""
@@ -99,4 +143,5 @@ def _map(descriptor: int, name: str) -> FileBytes:
     if status.st_size == 0:
         return FileBytes(name, np.zeros(0, np.uint8), None, 0)
     mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
-    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping))
+    held = _Descriptor(os.dup(descriptor))
+    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping), descriptor=held)

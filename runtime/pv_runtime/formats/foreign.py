@@ -46,7 +46,7 @@ def refuse_foreign(source: FileBytes) -> None:
     LoadError
         It is such a file.
     """
-    head = source.read(0, min(source.size, _HEAD)).tobytes()
+    head = source.copy(0, min(source.size, _HEAD))
     if head[8:9] != b"{" and (known := foreign_format(head)):
         raise LoadError(known[0], source.path, known[1])
 

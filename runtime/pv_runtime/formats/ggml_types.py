@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GGML_NUMBERS", "GGML_TYPES", "REFUSED_TYPES", "SCALARS"]
+__all__ = ["FILE_TYPES", "GGML_NUMBERS", "GGML_TYPES", "REFUSED_TYPES", "SCALARS"]
 
 GGML_TYPES: dict[int, tuple[str, int, int]] = {
     0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20),
@@ -31,6 +31,12 @@ REFUSED_TYPES: dict[int, str] = {
 """Numbers that meant something once, or mean two things."""
 
 GGML_NUMBERS: dict[str, int] = {name: number for number, (name, _, _) in GGML_TYPES.items()}
+
+FILE_TYPES: dict[str, int] = {
+    "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K": 11,
+    "Q4_K": 14, "Q5_K": 16, "Q6_K": 18, "BF16": 32,
+}  # fmt: skip
+"""``general.file_type`` of llama.cpp: the type that most weights have."""
 
 SCALARS: dict[int, tuple[str, str]] = {
     0: ("UINT8", "B"), 1: ("INT8", "b"), 2: ("UINT16", "H"), 3: ("INT16", "h"), 4: ("UINT32", "I"),

@@ -18,6 +18,8 @@ from pv_runtime.formats.gguf_strings import step_over_strings
 __all__ = ["STRING", "Cursor", "LazyArray", "read_value"]
 
 STRING, ARRAY = 8, 9
+_AHEAD = 1 << 16
+"""Bytes that are read at a time: keys and tensors' descriptions are a few dozen each."""
 _MAX_TEXT = 1 << 26
 """Bytes of one string: far beyond any chat template, and memory that a hostile file may cost."""
 _MAX_STRINGS = 1 << 22
@@ -25,30 +27,36 @@ _MAX_STRINGS = 1 << 22
 
 
 class Cursor:
-    """A position in a file's bytes that never leaves them."""
+    """A position in a file's bytes that never leaves them; what it passes is copied window by window."""
 
     def __init__(self, source: FileBytes) -> None:
         self.source = source
         self.path = source.path
-        self.data = source.read(0, source.size)
-        self.view = self.data.data
         self.position = 0
+        self._window, self._start = memoryview(b""), 0
         self.strings = 0
         """Strings of arrays that have been stepped over."""
 
     def take(self, length: int, what: str) -> memoryview:
         """Return the next `length` bytes; raises `LoadError` where fewer are left."""
-        end = self.position + length
-        if end > len(self.view):
-            left = len(self.view) - self.position
+        begin = self.position
+        self.skip(length, what)
+        first = begin - self._start
+        if first < 0 or first + length > len(self._window):
+            ahead = min(max(length, _AHEAD), self.source.size - begin)
+            self._window, self._start, first = memoryview(self.source.copy(begin, ahead)), begin, 0
+        return self._window[first : first + length]
+
+    def skip(self, length: int, what: str) -> None:
+        """Step over the next `length` bytes unread; raises `LoadError` where fewer are left."""
+        left = self.source.size - self.position
+        if length > left:
             raise LoadError(
                 f"{what} at byte {self.position} needs {length} bytes, {left} are left",
                 self.path,
                 "the file is cut short or its header is corrupt",
             )
-        taken = self.view[self.position : end]
-        self.position = end
-        return taken
+        self.position += length
 
     def number(self, code: str, what: str) -> int:
         """Read one little-endian integer of `struct` code `code`."""
@@ -58,11 +66,10 @@ class Cursor:
     def text(self, what: str) -> str:
         """Read a length and that many bytes of UTF-8."""
         length = self.number("Q", f"the length of {what}")
-        raw = self.take(length, what)
-        if length > _MAX_TEXT:
+        if _MAX_TEXT < length <= self.source.size - self.position:
             raise LoadError(f"{what} has {length} bytes; more than {_MAX_TEXT} are refused", self.path)
         try:
-            return str(raw, "utf-8")
+            return str(self.take(length, what), "utf-8")
         except UnicodeDecodeError as error:
             raise LoadError(f"{what} is not UTF-8: {error}", self.path) from error
 
@@ -105,7 +112,7 @@ class LazyArray(Sequence[object]):
         return self._items
 
     def _decode(self, count: int) -> tuple[object, ...]:
-        cursor = Cursor(self._cursor.source)  # asks anew whether the file is still whole
+        cursor = Cursor(self._cursor.source)
         cursor.position = self._start
         if self._kind == STRING:
             return tuple(cursor.text(f"an element of {self._key}") for _ in range(count))
@@ -149,17 +156,17 @@ def _array(cursor: Cursor, key: str) -> LazyArray:
     count = cursor.number("Q", f"the length of {key}")
     start = cursor.position
     if kind == STRING:
-        if count * 8 > len(cursor.view) - start:  # before looping: a count of 2**64 - 1 would never end
+        if count * 8 > cursor.source.size - start:  # before looping: a count of 2**64 - 1 would never end
             raise LoadError(f"{key} announces {count} strings, more than the file can hold", cursor.path)
         cursor.strings += count
         if cursor.strings > _MAX_STRINGS:
             raise LoadError(f"{key}: more than {_MAX_STRINGS} strings in arrays are refused", cursor.path)
-        end = step_over_strings(cursor.data, start, count)
+        end = step_over_strings(cursor.source.copy, cursor.source.size, start, count)
         if end is None:
             raise LoadError(f"{key} leaves the file: its {count} strings do not fit", cursor.path)
         cursor.position = end
     elif kind in SCALARS:
-        cursor.take(count * struct.calcsize("<" + SCALARS[kind][1]), key)
+        cursor.skip(count * struct.calcsize("<" + SCALARS[kind][1]), key)
     else:
         raise LoadError(
             f"{key} is an array of type {kind}; nested and unknown types are refused", cursor.path

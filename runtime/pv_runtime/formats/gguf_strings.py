@@ -8,6 +8,7 @@ which is exact and some ten times as fast; where the guess fails, the loop goes 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,16 @@ _WINDOW = 1 << 20
 _LENGTH = struct.Struct("<Q")
 
 
-def step_over_strings(data: Bytes, position: int, count: int) -> int | None:
-    """Return where `count` strings that begin at `position` of uint8 `data` end; None if outside it.
+def step_over_strings(copy: Callable[[int, int], bytes], end: int, position: int, count: int) -> int | None:
+    """Return where `count` strings that begin at `position` end; None if that is beyond `end`.
 
-    Time grows with the strings and the bytes that they span, memory with neither.
+    `copy` returns so many bytes from such a place. Time grows with the strings and the bytes that they
+    span, memory with neither.
     """
-    view, end = data.data, data.size
     while count:
-        window = min(position + _WINDOW, end)
-        starts = _guessed_starts(data[position:window])
+        begin, window = position, min(position + _WINDOW, end)
+        data = copy(begin, window - begin)
+        starts = _guessed_starts(np.frombuffer(data, np.uint8))
         stepped = min(len(starts) - 1, count)
         if stepped > 0:
             position += int(starts[stepped])
@@ -36,7 +38,10 @@ def step_over_strings(data: Bytes, position: int, count: int) -> int | None:
         while count and position < window:  # what the guess did not reach: the last, long or odd ones
             if position + 8 > end:
                 return None
-            position += 8 + _LENGTH.unpack_from(view, position)[0]
+            inside = position - begin
+            if inside + 8 > len(data):  # the length itself goes beyond the window
+                data, begin, inside = copy(position, 8), position, 0
+            position += 8 + _LENGTH.unpack_from(data, inside)[0]
             count -= 1
         if count and position >= end:
             return None

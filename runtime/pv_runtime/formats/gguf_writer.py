@@ -14,7 +14,7 @@ from pv_runtime.formats.writing import writing
 from pv_runtime.names import gguf_name
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["Typed", "write_gguf"]
+__all__ = ["Typed", "packed_pair", "write_gguf"]
 
 _ALIGNMENT = 32
 _KINDS = {name: (number, code) for number, (name, code) in SCALARS.items()}
@@ -50,9 +50,7 @@ def write_gguf(
         )
     listed = list(tensors)
     head = [struct.pack("<4sIQQ", b"GGUF", 3, len(listed), len(metadata))]
-    for key, value in metadata.items():
-        kind, data = _value(key, value)
-        head += [_text(key), struct.pack("<I", kind), data]
+    head += [packed_pair(key, value) for key, value in metadata.items()]
     offset = 0
     for info, _ in listed:
         if info.dtype not in GGML_NUMBERS:
@@ -73,6 +71,18 @@ def write_gguf(
                 raise ValueError(f"tensor {info.name}: {values.nbytes} bytes, announced were {info.nbytes}")
             file.write(values.data)  # without a copy: a tensor may be gigabytes
             file.write(bytes(-info.nbytes % _ALIGNMENT))
+
+
+def packed_pair(key: str, value: object) -> bytes:
+    """Return a key and its value as they stand in a header; `write_gguf` says of which types.
+
+    Raises
+    ------
+    ValueError
+        The value has no type in GGUF.
+    """
+    kind, data = _value(key, value)
+    return _text(key) + struct.pack("<I", kind) + data
 
 
 def _text(text: str) -> bytes:

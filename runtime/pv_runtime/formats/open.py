@@ -38,7 +38,7 @@ def read_checkpoint(source: FileBytes, folder: Path | None = None) -> Checkpoint
     """Read a checkpoint out of bytes that are open already; see `open_checkpoint`."""
     if not source.size:
         raise LoadError("is empty", source.path, "fetch or build it again")
-    magic = source.read(0, min(source.size, 4)).tobytes()
+    magic = source.copy(0, min(source.size, 4))
     if magic == b"GGUF":
         model = read_gguf(source)
         return read_split(model) if is_split(model) else model

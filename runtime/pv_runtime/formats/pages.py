@@ -10,10 +10,18 @@ import numpy as np
 from pv_runtime.errors import LoadError
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["bring", "give_back"]
+__all__ = ["ask", "bring", "give_back"]
 
 _POPULATE_READ = 22
 """``MADV_POPULATE_READ`` of Linux 5.14, which `mmap` does not name: map pages in one call, not by faults."""
+
+
+def ask(view: Bytes) -> None:
+    """Have the system begin to read what lies beneath `view` and is not in its cache; do not wait.
+
+    Does nothing where `view` is no view of a mapped file.
+    """
+    _advise(view, mmap.MADV_WILLNEED, inner=False)
 
 
 def bring(view: Bytes) -> None:

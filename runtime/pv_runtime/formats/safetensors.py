@@ -88,7 +88,7 @@ def _header(source: FileBytes) -> tuple[Pairs, int]:
     """Return the parsed header and where the data starts."""
     if source.size < 8:
         raise LoadError(f"{source.size} bytes cannot hold safetensors' 8-byte header length", source.path)
-    (length,) = struct.unpack("<Q", source.read(0, 8).tobytes())
+    (length,) = struct.unpack("<Q", source.copy(0, 8))
     if not 0 < length <= source.size - 8:
         raise LoadError(
             f"the header's length {length} does not fit the file's {source.size} bytes",
@@ -97,7 +97,7 @@ def _header(source: FileBytes) -> tuple[Pairs, int]:
         )
     if length > MAX_HEADER:
         raise LoadError(f"a header of {length} bytes exceeds {MAX_HEADER}", source.path)
-    return parse_pairs(source.read(8, length).tobytes(), source.path), 8 + length
+    return parse_pairs(source.copy(8, length), source.path), 8 + length
 
 
 def _spans(source: FileBytes, entries: Mapping[str, object]) -> dict[str, _Span]:

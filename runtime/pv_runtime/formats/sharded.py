@@ -27,7 +27,7 @@ def is_index(source: FileBytes) -> bool:
 
     Read as a length, eight bytes of text are beyond any file's size.
     """
-    head = source.read(0, min(source.size, 8)).tobytes()
+    head = source.copy(0, min(source.size, 8))
     return head[:1] == b"{" and (len(head) < 8 or int.from_bytes(head, "little") > source.size)
 
 
@@ -46,7 +46,7 @@ def read_sharded(source: FileBytes, folder: Path | None = None) -> JoinedCheckpo
     """
     if source.size > MAX_HEADER:
         raise LoadError(f"an index of {source.size} bytes exceeds {MAX_HEADER}", source.path)
-    index = parse_object(source.read(0, source.size).tobytes().strip(), source.path)
+    index = parse_object(source.copy(0, source.size).strip(), source.path)
     places = index.get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
         raise LoadError(

@@ -103,5 +103,14 @@ def _q6_k(blocks: Floats) -> Bytes:
     return np.concatenate(parts, axis=1)
 
 
-_COMPILED = {"Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k}
-"""What quantises float32 ``[n, 256]``; Q8_0 has no search, and numpy is fast enough there."""
+def _q8_0(blocks: Floats) -> Bytes:
+    from pv_runtime.quant.search_kernels import byte_codes
+
+    packed, scales = np.empty((len(blocks), 34), np.int8), np.empty(len(blocks), np.float32)
+    byte_codes(blocks.reshape(-1), scales, packed)
+    packed[:, :2] = finite_half(scales, "Q8_0").view(np.int8).reshape(-1, 2)
+    return packed.view(np.uint8)
+
+
+_COMPILED = {"Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k, "Q8_0": _q8_0}
+"""What quantises float32 ``[n, block_elements]``."""

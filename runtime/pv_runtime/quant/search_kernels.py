@@ -1,4 +1,4 @@
-"""The searches of the K-quants, compiled: sixteen sub-blocks at a time, one in each lane.
+"""The searches of the K-quants, compiled: sixteen sub-blocks at a time, one in each lane; Q8_0's rounding.
 
 Every operation is the one that `affine` and `q6_k` do in numpy, in the same order, sums as balanced
 trees included, so that the bytes are the same: compiling changes the speed alone.
@@ -12,7 +12,7 @@ import numpy as np
 
 from pv_runtime.compiled import compiled
 
-__all__ = ["affine_fits", "signed_fits"]
+__all__ = ["affine_fits", "byte_codes", "signed_fits"]
 
 _F32 = np.float32
 _ZERO = np.float32(0)
@@ -186,3 +186,27 @@ def signed_fits(blocks: Any, numerators: Any, scales: Any) -> None:
         signed_search(x, numerators, scale)
         for lane in range(lanes):
             scales[start + lane] = scale[lane]
+
+
+@compiled()
+def byte_codes(blocks: Any, scales: Any, packed: Any) -> None:
+    """Round blocks of 32 finite values, flat float32, to codes; see `pv_runtime.quant.q8_0`.
+
+    Writes float32 ``[n]`` and, in int8 ``[n, 34]``, the 32 codes behind two bytes.
+    """
+    bits = blocks.view(np.uint32)
+    for block in range(len(scales)):
+        first = 32 * block
+        x, unsigned, codes = blocks[first : first + 32], bits[first : first + 32], packed[block, 2:34]
+        largest = np.uint32(0)
+        for i in range(32):  # finite magnitudes are ordered as the integers of their bits are
+            largest = max(largest, np.uint32(unsigned[i] & np.uint32(0x7FFFFFFF)))
+        scale = np.float32(np.uint32(largest).view(np.float32) / _F32(127))
+        scales[block] = scale
+        inverse = _ONE / scale if scale > _F32(2.0**-127) else _ZERO
+        for i in range(32):
+            scaled = x[i] * inverse
+            magnitude = abs(scaled)
+            floor = np.floor(magnitude)
+            rounded = np.int32(floor + np.floor(_F32(2) * (magnitude - floor)))
+            codes[i] = np.int8(-rounded if scaled < _ZERO else rounded)

@@ -444,11 +444,11 @@ def test_huge_integers_and_sums_are_exact() -> None:
 def test_a_million_samples_are_judged_in_seconds() -> None:
     generator = random.Random(0)
     values = [generator.uniform(0.999, 1) for _ in range(10**6)]
-    start = time.perf_counter()
+    start = time.process_time()
     assert says("min(x) >= 0.999 and count(x) == 1000000", x=values)
     values[123_456] = ULP_BELOW
     assert not says("all(x >= 0.999)", x=values)
-    assert time.perf_counter() - start < 10  # some 0.5 s on one idle core
+    assert time.process_time() - start < 10  # some 0.5 s on one idle core
 
 
 @pytest.mark.parametrize(
@@ -456,9 +456,9 @@ def test_a_million_samples_are_judged_in_seconds() -> None:
 )
 def test_a_hundred_thousand_samples_leave_time_to_spare(rule: str) -> None:
     generator = random.Random(0)
-    start = time.perf_counter()
+    start = time.process_time()
     assert says(rule, y=[generator.random() for _ in range(10**5)])
-    assert time.perf_counter() - start < 10  # at most 1 s on one idle core
+    assert time.process_time() - start < 10  # at most 1 s on one idle core
 
 
 @pytest.mark.parametrize(

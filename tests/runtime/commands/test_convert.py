@@ -35,6 +35,53 @@ def test_endings(model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "stated", "written"),
+    [
+        ("x.safetensors", None, "safetensors"), ("x.apr", None, "apr"), ("x.gguf", None, "gguf"),
+        ("x", None, "gguf"), ("x", "apr", "apr"), ("folder", "safetensors", "safetensors"),
+        ("x.apr", "gguf", None), ("x.gguf", "safetensors", None),
+    ],
+)  # fmt: skip
+def test_the_format_is_what_the_name_or_the_option_says(
+    name: str, stated: str | None, written: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Path(__file__).parents[3] / "models/tiny-qwen2-q4_k/model.gguf"
+    out = tmp_path / name
+    options = ["--format", stated] if stated else []
+    command = ["convert", str(source), "--quantize", "f16", "-o", str(out), *options]
+    assert cli.main(command) == (0 if written else 2)
+    if written:
+        assert open_checkpoint(out).format == written
+        assert "dequantised from Q4_K" in capsys.readouterr().out
+        assert cli.main(command) == 2  # nothing is replaced
+        assert cli.main([*command, "--force"]) == 0
+    else:
+        assert not out.exists()
+        assert "leave --format out" in capsys.readouterr().err
+
+
+def test_blocks_go_into_no_safetensors(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.safetensors"
+    assert cli.main(["convert", str(model_folder), "--quantize", "q4_k_m", "-o", str(out)]) == 2
+    assert "take f16, bf16, f32, or name a .gguf" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("option", ["--requantize", "--allow-requantize"])
+def test_quantising_twice_is_asked_for(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Path(__file__).parents[3] / "models/tiny-qwen2-q4_k/model.gguf"
+    command = ["convert", str(source), "--quantize", "q8_0", "-o", str(tmp_path / "x.gguf")]
+    assert cli.main(command) == 1
+    assert "--requantize" in capsys.readouterr().err
+    assert cli.main([*command, option]) == 0
+    assert "quantised again from Q4_K" in capsys.readouterr().out
+
+
 def test_json_says_what_was_taken_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(__file__).parents[3] / "models/tiny-qwen2-7to1"
     out = tmp_path / "out.gguf"

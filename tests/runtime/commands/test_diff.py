@@ -122,3 +122,26 @@ def test_names_cannot_drive_a_terminal(tmp_path: Path, capsys: pytest.CaptureFix
     write_safetensors(str(tmp_path / "x"), [(tensor.info, tensor.raw)])
     assert cli.main(["diff", str(tmp_path / "x"), str(tmp_path / "x"), "--values"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_is_known_of_the_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    source, quantised = str(ROOT / "models/tiny-qwen2"), str(ROOT / "models/tiny-qwen2-q4_k")
+    twin = str(ROOT / "models/tiny-qwen2-q4_k-twin")
+    for a, b, expected in (
+        (source, quantised, "b_from_a"), (quantised, source, "a_from_b"), (twin, quantised, "a_from_b"),
+        (twin, source, "other_source"), (source, source, None),
+    ):  # fmt: skip
+        _, found = report(capsys, a, b, "--verify-origin")
+        assert found["origin"] == expected
+        _, found = report(capsys, a, b)
+        assert found["origin"] == ("not_verified" if expected else None)
+    cli.main(["diff", source, quantised, "--verify-origin"])
+    assert "note: b was derived from a (sha256 matches)" in capsys.readouterr().out
+
+
+def test_a_comparison_that_measures_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    twin, quantised = (str(ROOT / f"models/tiny-qwen2-q4_k{end}") for end in ("-twin", ""))
+    code, found = report(capsys, twin, quantised, "--values")
+    assert (code, len(found["diagnosis"])) == (0, 1)
+    cli.main(["diff", twin, quantised, "--values", "--limit", "1"])
+    assert "a was made from b, and this comparison cannot measure quantisation" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
 
+MODELS = Path(__file__).resolve().parents[3] / "models"
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "apr-json.md"
 
 
@@ -52,7 +53,10 @@ def tokenized(path: Path) -> Path:
 
 
 def test_the_page_lists_the_keys_and_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["inspect", str(tokenized(tmp_path / "x")), "--json", "--vocab", "--weights"]) == 0
+    assert (
+        cli.main(["inspect", str(tokenized(tmp_path / "x")), "--json", "--vocab", "--weights", "--verify"])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert documented() == {
         "The report": list(report),
@@ -65,7 +69,7 @@ def test_the_page_lists_the_keys_and_no_others(tmp_path: Path, capsys: pytest.Ca
 
 def test_all_that_can_be_said_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tokenized(tmp_path / "x"))
-    assert cli.main(["inspect", path, "--json", "--vocab", "--weights"]) == 0
+    assert cli.main(["inspect", path, "--json", "--vocab", "--weights", "--verify"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["version"], report["tied_embeddings"]) == ("3", False)
     assert report["vocabulary"] == [f"t{number}" for number in range(20)]
@@ -186,3 +190,46 @@ def test_what_json_or_a_terminal_cannot_hold(tmp_path: Path, capsys: pytest.Capt
     assert "\x1b" not in out + text
     assert "\x07" not in out + text
     assert r"\x1b[31mred" in text
+
+
+def test_the_checksum_is_compared_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.apr"
+    assert cli.main(["export", str(MODELS / "tiny-qwen2"), "--format", "apr", "-o", str(path)]) == 0
+    raw = path.read_bytes()
+    found = {}
+    for name, content in {
+        "whole": raw, "damaged": raw[:-900] + bytes([raw[-900] ^ 1]) + raw[-899:], "bare": raw[:-4]
+    }.items():  # fmt: skip
+        path.write_bytes(content)
+        capsys.readouterr()
+        assert cli.main(["inspect", str(path), "--json"]) == 0  # opening reads the header alone
+        assert "footer_checksum_valid" not in json.loads(capsys.readouterr().out)
+        code = cli.main(["inspect", str(path), "--json", "--verify"])
+        captured = capsys.readouterr()
+        found[name] = (
+            code,
+            json.loads(captured.out)["footer_checksum_valid"],
+            "fetch it again" in captured.err,
+        )
+    assert found == {"whole": (0, True, False), "damaged": (1, False, True), "bare": (0, None, False)}
+    assert cli.main(["inspect", str(path), "--verify"]) == 0
+    assert "checksum      the file has none" in capsys.readouterr().out
+    assert cli.main(["inspect", str(MODELS / "tiny-qwen2-q4_k"), "--json", "--verify"]) == 0
+    assert json.loads(capsys.readouterr().out)["footer_checksum_valid"] is None
+
+
+def test_the_tokenizer_beside_a_safetensors_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (MODELS / "tiny-qwen2", MODELS / "tiny-qwen2/model.safetensors"):
+        assert cli.main(["inspect", str(path), "--json", "--vocab"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["tokenizer_file"] == str(MODELS / "tiny-qwen2/tokenizer.json")
+        assert (report["tokenizer"]["model"], report["tokenizer"]["pre"]) == ("BPE", "qwen2")
+        assert report["tokenizer"]["tokens"] == len(report["vocabulary"]) == 4096
+    assert cli.main(["inspect", str(MODELS / "tiny-qwen2")]) == 0
+    assert f"tokens, {report['tokenizer']['merges']:,} merges, in {MODELS}" in capsys.readouterr().out
+    (tmp_path / "model.safetensors").write_bytes((MODELS / "tiny-qwen2/model.safetensors").read_bytes())
+    (tmp_path / "tokenizer.json").write_text("{oops")
+    assert cli.main(["inspect", str(tmp_path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tokenizer"] is None
+    assert "tokenizer.json: cannot be read" in report["notes"][0]

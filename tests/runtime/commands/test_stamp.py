@@ -17,7 +17,7 @@ def test_json_says_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtur
     report = json.loads(captured.out)
     assert list(report) == [
         "schema_version", "source", "source_sha256", "source_bytes", "output", "output_bytes", "format",
-        "tensors", "stamped", "changed", "notes",
+        "tensors", "stamped", "tokenizer", "changed", "notes",
     ]  # fmt: skip
     assert (report["stamped"], report["changed"], report["tensors"]) == ({"license": "Apache-2.0"}, True, 62)
     assert report["output_bytes"] == Path(target).stat().st_size
@@ -41,6 +41,18 @@ def test_what_is_no_stamp_writes_nothing(
     assert cli.main(["stamp", FILE, "-o", str(tmp_path / "x"), *words]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "tokenizer.json"])
+def test_a_tokenizer_alone_is_a_stamp(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, folder = str(tmp_path / "x"), Path(FILE).parents[1] / "tiny-qwen2"
+    assert cli.main(["stamp", FILE, "-o", target, "--tokenizer", str(folder / name)]) == 0
+    assert "tokenizer       4,096 tokens" in capsys.readouterr().out
+    assert cli.main(["inspect", target, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokenizer"]["tokens"] == 4096
+    assert cli.main(["stamp", FILE, "-o", target, "-f", "--tokenizer", str(tmp_path / "nowhere")]) == 2
+    assert cli.main(["stamp", FILE, "-o", target, "-f", "--tokenizer", str(tmp_path)]) == 1
+    assert "holds no tokenizer.json" in capsys.readouterr().err
 
 
 def test_nothing_is_overwritten_without_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
