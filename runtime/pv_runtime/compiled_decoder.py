@@ -14,15 +14,12 @@ from pv_runtime.weights import LayerWeights, StreamedWeights, Weights
 
 __all__ = ["CompiledDecoder"]
 
-_LARGE = 8 << 20
-"""Bytes of a block from which on its products are shared among threads, and worth their calls."""
-
 
 class CompiledDecoder(Decoder):
     """Computes what `Decoder` computes, sums in another order.
 
-    Compiled are the steps of decoding: one sequence, one new token, a cache, no tap, weights loaded with
-    `as_stored` from a small model in float16. All else is `Decoder`'s.
+    Compiled are the steps of decoding: one sequence, one new token, a cache, no tap, and matrices that
+    `load_weights` kept as float16. All else is `Decoder`'s.
     """
 
     def __init__(self, weights: Weights | StreamedWeights) -> None:
@@ -58,12 +55,9 @@ class CompiledDecoder(Decoder):
 
 
 def _arrays(weights: LayerWeights) -> tuple[np.ndarray, ...] | None:
-    """Return what `decode_block` takes; None where a matrix is no float16, or the block is large."""
+    """Return what `decode_block` takes; None where a matrix is no float16."""
     matrices = [weights.qkv, weights.attn_out, weights.gate, weights.up, weights.down]
-    if (
-        any(each.dtype != torch.float16 for each in matrices)
-        or sum(each.nbytes for each in matrices) > _LARGE
-    ):
+    if any(each.dtype != torch.float16 for each in matrices):
         return None
     qkv, attn_out, gate, up, down = (each.numpy().view(np.uint16) for each in matrices)
     bias = np.empty(0, np.float32) if weights.qkv_bias is None else weights.qkv_bias.numpy()

@@ -21,6 +21,10 @@ from pv_runtime.memory import require_memory
 __all__ = ["LayerWeights", "StreamedWeights", "Weights", "load_weights"]
 
 
+_SMALL_BLOCK = 4 << 20
+"""Weights of a block up to which one thread reads them, as float16, out of its caches."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LayerWeights:
     """One block's weights; matrices are ``[out, in]``.
@@ -173,8 +177,9 @@ def load_weights(
     values as `dtype` is refused by name when it is decoded.
 
     With `as_stored`, matrices of F16 stay so and are widened as they are multiplied: the same values in half
-    of the memory, and the quickest way to decode. It holds for float32 on the CPU, where compiled code can
-    be had, and is no error elsewhere.
+    of the memory, and the quickest way to decode a small model. It holds for float32 on the CPU, blocks of up
+    to 4 million weights, and where compiled code can be had; it is no error elsewhere. Products with larger
+    matrices are quicker by torch, in float32 and on all threads.
 
     Raises
     ------
@@ -186,11 +191,17 @@ def load_weights(
     view = canonical(model, config_of(model))
     check_tensors(architecture, view)
     require_one_head(view, config_of(model))
-    as_stored = as_stored and dtype == torch.float32 and device == "cpu" and compiled.available()
+    as_stored = as_stored and dtype == torch.float32 and device == "cpu"
+    as_stored = as_stored and _block(architecture) <= _SMALL_BLOCK and compiled.available()
     source = StreamedWeights(view, architecture, dtype, device, finite=finite, as_stored=as_stored)
     if device == "cpu":
         require_memory(_bytes(source, view, streamed=streamed), "its weights", model.path)
     return source if streamed else Weights(source)
+
+
+def _block(architecture: Architecture) -> int:
+    """Return the number of weights of a block."""
+    return sum(math.prod(shape) for name, shape in tensor_shapes(architecture) if ".layers.0." in name)
 
 
 def _bytes(source: StreamedWeights, view: Checkpoint, *, streamed: bool) -> int:

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pv_runtime import half_product as module
 from pv_runtime.half_product import half_product
 
 
@@ -18,17 +16,6 @@ def test_it_is_the_product_of_the_widened_matrix(rows: int, columns: int, seed: 
     exact = matrix.double() @ vector.double()
     bound = 2.0**-22 * (matrix.double().abs() @ vector.double().abs())
     assert ((half_product(matrix, vector) - exact).abs() <= bound).all()
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_shared_among_threads_it_is_the_same_bit_for_bit(
-    threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    matrix, vector = torch.randn(101, 33).half(), torch.randn(33)
-    alone = half_product(matrix, vector)
-    monkeypatch.setattr(module, "_SHARED", 0)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert torch.equal(half_product(matrix, vector), alone)
 
 
 def test_every_float16_is_widened_exactly() -> None:
