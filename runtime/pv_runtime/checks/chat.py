@@ -9,11 +9,11 @@ from pv.check import Metric, Run, check
 from pv_runtime.chat_template import Message, render
 from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, open_checkpoint
-from pv_runtime.tokenizer import tokenizer_of
+from pv_runtime.tokenizer import Tokenizer, tokenizer_of
 
 __all__ = ["rendered_chat"]
 
-Render = Callable[[Sequence[Message]], str]
+Render = Callable[[Tokenizer, Sequence[Message]], str]
 
 
 @check(
@@ -36,27 +36,18 @@ def rendered_chat(
     model's tokenizer reads as one token each, and `expected_specials` those in the expected text: a marker
     that is spelt out is not the one that the model was trained with.
     """
+    rendering: Render = run.role("render", _by_template)
     folder = Path(model.path).parent
     for form in ("safetensors", "gguf", "apr"):
         target = Path(run.scratch()) / ("folder" if form == "safetensors" else f"model.{form}")
         export(run.undamaged("model"), str(target), form, folder=folder)
         tokenizer = tokenizer_of(open_checkpoint(target), target if target.is_dir() else None)
-        template = tokenizer.chat_template
-        if template is None:
+        if tokenizer.chat_template is None:
             run.record("differing_bytes", 1, label=f"{form}: it carries no template")
             continue
-
-        def by_template(
-            messages: Sequence[Message],
-            template: str = template,
-            special: Mapping[str, str] = tokenizer.special,
-        ) -> str:
-            return render(template, messages, special=special)
-
-        rendering: Render = run.role("render", by_template)
         single = {token for marker in markers if (token := tokenizer.id_of(marker)) is not None}
         for index, conversation in enumerate(conversations):
-            text = rendering(list(conversation["messages"]))  # type: ignore[call-overload]
+            text = rendering(tokenizer, list(conversation["messages"]))  # type: ignore[call-overload]
             expected = str(conversation["expected"])
             label = f"{form}: conversation {index}"
             ours, theirs = text.encode(), expected.encode()
@@ -70,47 +61,57 @@ def rendered_chat(
     run.record("conversations", len(conversations))
 
 
+def _by_template(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
+    return render(tokenizer.chat_template or "", messages, special=tokenizer.special)
+
+
 @rendered_chat.counter_example("answer_not_begun", of="render")
 def answer_not_begun(rendering: Render) -> Render:
     """Leave out the line with which the assistant's answer begins."""
-    return lambda messages: rendering(messages).removesuffix("<|im_start|>assistant\n")
+    return lambda tokenizer, messages: rendering(tokenizer, messages).removesuffix("<|im_start|>assistant\n")
 
 
 @rendered_chat.counter_example("roles_exchanged", of="render")
 def roles_exchanged(rendering: Render) -> Render:
     """Let the system ask and the user instruct."""
     other = {"system": "user", "user": "system"}
-    return lambda messages: rendering([{**m, "role": other.get(str(m["role"]), m["role"])} for m in messages])
+    return lambda tokenizer, messages: rendering(
+        tokenizer, [{**m, "role": other.get(str(m["role"]), m["role"])} for m in messages]
+    )
 
 
 @rendered_chat.counter_example("template_of_another_family", of="render")
 def template_of_another_family(rendering: Render) -> Render:
     """Write as llama 2 reads."""
     del rendering
-    return lambda messages: "".join(f"[INST] {message['content']} [/INST]" for message in messages)
+    return lambda _tokenizer, messages: "".join(
+        f"[INST] {message['content']} [/INST]" for message in messages
+    )
 
 
 @rendered_chat.counter_example("one_byte", of="render")
 def one_byte(rendering: Render) -> Render:
     """Write one blank for a line's end."""
-    return lambda messages: rendering(messages).replace("\n", " ", 1)
+    return lambda tokenizer, messages: rendering(tokenizer, messages).replace("\n", " ", 1)
 
 
 @rendered_chat.counter_example("nothing", of="render")
 def nothing(rendering: Render) -> Render:
     """Write nothing."""
     del rendering
-    return lambda _messages: ""
+    return lambda _tokenizer, _messages: ""
 
 
 @rendered_chat.counter_example("a_system_message_of_its_own", of="render")
 def a_system_message_of_its_own(rendering: Render) -> Render:
     """Put in a system message where none was given, as some templates do."""
     own: Message = {"role": "system", "content": "You are a helpful assistant."}
-    return lambda messages: rendering(messages if messages[0]["role"] == "system" else [own, *messages])
+    return lambda tokenizer, messages: rendering(
+        tokenizer, messages if messages[0]["role"] == "system" else [own, *messages]
+    )
 
 
 @rendered_chat.counter_example("marker_spelt_out", of="render")
 def marker_spelt_out(rendering: Render) -> Render:
     """Write the markers with a blank in them, which no tokenizer reads as one token."""
-    return lambda messages: rendering(messages).replace("<|im_start|>", "<|im_start |>")
+    return lambda tokenizer, messages: rendering(tokenizer, messages).replace("<|im_start|>", "<|im_start |>")

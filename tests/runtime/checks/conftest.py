@@ -33,6 +33,7 @@ class Recorder:
         self.series.setdefault(name, []).append(value)
 
     def role(self, name: str, value: T) -> T:
+        assert name not in self.roles, f"role {name} passes twice"
         self.roles[name] = value
         if self.example is None or self.example.of != name:
             return value
