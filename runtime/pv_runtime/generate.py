@@ -12,9 +12,10 @@ from pv_runtime.errors import ModelError
 from pv_runtime.model import Decoder
 from pv_runtime.sampling import Sampler, Sampling
 
-__all__ = ["GREEDY", "Generation", "cache_bytes", "check_prompt"]
+__all__ = ["GREEDY", "Generation", "cache_bytes", "check_prompt", "first_positions"]
 
 GREEDY = Sampling()
+_FIRST = 1024
 _CHUNK = 512
 """Positions of the prompt computed together: the scores of attention take heads · chunk · length values."""
 
@@ -80,8 +81,7 @@ class Generation:
         self.sampling = sampling
         self._sampler = Sampler(sampling)
         self._clock = clock
-        positions = min(len(self.prompt) + limit, decoder.architecture.max_positions)
-        self._cache = decoder.cache(capacity=positions)
+        self._cache = decoder.cache(capacity=first_positions(decoder, len(prompt), limit))
 
     def __iter__(self) -> Iterator[int]:
         """Go on from where it was left."""
@@ -133,6 +133,11 @@ def check_prompt(prompt: Sequence[int], positions: int, rows: int) -> None:
         raise ModelError(
             f"the prompt has {len(prompt)} tokens, and the model was made for a context of {positions}"
         )
+
+
+def first_positions(decoder: Decoder, prompt: int, limit: int) -> int:
+    """Return the positions that there is room for at first: of a text that may become long, not of all."""
+    return min(prompt + min(limit, _FIRST), decoder.architecture.max_positions)
 
 
 def cache_bytes(decoder: Decoder, positions: int) -> int:

@@ -131,6 +131,6 @@ def distribution(logits: Tensor, settings: Sampling, before: Sequence[int] = ())
 def _penalised(logits: Tensor, penalty: float, before: Sequence[int]) -> Tensor:
     if penalty == 1 or not before:
         return logits
-    seen = torch.tensor(sorted(set(before)))
+    seen = torch.tensor(sorted(set(before)), device=logits.device)
     values = logits[seen]
     return logits.scatter(0, seen, torch.where(values < 0, values * penalty, values / penalty))

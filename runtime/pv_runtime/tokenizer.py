@@ -29,6 +29,7 @@ SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 _BLANK = "\u2581"
+_MOST_IDS = 1 << 24
 _BOS_UNLESS_TOLD = ("llama-bpe",)
 """Splits of llama.cpp whose texts begin with the bos token where the file does not say (llama-vocab.cpp)."""
 
@@ -64,10 +65,7 @@ class Tokenizer:
         begins_with: int | None = None,
         chat_template: str | None = None,
     ) -> None:
-        try:
-            self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(whole))
-        except Exception as error:  # the library raises nothing narrower
-            raise LoadError(f"is no tokenizer that can be read: {error}", path) from error
+        self._tokenizer = _built(whole, path)
         # A file may say that texts are cut or filled up; what a model is asked must arrive whole.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -167,6 +165,23 @@ class TextStream:
         return self._decoder.decode(b"", final=True)
 
 
+def _built(whole: Mapping[str, Any], path: str) -> tokenizers.Tokenizer:
+    """Hand tokenizer.json to the library, which raises nothing narrower than Exception, and may panic.
+
+    Raises
+    ------
+    LoadError
+        It cannot read it.
+    """
+    try:
+        return tokenizers.Tokenizer.from_str(json.dumps(whole))
+    except BaseException as error:
+        # A panic of the library's language is no Exception, so that nobody catches it by mistake.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise LoadError(f"is no tokenizer that can be read: {error}", path) from error
+
+
 def tokenizer_of(model: Checkpoint, folder: Path | None = None, *, rows: int | None = None) -> Tokenizer:
     """Return the model's tokenizer: the one in its metadata, or in the folder that it lies in.
 
@@ -264,8 +279,11 @@ def _bytes_of(
     Raises
     ------
     LoadError
-        The decoder is neither that of byte-level BPE nor that of SentencePiece.
+        The decoder is neither that of byte-level BPE nor that of SentencePiece, or an id is absurd.
     """
+    most = max(tokens.values(), default=-1)
+    if most >= _MOST_IDS:
+        raise LoadError(f"has a token of id {most}, and no vocabulary is so large", path)
     kinds = {step.get("type") for step in _steps(whole.get("decoder"))}
     byte_level = kinds == {"ByteLevel"}
     if not byte_level and not kinds & {"Metaspace", "ByteFallback"}:
@@ -276,7 +294,7 @@ def _bytes_of(
         )
     # What stands for no byte must not pass for one: such a token is its own text.
     table = {**dict.fromkeys(range(256), 0xFFFF), **{ord(c): byte for byte, c in _alphabet().items()}}
-    found = [b""] * (max(tokens.values(), default=-1) + 1)
+    found = [b""] * (most + 1)
     for token, number in tokens.items():
         if number in added:
             found[number] = str(added[number]["content"]).encode()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from pv_runtime.errors import ModelError
 from pv_runtime.formats import Overlay, open_checkpoint
 from pv_runtime.formats.overlay import from_values
-from pv_runtime.generate import Generation, cache_bytes, check_prompt
+from pv_runtime.generate import Generation, cache_bytes, check_prompt, first_positions
 from pv_runtime.model import Decoder
 from pv_runtime.sampling import Sampling
 from pv_runtime.tokenizer import tokenizer_in
@@ -128,6 +129,14 @@ def test_broken_weights_end_it_with_the_step(prompt: list[int]) -> None:
     broken = Overlay(model, replace={name: from_values(name, values.shape, lambda: values, "F16")})
     with pytest.raises(ModelError, match="step 1 after the prompt: 4096 of 4096 logits are NaN"):
         list(Generation(Decoder(load_weights(broken)), prompt, limit=2))
+
+
+def test_room_is_made_for_the_beginning_of_a_long_text(decoder: Decoder) -> None:
+    roomy = Decoder(decoder.weights)
+    roomy.architecture = dataclasses.replace(decoder.architecture, max_positions=100_000)
+    assert first_positions(roomy, 10, 50) == 60
+    assert first_positions(roomy, 10, 10**9) == 1034
+    assert first_positions(decoder, 10, 10**9) == 512
 
 
 def test_the_size_of_keys_and_values(decoder: Decoder) -> None:

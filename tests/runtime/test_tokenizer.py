@@ -198,6 +198,18 @@ def test_texts_are_never_cut_by_what_the_file_says(tmp_path: Path) -> None:
         ({"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True}}, r"decoder \(WordPiece\)"),
         ({"decoder": None}, "decoder"),
         ({"model": {"type": "Nonsense"}}, "no tokenizer that can be read"),
+        ({"model": {"type": "BPE", "vocab": {"a": 2**32 - 1}, "merges": []}}, "no vocabulary is so large"),
+        (
+            {
+                "model": {
+                    "type": "BPE",
+                    "vocab": {"a": 0, "b": 1, "ab": 2},
+                    "merges": [["a", "b"]],
+                    "continuing_subword_prefix": "longer than its tokens",
+                }
+            },
+            "no tokenizer that can be read",
+        ),
     ],
 )
 def test_a_tokenizer_of_another_kind_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -158,7 +158,7 @@ def _prepare(
 
     from pv_runtime.architecture import architecture_of
     from pv_runtime.formats import open_checkpoint
-    from pv_runtime.generate import Generation, cache_bytes, check_prompt
+    from pv_runtime.generate import Generation, cache_bytes, check_prompt, first_positions
     from pv_runtime.memory import require_memory
     from pv_runtime.model import Decoder
     from pv_runtime.stop_tokens import stop_tokens
@@ -184,7 +184,7 @@ def _prepare(
             as_stored=True,
         )
     )
-    positions = min(len(prompt.ids) + arguments.max_tokens, architecture.max_positions)
+    positions = first_positions(decoder, len(prompt.ids), arguments.max_tokens)
     require_memory(cache_bytes(decoder, positions), f"keys and values of {positions} positions", model.path)
     loading = time.perf_counter() - started
     generation = Generation(decoder, prompt.ids, limit=arguments.max_tokens, stop=stop, sampling=sampling)

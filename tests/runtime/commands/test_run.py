@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,22 @@ def test_nothing_in_the_text_drives_a_terminal(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.stdout", terminal)
     _print_piece("a\tb\n\x1b[2J\x9b日")
     assert terminal.getvalue() == "a\tb\n\\x1b[2J\\x9b日"
+
+
+def test_an_interrupted_text_ends_with_what_came(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pv_runtime.cli", "run", str(FOLDER), PROMPT, "--max-tokens", "400",
+               "--threads", "1", "--ignore-stop", "--one-layer-at-a-time"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.endswith(b"\n")
+    assert err == b""
 
 
 def test_it_is_read_no_further_than_its_reader_wants() -> None:
