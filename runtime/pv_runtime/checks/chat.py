@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pv.check import Metric, Run, check
+from pv_runtime import chat_template_sandbox
 from pv_runtime.chat_template import Message, render
 from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.tokenizer import Tokenizer, tokenizer_of
 
 __all__ = ["rendered_chat"]
+
+PROGRAM = chat_template_sandbox
+"""What renders, in a process of its own; imported, so that evidence names it."""
 
 Render = Callable[[Tokenizer, Sequence[Message]], str]
 
