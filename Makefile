@@ -69,6 +69,7 @@ bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/quantise.py
+	$(BIN)/python benchmarks/decode.py
 
 defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
 	$(BIN)/python -m pv_runtime.defects

@@ -124,7 +124,7 @@ def test_matrices_stay_as_stored_and_nothing_else_does() -> None:
     assert kept.dtype == torch.float32
     assert load_weights(RandomModel(QWEN2), as_stored=True).embedding.dtype == torch.float32
     assert load_weights(model, as_stored=True, dtype=torch.bfloat16).embedding.dtype == torch.bfloat16
-    large = dataclasses.replace(QWEN2, hidden_size=512, intermediate_size=2560, layers=1)
+    large = dataclasses.replace(QWEN2, hidden_size=512, intermediate_size=3000, layers=1)
     assert load_weights(RandomModel(large, dtype="F16"), as_stored=True).embedding.dtype == torch.float32
     tokens = torch.tensor([[1, 2, 3, 4]])
     assert torch.equal(Decoder(kept).forward(tokens), Decoder(load_weights(model)).forward(tokens))

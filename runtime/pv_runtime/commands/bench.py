@@ -61,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pv_runtime.bench import measure
     from pv_runtime.formats import open_checkpoint
-    from pv_runtime.model import Decoder
-    from pv_runtime.weights import load_weights
+    from pv_runtime.quickest import quickest
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
         print("error: there is no GPU here that torch can use; leave --device out", file=sys.stderr)
@@ -71,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
     model = open_checkpoint(arguments.model)
-    decoder = Decoder(load_weights(model, dtype=dtype, device=arguments.device, as_stored=True))
+    decoder = quickest(model, dtype=dtype, device=arguments.device)
     speed = measure(
         decoder, prompt_tokens=arguments.prompt_tokens, new_tokens=arguments.new_tokens,
         iterations=arguments.iterations, warmup=arguments.warmup,

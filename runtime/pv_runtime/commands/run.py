@@ -160,9 +160,8 @@ def _prepare(
     from pv_runtime.formats import open_checkpoint
     from pv_runtime.generate import Generation, cache_bytes, check_prompt, first_positions
     from pv_runtime.memory import require_memory
-    from pv_runtime.model import Decoder
+    from pv_runtime.quickest import quickest
     from pv_runtime.stop_tokens import stop_tokens
-    from pv_runtime.weights import load_weights
 
     folder = Path(arguments.model) if Path(arguments.model).is_dir() else None
     model = open_checkpoint(arguments.model)
@@ -174,15 +173,12 @@ def _prepare(
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     started = time.perf_counter()
-    decoder = Decoder(
-        load_weights(
-            model,
-            dtype=getattr(torch, arguments.dtype),
-            streamed=arguments.one_layer_at_a_time,
-            # Block by block, each tensor would be looked through for each token.
-            finite=not arguments.one_layer_at_a_time,
-            as_stored=True,
-        )
+    decoder = quickest(
+        model,
+        dtype=getattr(torch, arguments.dtype),
+        streamed=arguments.one_layer_at_a_time,
+        # Block by block, each tensor would be looked through for each token.
+        finite=not arguments.one_layer_at_a_time,
     )
     positions = first_positions(decoder, len(prompt.ids), arguments.max_tokens)
     require_memory(cache_bytes(decoder, positions), f"keys and values of {positions} positions", model.path)

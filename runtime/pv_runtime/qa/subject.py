@@ -11,9 +11,9 @@ from pv_runtime.architecture import Architecture, architecture_of
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.model import Decoder
 from pv_runtime.origin import source_sha256
+from pv_runtime.quickest import quickest
 from pv_runtime.stop_tokens import stop_tokens
 from pv_runtime.tokenizer import Tokenizer, tokenizer_of
-from pv_runtime.weights import load_weights
 
 __all__ = ["Subject"]
 
@@ -73,7 +73,7 @@ class Subject:
 
     def decoder_on(self, device: str) -> Decoder:
         """Load it on `device`, anew each time."""
-        return Decoder(load_weights(self.checkpoint, dtype=self.dtype, device=device, as_stored=True))
+        return quickest(self.checkpoint, dtype=self.dtype, device=device)
 
     @functools.cached_property
     def sha256(self) -> str:
