@@ -62,7 +62,7 @@ check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
 
-bench: $(VENV)/.dev ## ratios: against a peer, against the machine's own floor
+bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
