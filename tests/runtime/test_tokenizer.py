@@ -197,7 +197,11 @@ def test_texts_are_never_cut_by_what_the_file_says(tmp_path: Path) -> None:
     [
         ({"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True}}, r"decoder \(WordPiece\)"),
         ({"decoder": None}, "decoder"),
-        ({"model": {"type": "Nonsense"}}, "no tokenizer that can be read"),
+        ({"model": {"type": "Nonsense"}}, r"tokenizer \(Nonsense\) that is not known"),
+        ({"model": 7}, "not known here"),
+        ({"model": {"type": "BPE", "vocab": 7}}, "no tokenizer that can be read"),
+        ({"decoder": {"type": "Sequence", "decoders": 7}}, "decoder"),
+        ({"model": {"type": "BPE", "end_of_word_suffix": "</w>"}}, "with a end_of_word_suffix"),
         ({"model": {"type": "BPE", "vocab": {"a": 2**32 - 1}, "merges": []}}, "no vocabulary is so large"),
         (
             {
@@ -205,10 +209,10 @@ def test_texts_are_never_cut_by_what_the_file_says(tmp_path: Path) -> None:
                     "type": "BPE",
                     "vocab": {"a": 0, "b": 1, "ab": 2},
                     "merges": [["a", "b"]],
-                    "continuing_subword_prefix": "longer than its tokens",
+                    "continuing_subword_prefix": "a",  # aborts the process, if the library sees it
                 }
             },
-            "no tokenizer that can be read",
+            "with a continuing_subword_prefix",
         ),
     ],
 )
