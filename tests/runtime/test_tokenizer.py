@@ -221,6 +221,39 @@ def test_a_tokenizer_of_another_kind_is_refused(tmp_path: Path, change: dict[str
         tokenizer_in(sentence_piece(tmp_path, **change))
 
 
+def places(whole: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = whole.items() if isinstance(whole, dict) else enumerate(whole) if isinstance(whole, list) else ()
+    return [*([before] if before else []), *(p for key, part in inner for p in places(part, (*before, key)))]
+
+
+WRONG: list[Any] = [
+    None, 0, -1, 2**32 - 1, 2**32, 10**30, 1.5, "", "a", "\udcff", "<0xZZ>", [], {}, [[]], True, ["a"] * 3,
+    "ByteLevel", {"type": "Strip"}, {"type": "ByteLevel"}, {"Regex": "("},
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_read_and_nothing_else(data: st.DataObject) -> None:
+    whole = json.loads((FOLDER / "tokenizer.json").read_text(encoding="utf-8"))
+    first = sorted(whole["model"]["vocab"].items(), key=lambda each: each[1])[:260]
+    whole["model"] |= {"vocab": dict(first), "merges": whole["model"]["merges"][:3]}
+    whole["added_tokens"] = [each | {"id": 260 + n} for n, each in enumerate(whole["added_tokens"])]
+    damaged = [
+        place for place in places(whole) if place[:2] != ("model", "vocab") or place[2:] in {(), ("a",)}
+    ]
+    *path, last = data.draw(st.sampled_from(damaged))
+    part = whole
+    for key in path:
+        part = part[key]
+    part[last] = data.draw(st.sampled_from(WRONG))
+    try:
+        found = Tokenizer(whole, "x")
+        found.decode(found.encode("it's <|im_start|> é\n"))
+    except (LoadError, ModelError):
+        pass
+
+
 def test_a_list_of_templates_has_a_default(tmp_path: Path) -> None:
     sentence_piece(tmp_path)
     templates = [{"name": "tools", "template": "T"}, {"name": "default", "template": "D"}]
