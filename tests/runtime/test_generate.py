@@ -13,6 +13,7 @@ from pv_runtime.formats import Overlay, open_checkpoint
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.generate import Generation, cache_bytes, check_prompt, first_positions
 from pv_runtime.model import Decoder
+from pv_runtime.quickest import quickest
 from pv_runtime.sampling import Sampling
 from pv_runtime.tokenizer import tokenizer_in
 from pv_runtime.weights import load_weights
@@ -149,10 +150,11 @@ def test_transformers_generates_the_same_tokens(name: str) -> None:
     transformers = pytest.importorskip("transformers")
     folder = MODELS / name
     theirs = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    decoder = Decoder(load_weights(open_checkpoint(folder)))
+    decoders = [Decoder(load_weights(open_checkpoint(folder))), quickest(open_checkpoint(folder))]
     tokenizer = tokenizer_in(folder)
     for text in (PROMPT, "import", "class Node:\n    def __init__(self", "    return self.", "#"):
         tokens = tokenizer.encode(text)
         expected = theirs.generate(torch.tensor([tokens]), max_new_tokens=64, do_sample=False)
-        ours = Generation(decoder, tokens, limit=64, stop=[4088, 4090])
-        assert [*tokens, *ours] == expected[0].tolist()
+        for decoder in decoders:
+            ours = Generation(decoder, tokens, limit=64, stop=[4088, 4090])
+            assert [*tokens, *ours] == expected[0].tolist()
