@@ -72,12 +72,15 @@ class Trace:
         Its stages.
     dtype
         That it was computed in.
+    backend
+        The back-end that computed it, where that is known.
     """
 
     name: str
     tokens: Tensor
     values: Recording
     dtype: torch.dtype = torch.float32
+    backend: str = ""
 
 
 def bisect(
@@ -148,8 +151,8 @@ def bisect(
     )  # fmt: skip
     judge = Judge(values, own, inputs, tokens, passes, known.architecture, weights)
     judge.weights_are_candidates = isinstance(reference, Trace)
-    if isinstance(candidate, Side):
-        judge.known_roundings = KNOWN_ROUNDINGS.get(candidate.backend.name, frozenset())
+    judge.known_roundings = KNOWN_ROUNDINGS.get(_computed_by(candidate), frozenset())
+    judge.roundings_of_the_reference = KNOWN_ROUNDINGS.get(_computed_by(reference), frozenset())
     return Bisection(
         tuple(tokens.tolist()),
         passes,
@@ -157,6 +160,10 @@ def bisect(
         tuple(notes),
         str(coarser).removeprefix("torch."),
     )
+
+
+def _computed_by(side: Side | Trace) -> str:
+    return side.backend.name if isinstance(side, Side) else side.backend
 
 
 def _dtype(side: Side | Trace) -> torch.dtype:

@@ -81,6 +81,8 @@ class Judge:
     """Whether the only weights known are the candidate's, because the reference is a saved trace."""
     known_roundings: frozenset[str] = frozenset()
     """Signatures that are no error of this candidate."""
+    roundings_of_the_reference: frozenset[str] = frozenset()
+    """Signatures that this reference has, and a candidate need not have."""
 
     def __init__(
         self,
@@ -187,6 +189,11 @@ class Judge:
         return self._culprit(same, left, stored.words)
 
     def _culprit(self, case: Case, beyond: float, storage: str = "") -> StageResult:
+        if self.roundings_of_the_reference:
+            turned = dataclasses.replace(case, reference=case.candidate, candidate=case.reference)
+            found = self._looked_into(turned)
+            if found is not None and found.settled and found.signature in self.roundings_of_the_reference:
+                return _result(case, 0.0, storage=f"{found.signature} by the reference: {found.experiment}")
         explanation = self._looked_into(case)
         if explanation is not None and explanation.settled and explanation.signature in self.known_roundings:
             words = f"{explanation.signature}: {explanation.experiment}"

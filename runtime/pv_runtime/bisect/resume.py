@@ -60,5 +60,5 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
 def _named(path: str) -> list[object]:
     """Tell a file by its path, size and time: digests of large models would take minutes."""
     place = Path(path).resolve()
-    files = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
-    return [str(place), [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in files]]
+    files = sorted(each for each in place.rglob("*") if each.is_file()) if place.is_dir() else [place]
+    return [str(place), [[str(each), each.stat().st_size, each.stat().st_mtime_ns] for each in files]]

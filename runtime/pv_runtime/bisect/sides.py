@@ -187,7 +187,8 @@ def _forward(
     for start, end in passes:
         done = _finished(kept, decoder.architecture.layers, start, end)
         if cache is not None and others is not None:  # what a block leaves in the cache has to be known
-            done = {layer for layer in done if ("k_post_rope", layer) in others and ("qkv_bias", layer) in others}
+            needed = ("k_post_rope", "qkv_bias")
+            done = {layer for layer in done if all((stage, layer) in others for stage in needed)}
         with _Skipping(decoder, done, kept, others, start, end):
             outputs.append(decoder.forward(batch[:, start:end], cache=cache, tap=tap_from(start)))
     return outputs

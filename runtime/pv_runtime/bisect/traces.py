@@ -28,8 +28,8 @@ def loaded(path: str) -> Trace:
     saved = open_trace(path)
     if saved.origin.positions != tuple(range(len(saved.tokens))):
         raise ModelError(
-            f"{path} holds {len(saved.origin.positions)} of {len(saved.tokens)} tokens: the others are needed "
-            "to compute attention"
+            f"{path} holds {len(saved.origin.positions)} of {len(saved.tokens)} tokens: the others are "
+            "needed to compute attention"
         )
     if saved.origin.dtype is None:
         raise ModelError(f"{path} does not say in which dtype it was computed, and budgets are of a dtype")
@@ -38,4 +38,6 @@ def loaded(path: str) -> Trace:
     for stage, layer in saved.stages():
         read = functools.partial(saved.tensor, stage, layer)
         values.lend((stage, layer), len(saved.tokens), read)
-    return Trace(path, torch.tensor(saved.tokens), values, getattr(torch, saved.origin.dtype))
+    made_by = saved.origin.made_by or ""
+    by = "llama.cpp" if "llama.cpp" in made_by or "llama-cpp" in made_by else ""
+    return Trace(path, torch.tensor(saved.tokens), values, getattr(torch, saved.origin.dtype), by)

@@ -124,10 +124,15 @@ def _swapped_queries_and_keys(model: Checkpoint) -> Side:
     return side(changed(changed(model, q, lambda _: model.tensor(k)), k, lambda _: model.tensor(q)))
 
 
-def _one_nan(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _one_nan(values: np.ndarray) -> np.ndarray:
     damaged = values.copy()
     damaged[17, 33] = np.nan
     return damaged
+
+
+def _twice_the_bias(weights: LayerWeights) -> torch.Tensor:
+    assert weights.qkv_bias is not None  # noqa: S101 - the model has biases
+    return 2 * weights.qkv_bias
 
 
 _GATE = _name("mlp.gate_proj.weight", 1)
@@ -222,7 +227,7 @@ DEFECTS: tuple[Defect, ...] = (
         "stale KV-cache row", _computing(computation.CacheRowNotWritten), "attention", 0, "stale cache row"
     ),
     Defect("missing bias", _at(LAYER, qkv_bias=lambda _: None), "qkv_bias", LAYER, "missing bias"),
-    Defect("doubled bias", _at(LAYER, qkv_bias=lambda w: 2 * w.qkv_bias), "qkv_bias", LAYER, "doubled bias"),
+    Defect("doubled bias", _at(LAYER, qkv_bias=_twice_the_bias), "qkv_bias", LAYER, "doubled bias"),
     Defect("eps 1e-5 for 1e-6", _computing(computation.LargeEpsilon), "attn_norm", 0, "wrong eps"),
     Defect(
         "norm weight off by one",

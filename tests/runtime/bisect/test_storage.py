@@ -12,11 +12,12 @@ from torch import Tensor
 
 def weights(seed: int, kind: str) -> Tensor:
     generator = np.random.default_rng(seed)
-    draws = {
-        "normal": generator.standard_normal, "laplace": lambda shape: generator.laplace(size=shape),
-        "student": lambda shape: generator.standard_t(4, size=shape),
-    }  # fmt: skip
-    return torch.from_numpy((draws[kind]((16, 256)) * 0.02).astype(np.float32))
+    values = {
+        "normal": generator.standard_normal((16, 256)),
+        "laplace": generator.laplace(size=(16, 256)),
+        "student": generator.standard_t(4, size=(16, 256)),
+    }[kind]
+    return torch.from_numpy((values * 0.02).astype(np.float32))
 
 
 def stored(values: Tensor, scheme: str) -> Tensor:

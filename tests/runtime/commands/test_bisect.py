@@ -185,3 +185,18 @@ def test_a_damaged_file_is_named_through_other_implementations(
 ) -> None:
     code, report = bisected(capsys, MODEL, damaged, "--candidate-backend", backend)
     assert (code, report["first"]["stage"], report["first"]["layer"]) == (1, "qkv_bias", 3)
+
+
+@pytest.mark.oracle
+def test_llama_cpp_as_the_reference(capsys: pytest.CaptureFixture[str], damaged: str, tmp_path: Path) -> None:
+    """Its own rounding is no error of the candidate, and a defect of the candidate is still found."""
+    backend = ["--reference-backend", "llama.cpp"]
+    assert bisected(capsys, MODEL, MODEL, *TOKENS, *backend)[0] == 0
+    code, report = bisected(capsys, MODEL, damaged, *TOKENS, *backend)
+    assert (code, report["first"]["stage"], report["first"]["layer"]) == (1, "qkv_bias", 3)
+    kept = str(tmp_path / "kept")
+    arguments = ["--backend", "llama.cpp", "--save-tensor", "all", "--save-dir", kept]
+    assert cli.main(["trace", MODEL, *TOKENS, *arguments]) == 0
+    capsys.readouterr()
+    for sides in ([kept, MODEL], [MODEL, kept]):
+        assert bisected(capsys, *sides)[0] == 0
