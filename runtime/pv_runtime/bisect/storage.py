@@ -21,6 +21,8 @@ _BITS = {
     "Q2_K": 2, "Q3_K": 3, "Q4_0": 4, "Q4_1": 4, "Q4_K": 4, "APR_Q4": 4, "Q5_0": 5, "Q5_1": 5, "Q5_K": 5,
     "Q6_K": 6, "Q8_0": 8, "APR_Q8": 8, "IQ4_NL": 4, "IQ4_XS": 4, "MXFP4": 4,
 }  # fmt: skip
+_ROWS = 1 << 12
+"""Blocks that are compared at a time, so that a large embedding needs no copies of itself."""
 _ALIKE = 0.9
 """Where this share of blocks is equal, the same tensor was stored, and other blocks are damage."""
 
@@ -48,33 +50,37 @@ def judge_storage(
     reference: Tensor, candidate: Tensor, reference_dtype: str, candidate_dtype: str
 ) -> Storage:
     """Compare a weight of both sides, float32 of one shape, stored as these dtypes."""
-    difference = (candidate - reference).double()
-    size = float(reference.double().norm())
-    share = float(difference.norm()) / size if size else math.inf
     dtypes = f"{candidate_dtype} against {reference_dtype}"
-    if not bool(torch.isfinite(candidate).all()):
-        return Storage(accepted=False, relative_l2=math.nan, words=f"not finite ({dtypes})")
     plain = [each for each in (reference_dtype, candidate_dtype) if each in _UNIT]
-    allowed = reference.abs().double() * sum(_UNIT[each] for each in plain)
-    if "F16" in plain:
-        allowed = allowed.clamp(min=2.0**-25)
-    bits = [_BITS[each] for each in (reference_dtype, candidate_dtype) if each in _BITS]
-    if not bits:
-        accepted = bool((difference.abs() <= allowed * 1.01).all())
-        return Storage(accepted, share, f"rounding of {dtypes}, {share:.2g}")
+    unit, floor = sum(_UNIT[each] for each in plain), 2.0**-25 if "F16" in plain else 0.0
+    steps = sum(1 / (2 ** _BITS[each] - 1) for each in (reference_dtype, candidate_dtype) if each in _BITS)
     width = 256 if reference.numel() % 256 == 0 else reference.shape[-1]
-    blocks = difference.reshape(-1, width)
-    values = reference.double().reshape(-1, width)
-    equal = float((blocks == 0).all(1).double().mean())
-    if reference_dtype == candidate_dtype and equal >= _ALIKE:
-        return Storage(accepted=False, relative_l2=share, words=f"{1 - equal:.2g} of the blocks differ")
-    spread = 2 * values.abs().amax(1)
-    steps = sum(spread / (2**each - 1) for each in bits)
-    budget = 2 * steps / math.sqrt(12) + allowed.reshape(-1, width).amax(1)
-    wrong = blocks.square().mean(1).sqrt() > budget
-    words = (
-        f"quantised, {dtypes}: {share:.2g}"
-        if not bool(wrong.any())
-        else f"{int(wrong.sum())} blocks beyond {dtypes}"
+    blocks, wrong, equal, size, error = 0, 0, 0, 0.0, 0.0
+    pairs = zip(
+        *(torch.split(each.reshape(-1, width), _ROWS) for each in (reference, candidate)), strict=True
     )
-    return Storage(not bool(wrong.any()), share, words)
+    for ours, theirs in pairs:
+        difference = (theirs - ours).abs_()
+        if not bool(torch.isfinite(difference).all()):
+            return Storage(accepted=False, relative_l2=math.nan, words=f"not finite ({dtypes})")
+        magnitude = ours.abs()
+        largest = magnitude.amax(1)
+        squares = difference.square().sum(1)
+        if steps:
+            allowed = 4 * steps * largest / math.sqrt(12) + (unit * largest).clamp_(min=floor)
+            wrong += int((squares > width * allowed.square()).sum())
+        else:
+            allowed = magnitude.mul_(unit * 1.01).clamp_(min=floor)
+            wrong += int((difference > allowed).any(1).sum())
+        blocks += len(ours)
+        equal += int((squares == 0).sum())
+        size += float(ours.square().sum(dtype=torch.float64))
+        error += float(squares.sum(dtype=torch.float64))
+    share = math.sqrt(error / size) if size else math.inf
+    if not steps:
+        return Storage(wrong == 0, share, f"rounding of {dtypes}: {share:.2g}")
+    if reference_dtype == candidate_dtype and _ALIKE <= equal / blocks < 1:
+        words = f"{blocks - equal} of {blocks} blocks differ, and the others are equal"
+        return Storage(accepted=False, relative_l2=share, words=words)
+    words = f"{wrong} blocks beyond {dtypes}" if wrong else f"quantised, {dtypes}: {share:.2g}"
+    return Storage(wrong == 0, share, words)
