@@ -27,13 +27,15 @@ Clock = Callable[[], float]
         Metric("share_of_copy", unit="1", low=0.0),
     ]
 )
-def decode_speed(run: Run, *, model: Checkpoint, new_tokens: int, iterations: int) -> None:
-    """Decode `new_tokens` tokens `iterations` times, on `run.device`.
+def decode_speed(run: Run, *, model: Checkpoint, new_tokens: int, iterations: int, threads: int) -> None:
+    """Decode `new_tokens` tokens `iterations` times, on `run.device`, in `threads` threads.
 
     `parity` is 1 where decoding with keys and values kept gives the logits of a whole pass; without it
     there is no speed. `tokens_per_second` has one sample an iteration; `share_of_copy` is the bytes that
     decoding reads a second over those that a copy of the same size moves.
     """
+    # Threads that wait for each other on a processor that others use as well measure those others.
+    torch.set_num_threads(threads)
     decoder: Decoder = run.role("decoder", Decoder(load_weights(model, device=run.device)))
     clock: Clock = run.role("clock", time.perf_counter)
     try:

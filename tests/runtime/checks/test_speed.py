@@ -13,7 +13,9 @@ SHIPPED = Path(__file__).parents[3] / "models" / "tiny-qwen2"
 
 
 def measured(measure: Measure, name: str | None = None) -> Series:
-    return measure(decode_speed, {"model": open_checkpoint(SHIPPED)}, name, new_tokens=12, iterations=2)
+    return measure(
+        decode_speed, {"model": open_checkpoint(SHIPPED)}, name, new_tokens=12, iterations=2, threads=1
+    )
 
 
 def test_there_is_a_sample_an_iteration_and_more_time_is_less_speed(measure: Measure) -> None:
