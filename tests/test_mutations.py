@@ -264,6 +264,7 @@ TABLES: dict[str, list[Row]] = {
         Row("a limit", clause("256 MiB", "1 GiB"), STALE, "needs.memory 256 MiB → 1 GiB"),
         Row("a limit in another unit: `256 MiB` to `0.25 GiB`", clause("256 MiB", "0.25 GiB")),
         Row("a GPU needed", clause("20 s}", '20 s, gpu: ">=8.9"}'), STALE, "needs.gpu added: >=8.9"),
+        Row("a module needed", clause("20 s}", "20 s, modules: [json]}"), STALE, 'needs.modules added: ["json"]'),
         Row(
             "the prediction",
             clause("than a quarter", "than one half"),
