@@ -32,8 +32,7 @@ Edit = Callable[[Path], None]
 CONTRACT = "contracts/numbers-v1.yaml"
 CHECK = "numbers_checks/wholeness.py"
 SCALE = "numbers_checks/scale.py"
-BUILDER = "numbers_checks/building.py"
-TOML = "pv.toml"
+BUILDER, TOML = "numbers_checks/building.py", "pv.toml"
 SHIPPED, STAND_IN = (
     hashlib.sha256((PROJECT / "data" / name).read_bytes()).hexdigest()
     for name in ("shipped.txt", "stand-in.txt")
