@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
         return end.code if isinstance(end.code, int) else USAGE
     with _ending_in_order():
-        return _guarded(lambda: parsed.run(parsed))
+        return _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED))
 
 
 @contextlib.contextmanager
@@ -79,10 +79,13 @@ def _end(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _guarded(run: Callable[[], int]) -> int:
+def _guarded(run: Callable[[], int], unread: int) -> int:
     """Turn every ending into an exit code, and those of bad input into one clear message."""
     try:
-        code = run()
+        from pv_runtime.bus_error import said_in_words
+
+        with said_in_words(unread):
+            code = run()
         if sys.stdout is None:  # closed before the program began
             print("error: there is no standard output to report to", file=sys.stderr)
             return ERROR

@@ -55,7 +55,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or programs")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread=UNREAD)
 
 
 def _natural(text: str) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from pv_runtime.errors import LoadError
 
 __all__ = ["naming", "writing"]
 
@@ -25,6 +28,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ------
     OSError
         The file cannot be written; `filename` is `path`.
+    LoadError
+        A mapped file that is copied into it was cut short.
     """
     target = Path(path)
     with naming(target):
@@ -56,6 +61,10 @@ def naming(path: str | os.PathLike[str], *, unnamed_only: bool = False) -> Itera
     except OSError as error:
         if unnamed_only and error.filename is not None:
             raise
+        if error.errno == errno.EFAULT:  # of a write: the pages to be written are gone
+            raise LoadError(
+                "not written: its source was cut short meanwhile", path, "read it again"
+            ) from error
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 

@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from pv_runtime.errors import LoadError
+from pv_runtime.formats import open_bytes
 from pv_runtime.formats.writing import writing
 
 WRITE = """
 import resource, sys, time
+from pv_runtime.errors import LoadError
+from pv_runtime.formats import open_bytes
 from pv_runtime.formats.writing import writing
 if sys.argv[2:]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -79,3 +83,12 @@ def test_errors_of_other_files_keep_their_names(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught, writing(tmp_path / "x"):
         (tmp_path / "other").read_bytes()
     assert caught.value.filename == str(tmp_path / "other")
+
+
+def test_a_source_that_is_cut_short_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(1 << 20))
+    view = open_bytes(tmp_path / "source").read(0, 1 << 20)
+    os.truncate(tmp_path / "source", 10)
+    with pytest.raises(LoadError, match="its source was cut short"), writing(tmp_path / "x") as file:
+        file.write(view.data)
+    assert not (tmp_path / "x").exists()
