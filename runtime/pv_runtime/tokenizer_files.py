@@ -29,7 +29,7 @@ __all__ = [
 FILES = ("tokenizer.json", "tokenizer_config.json")
 _MAX_FILE = 64 << 20
 _MAX_VALUES = 1 << 22
-"""Twice those of a vocabulary of 262,144 with half a million merges: the memory that hostile JSON may cost."""
+"""Twice those of 262,144 tokens with half a million merges: the memory that hostile JSON may cost."""
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -188,7 +188,9 @@ def _mapping(value: object, file: Path) -> Mapping[str, Any]:
 
 
 def read_json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Read a file of at most 64 MiB and some four million values that holds one object; `missing` where there is no file.
+    """Read a file that holds one object of bounded size; `missing` where there is no file.
+
+    At most 64 MiB and some four million values are read.
 
     Raises
     ------
