@@ -102,7 +102,7 @@ def job_of(
         reference=node,
         words=options,
         settings=str(settings) if settings else "",
-        preload=_preloaded(closure.outside),
+        preload=("pytest", *_preloaded(closure.outside)),
     )
 
 

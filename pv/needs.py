@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import keyword
 import re
+from collections.abc import Sequence
 
-__all__ = ["Needs", "gpu_requirement", "memory_bytes", "seconds", "spell_bytes", "spell_seconds"]
+__all__ = [
+    "Needs",
+    "gpu_requirement",
+    "memory_bytes",
+    "module_name",
+    "seconds",
+    "spell_bytes",
+    "spell_modules",
+    "spell_seconds",
+]
 
 _BYTES = {"B": 1} | {f"{prefix}iB": 1 << 10 * power for power, prefix in enumerate("KMGT", 1)}
 _BYTES |= {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)}
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _QUANTITY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)", re.ASCII)
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _GPU = re.compile(r"any|(?:>=|==) ?[0-9]{1,2}\.[0-9]", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """Limits of a run: memory in bytes, time in seconds, and the GPU as compute capability.
+    """Limits of a run: memory in bytes, time in seconds, the GPU as compute capability, and modules.
 
-    `gpu` is ``"any"``, ``">=8.9"`` or ``"==9.0"``; None where none is needed.
+    `gpu` is ``"any"``, ``">=8.9"`` or ``"==9.0"``; None where none is needed. `modules` are the top-level
+    names of what must be installed.
     """
 
     memory_bytes: int | None = None
     timeout_seconds: float | None = None
     gpu: str | None = None
+    modules: tuple[str, ...] = ()
 
 
 def gpu_requirement(text: str) -> str:
@@ -37,6 +51,28 @@ def gpu_requirement(text: str) -> str:
     if not _GPU.fullmatch(text):
         raise ValueError(f'{text!r} is no GPU requirement: write "any", ">=8.9" or "==9.0"')
     return text
+
+
+def module_name(text: str) -> str:
+    """Return `text`, the name by which Python imports a module.
+
+    Raises
+    ------
+    ValueError
+        It is none, or that of a module inside another.
+    """
+    package, *inside = text.split(".")
+    if inside and all(map(_is_name, (package, *inside))):
+        raise ValueError(f"{text!r} is inside a package: name the package, {package}")
+    if not _is_name(text):
+        raise ValueError(f"{text!r} is no name that Python imports (as in llama_cpp, not llama-cpp-python)")
+    return text
+
+
+def spell_modules(names: Sequence[str]) -> str:
+    """Return ``the module a``, or ``the modules a and b``."""
+    *most, last = names
+    return f"the modules {', '.join(most)} and {last}" if most else f"the module {last}"
 
 
 def memory_bytes(text: str) -> int:
@@ -74,6 +110,10 @@ def spell_seconds(count: float) -> str:
         if count % _SECONDS[unit] == 0:
             return f"{count / _SECONDS[unit]:.0f} {unit}"
     return f"{count:g} s" if float(f"{count:g}") == count else f"{count!r} s"
+
+
+def _is_name(text: str) -> bool:
+    return bool(_NAME.fullmatch(text)) and not keyword.iskeyword(text) and text != "__main__"
 
 
 def _quantity(text: str, units: dict[str, float]) -> float:

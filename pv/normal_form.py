@@ -129,12 +129,13 @@ def _without_nothing(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None and value not in ("", [], {})}
 
 
-def _needs(needs: Needs) -> dict[str, str]:
+def _needs(needs: Needs) -> dict[str, Any]:
     return _without_nothing(
         {
             "memory": needs.memory_bytes and spell_bytes(needs.memory_bytes),
             "timeout": needs.timeout_seconds and spell_seconds(needs.timeout_seconds),
             "gpu": needs.gpu and needs.gpu.replace(" ", ""),
+            "modules": sorted(set(needs.modules)),
         }
     )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from pv.contract import LEVELS, Falsifier
 from pv.freshness import base_level, roles_at
 from pv.host import Gpu, gpu_satisfies
+from pv.installed import missing_modules
+from pv.needs import spell_modules
 from pv.subjects import Artefact, Missing, Subjects, Unbuilt
 
 __all__ = ["DEFAULT_MEMORY_BYTES", "DEFAULT_TIMEOUT_SECONDS", "Declined", "Ready", "levels_of", "prepare"]
@@ -70,13 +73,23 @@ def prepare(
     ------
     ConfigError, SubjectError
         A subject is unknown, or is not the one that is pinned.
+    PvError
+        The interpreter of checks does not say which modules it has.
     """
     address = falsifier.id
     at = base_level(falsifier) if level == "algorithm" else level
-    chosen = _choose(falsifier.needs_at(at).gpu, gpus, device)
+    needs = falsifier.needs_at(at)
+    chosen = _choose(needs.gpu, gpus, device)
     if isinstance(chosen, str):
         where = f" --device {device}" if device.startswith("cuda") else ""
         return Declined(level, chosen, f"on such a host: pv discharge {address} --level {level}{where}")
+    if lacking := missing_modules(needs.modules, subjects.sources):
+        them = "it" if len(lacking) == 1 else "them"
+        return Declined(
+            level,
+            f"it needs {spell_modules(lacking)}, not installed beside pv",
+            f"once {sys.executable} can import {them}: pv discharge {address} --level {level}",
+        )
     artefacts: dict[str, Artefact] = {}
     missing: list[Missing] = []
     roles = roles_at(falsifier, at, satisfying=satisfying)

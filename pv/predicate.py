@@ -127,7 +127,7 @@ def build_predicate(
         **judged.to_json(),
         **extra,
         "host": describe(),
-        "versions": versions(["pydantic", "yaml", *outside]),
+        "versions": versions(["pydantic", "yaml", *outside, *falsifier.needs_at(base).modules]),
         "revision": revision(config.root, ignoring=config.relative(config.evidence)),
         "run": {
             "argv": list(arguments),

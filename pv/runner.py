@@ -29,6 +29,7 @@ from typing import Any, Self
 from pv.check import Value
 from pv.jobs import Broken, Build, Job, Measured, Output
 from pv.processes import anonymous_memory, descendants
+from pv.worker_environment import worker_environment
 
 __all__ = ["Runner"]
 
@@ -37,10 +38,6 @@ _DRAIN_SECONDS = 2.0
 _KILL_SECONDS = 2.0
 _KEEP_BYTES = 1 << 14
 _RESULT_BYTES = 1 << 28
-_ENVIRONMENT = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"),
-    *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "HF_HOME", "HF_HUB_CACHE", "TRITON_CACHE_DIR"),
-)
 
 Progress = Callable[[int, int | None], None]
 
@@ -145,12 +142,6 @@ class Runner:
             return self._control
         self.close()
         ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
-        environment["PYTHONHASHSEED"] = "0"
-        # CUDA counts the fastest first unless told otherwise; nvidia-smi, whose word we take, by bus.
-        environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._zygote = subprocess.Popen(
             # -P: what lies in the folder that the command is run in must not stand for a library.
             [sys.executable, "-P", "-m", "pv.zygote", str(theirs.fileno()), str(os.getpid())],
@@ -158,7 +149,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=worker_environment(),
             start_new_session=True,
         )
         theirs.close()

@@ -15,7 +15,7 @@ from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
 
 from pv.contract import LEVELS
-from pv.needs import gpu_requirement, memory_bytes, seconds
+from pv.needs import gpu_requirement, memory_bytes, module_name, seconds
 from pv.schema_blocks import BLOCKS
 from pv.schema_types import (
     ANYTHING,
@@ -93,6 +93,7 @@ _NUMBER = "^[0-9]{1,9}([.][0-9]{1,9})? ?"
 MEMORY = matching(memory_bytes, _NUMBER + "(B|[kMGT]B|[KMGT]iB)$")
 TIME = matching(seconds, _NUMBER + "(s|min|h)$")
 GPU = matching(gpu_requirement, "^(any|(>=|==) ?[0-9]{1,2}[.][0-9])$")
+MODULE = matching(module_name, "^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 CHANGE = core.tagged_union_schema(
     {"text": TEXT, "list": core.list_schema(ANYTHING), "mapping": core.dict_schema(TEXT, ANYTHING)},
     discriminator=_change_form,
@@ -179,6 +180,7 @@ NEEDS = mapping(
         "memory": optional(MEMORY),
         "timeout": optional(TIME),
         "gpu": optional(GPU),
+        "modules": default([], core.list_schema(MODULE)),
     },
     closed=True,
 )

@@ -194,7 +194,7 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         blocked_by=tuple(item["blocked_by"]),
         model=item["model"],
         needs={
-            level: Needs(needs["memory"], needs["timeout"], needs["gpu"])
+            level: Needs(needs["memory"], needs["timeout"], needs["gpu"], tuple(needs["modules"]))
             for level, needs in item["needs"].items()
         },
         ship_blocking=item["ship_blocking"],

@@ -109,6 +109,11 @@ class Subjects:
                 remedy=f"add [subjects.{name}] with its path and loader",
             ) from None
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The folders in which the project's modules are found."""
+        return self._config.sources
+
     def overridden(self, name: str) -> bool:
         """Tell whether the command line gave a path for `name`."""
         return name in self._overrides

@@ -13,6 +13,7 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import PvError
 from pv.freshness import base_level, roles_at
+from pv.needs import spell_modules
 from pv.planning import levels_of
 from pv.selection import place
 from pv.status import Status, rank
@@ -126,6 +127,7 @@ def next_step(row: Row, config: Config) -> str:
     if "live" not in levels:
         return f"name a live subject at {place(falsifier.key_where('subjects'), config)}, then: {again}"
     steps = list(_obtain(falsifier.subjects.get("live", {}), config))
+    steps += _install(falsifier, "live")
     gpu = falsifier.needs_at("live").gpu
     steps += [f"on a host with a GPU of compute capability {gpu}"] if gpu else []
     return _then(steps, f"{again} --level live")
@@ -144,6 +146,13 @@ def _obstacles(falsifier: Falsifier, config: Config) -> Iterator[str]:
         yield f"mend its binding ({error.what})"
         return
     yield from _obtain(roles_at(falsifier, base_level(falsifier)), config)
+    yield from _install(falsifier, base_level(falsifier))
+
+
+def _install(falsifier: Falsifier, level: str) -> Iterator[str]:
+    """Yield what must be installed; a status is the same on every host, so nobody looks whether it is."""
+    if modules := falsifier.needs_at(level).modules:
+        yield f"with {spell_modules(modules)} installed"
 
 
 def _obtain(roles: Mapping[str, str], config: Config) -> Iterator[str]:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pv.bytecode import distrust_bytecode
 from pv.check import Check, CheckError, CounterExample, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
@@ -30,7 +31,6 @@ __all__ = [
     "Channel",
     "Recorder",
     "Unavailable",
-    "distrust_bytecode",
     "hidden_modules",
     "refuse_hidden_files",
     "report",
@@ -150,7 +150,9 @@ def report(
     started = time.monotonic()
     try:
         seed_generators(job["seed"])
-        distrust_bytecode(job["scratch"])
+        # The project itself may lie in an environment.
+        outside = [e for e in _environment(job["project"]) if not job["project"].startswith(e + os.sep)]
+        distrust_bytecode(job["scratch"], outside)
         planted = run(job, channel)
     except BaseException as error:
         channel.send({"error": _describe(error)}, now=True)
@@ -241,16 +243,6 @@ def _refuse_surrogates(name: str, word: str) -> None:
         raise CheckError(
             f"metric {name!r}: {word!r} is no Unicode text, so evidence cannot hold it"
         ) from None
-
-
-def distrust_bytecode(scratch: str) -> None:
-    """Compile what is imported from its source from here on.
-
-    Cached bytecode is matched by size and whole seconds only: after a quick edit, the code that runs
-    would not be the code whose digest is recorded.
-    """
-    sys.pycache_prefix = scratch
-    sys.dont_write_bytecode = True
 
 
 def seed_generators(seed: int) -> None:

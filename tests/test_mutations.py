@@ -32,8 +32,7 @@ Edit = Callable[[Path], None]
 CONTRACT = "contracts/numbers-v1.yaml"
 CHECK = "numbers_checks/wholeness.py"
 SCALE = "numbers_checks/scale.py"
-BUILDER = "numbers_checks/building.py"
-TOML = "pv.toml"
+BUILDER, TOML = "numbers_checks/building.py", "pv.toml"
 SHIPPED, STAND_IN = (
     hashlib.sha256((PROJECT / "data" / name).read_bytes()).hexdigest()
     for name in ("shipped.txt", "stand-in.txt")
@@ -264,6 +263,7 @@ TABLES: dict[str, list[Row]] = {
         Row("a limit", clause("256 MiB", "1 GiB"), STALE, "needs.memory 256 MiB → 1 GiB"),
         Row("a limit in another unit: `256 MiB` to `0.25 GiB`", clause("256 MiB", "0.25 GiB")),
         Row("a GPU needed", clause("20 s}", '20 s, gpu: ">=8.9"}'), STALE, "needs.gpu added: >=8.9"),
+        Row("a module needed", clause("20 s}", "20 s, modules: [json]}"), STALE, 'needs.modules added: ["json"]'),
         Row(
             "the prediction",
             clause("than a quarter", "than one half"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pv.contract import LEVELS
 from pv.explain.section import Explained, Section
+from pv.needs import spell_modules
 from pv.planning import levels_of
 from pv.reports.discharge import margin
 from pv.tally import Row, next_step
@@ -47,13 +48,12 @@ def next_level(of: Explained) -> Section | None:
     if not step:
         return None
     levels = list(levels_of(of.falsifier))
-    needs = {}
-    for level in levels:
-        need = of.falsifier.needs_at(level)
-        if need.gpu:
-            needs[level] = need.gpu
-    lines = [step, *(f"the {level} level needs a GPU of {gpu}" for level, gpu in needs.items())]
-    return Section("next", lines, {"step": step, "levels": levels, "gpu": needs})
+    needs = {level: of.falsifier.needs_at(level) for level in levels}
+    gpus = {level: need.gpu for level, need in needs.items() if need.gpu}
+    modules = {level: list(need.modules) for level, need in needs.items() if need.modules}
+    lines = [step, *(f"the {level} level needs a GPU of {gpu}" for level, gpu in gpus.items())]
+    lines += [f"the {level} level needs {spell_modules(names)}" for level, names in modules.items()]
+    return Section("next", lines, {"step": step, "levels": levels, "gpu": gpus, "modules": modules})
 
 
 def investigations(of: Explained) -> Section | None:

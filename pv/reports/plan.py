@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pv.contract import Contract, Falsifier
+from pv.contract import LEVELS, Contract, Falsifier
 from pv.freshness import base_level
+from pv.needs import spell_modules
 from pv.planning import levels_of
 from pv.printable import printable
 
@@ -38,3 +39,6 @@ def plan(chosen: Iterable[tuple[Contract, Falsifier]]) -> Iterator[str]:
             f"      {contract.stem}#{falsifier.id}: {shown} on the {base_level(falsifier)} subjects,"
             f" then the claim at the first level that can be judged here of {', '.join(highest)}"
         )
+        modules = {name for level in LEVELS for name in falsifier.needs_at(level).modules}
+        if modules:
+            yield printable(f"      it needs {spell_modules(sorted(modules))}")

@@ -155,8 +155,13 @@ def check_tensors(architecture: Architecture, model: Checkpoint) -> None:
         Names what is missing, of another shape, or unknown: a tensor that nobody reads is a part of
         the model that nobody computes.
     """
-    expected = dict(tensor_shapes(architecture))
     names = set(model.names())
+    if architecture.layers > len(names):  # before listing what so many would need
+        raise LoadError(
+            f"its config says that num_hidden_layers is {architecture.layers}; it has {len(names)} tensors",
+            model.path,
+        )
+    expected = dict(tensor_shapes(architecture))
     if missing := [name for name in expected if name not in names]:
         raise LoadError(f"lacks {_listed(missing)}, which its config asks for", model.path)
     wrong = [

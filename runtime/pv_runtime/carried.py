@@ -17,6 +17,7 @@ from pv_runtime.formats.apr_writer import TYPE_CODES
 from pv_runtime.formats.checkpoint import Checkpoint, TensorInfo
 from pv_runtime.formats.ggml_types import FILE_TYPES
 from pv_runtime.formats.gguf_writer import Typed
+from pv_runtime.formats.strict_json import parse_object
 from pv_runtime.vocabulary import Vocabulary, apr_keys, gguf_keys
 
 __all__ = [
@@ -118,9 +119,12 @@ def with_folder(carried: Carried, folder: Path | None) -> Carried:
         if folder is not None and (folder / name).is_file():
             try:
                 with (folder / name).open("rb") as file:
-                    files[name] = json.loads(file.read(_MAX_FILE))
-            except (OSError, ValueError, RecursionError) as error:
-                raise LoadError(f"cannot be read: {error}", folder / name) from error
+                    text = file.read(_MAX_FILE + 1)
+            except OSError as error:
+                raise LoadError(f"cannot be read: {error.strerror}", folder / name) from error
+            if len(text) > _MAX_FILE:
+                raise LoadError(f"exceeds {_MAX_FILE} bytes", folder / name)
+            files[name] = parse_object(text.strip(), folder / name)
     return (
         dataclasses.replace(carried, elsewhere={**carried.elsewhere, HUGGING_FACE: files})
         if files
@@ -143,9 +147,9 @@ def _known(form: str, config: Mapping[str, Any]) -> set[str]:
 def _put_aside(model: Checkpoint) -> dict[str, dict[str, Any]]:
     value = model.metadata.get(_GGUF_ELSEWHERE if model.format == "gguf" else ELSEWHERE)
     try:
-        parsed = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError) as error:
-        raise LoadError(f"{ELSEWHERE} in its metadata is no JSON: {error}", model.path) from error
+        parsed = parse_object(value.encode(), model.path) if isinstance(value, str) else value
+    except LoadError as error:
+        raise LoadError(f"{ELSEWHERE} in its metadata is no JSON: {error.what}", model.path) from error
     groups = parsed if isinstance(parsed, Mapping) else {}
     return {form: dict(keys) for form, keys in groups.items() if isinstance(keys, Mapping)}
 

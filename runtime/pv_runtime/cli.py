@@ -1,15 +1,19 @@
 """The ``apr`` command: parses, and hands over to one module a sub-command.
 
 Exit codes: 0 accepted, 1 rejected (an invalid file, a model that has no answer), 2 usage (a wrong
-command line, a file that is not there), 4 an error in the program, 130 interrupted.
+command line, a file that is not there), 4 an error in the program, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from pv_runtime.commands import bench, bisect, convert, diff, export, inspect, qa, run, stamp, trace
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
@@ -74,13 +78,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = _parsed(arguments)
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
         return end.code if isinstance(end.code, int) else USAGE
-    return _guarded(lambda: parsed.run(parsed))
+    with _ending_in_order():
+        return _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED))
 
 
-def _guarded(run: Callable[[], int]) -> int:
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the program as an error does, which leaves no half-made folder behind."""
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one, and so do we then
+                previous[number] = signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _guarded(run: Callable[[], int], unread: int) -> int:
     """Turn every ending into an exit code, and those of bad input into one clear message."""
     try:
-        code = run()
+        from pv_runtime.bus_error import said_in_words
+
+        with said_in_words(unread):
+            code = run()
+        if sys.stdout is None:  # closed before the program began
+            print("error: there is no standard output to report to", file=sys.stderr)
+            return ERROR
         sys.stdout.flush()
     except (LoadError, ModelError, QuantisationError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -93,7 +123,7 @@ def _guarded(run: Callable[[], int]) -> int:
         print(f"    install the extra: pip install 'pv[{extra}]'", file=sys.stderr)
         return ERROR
     except FileNotFoundError as error:
-        print(f"error: {error.filename}: there is no such file", file=sys.stderr)
+        print(f"error: {printable(str(error.filename))}: there is no such file", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing more may be written at exit.

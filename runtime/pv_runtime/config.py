@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.apr_metadata import stated
 from pv_runtime.formats.checkpoint import Checkpoint
+from pv_runtime.formats.strict_json import parse_object
 
 __all__ = [
     "APR_KEYS",
@@ -101,9 +102,9 @@ def _carried(model: Checkpoint) -> dict[str, Any]:
     value = model.metadata.get(GGUF_CONFIG if model.format == "gguf" else CONFIG)
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise LoadError(f"the config in its metadata is no JSON: {error}", model.path) from error
+            value = parse_object(value.strip().encode(), model.path)
+        except LoadError as error:
+            raise LoadError(f"the config in its metadata is no JSON: {error.what}", model.path) from error
     return dict(value) if isinstance(value, Mapping) else {}
 
 
@@ -235,19 +236,38 @@ def _check(config: dict[str, Any], path: str) -> None:
             )
 
 
-def expected_tensors(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of all tensors that a model of this config has, without the head where it is tied."""
-    yield "model.embed_tokens.weight"
-    yield "model.norm.weight"
-    if not config["tie_word_embeddings"]:
-        yield "lm_head.weight"
-    weights = [f"self_attn.{part}_proj.weight" for part in "qkvo"]
-    weights += [f"mlp.{part}_proj.weight" for part in ("gate", "up", "down")]
-    weights += ["input_layernorm.weight", "post_attention_layernorm.weight"]
+def expected_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors that a model of this config has, without the head where it is tied.
+
+    `config` is one that `config_of` has checked; shapes are outermost first, ``(out, in)``.
+    """
+    hidden, inner, rows = (config[key] for key in ("hidden_size", "intermediate_size", "vocab_size"))
+    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
+    head = config.get("head_dim") or hidden // heads
+    wide, narrow = head * heads, head * kv_heads
+    layer: dict[str, tuple[int, ...]] = {
+        "self_attn.q_proj.weight": (wide, hidden),
+        "self_attn.k_proj.weight": (narrow, hidden),
+        "self_attn.v_proj.weight": (narrow, hidden),
+        "self_attn.o_proj.weight": (hidden, wide),
+        "mlp.gate_proj.weight": (inner, hidden),
+        "mlp.up_proj.weight": (inner, hidden),
+        "mlp.down_proj.weight": (hidden, inner),
+        "input_layernorm.weight": (hidden,),
+        "post_attention_layernorm.weight": (hidden,),
+    }
     if config["model_type"] == "qwen2":
-        weights += [f"self_attn.{part}_proj.bias" for part in "qkv"]
-    for layer in range(config["num_hidden_layers"]):
-        yield from (f"model.layers.{layer}.{weight}" for weight in weights)
+        layer |= {f"self_attn.{part}_proj.bias": layer[f"self_attn.{part}_proj.weight"][:1] for part in "qkv"}
+    return {
+        "model.embed_tokens.weight": (rows, hidden),
+        "model.norm.weight": (hidden,),
+        **({} if config["tie_word_embeddings"] else {"lm_head.weight": (rows, hidden)}),
+        **{
+            f"model.layers.{number}.{name}": shape
+            for number in range(config["num_hidden_layers"])
+            for name, shape in layer.items()
+        },
+    }
 
 
 def gguf_config(config: Mapping[str, Any]) -> dict[str, object]:

@@ -41,6 +41,7 @@ _FALLBACK = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
 _BLOCKS = {name: (block, size) for name, block, size in GGML_TYPES.values() if block > 1}
 _QUANTISED = {*_BLOCKS, *PADDED, "APR_Q4", "APR_Q8"}
 _REAL = {"F64", "F32", "F16", "BF16"}
+_INTEGERS = {"I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(self_attn\.v_proj|mlp\.down_proj)\.weight")
 _WINDOW = 1 << 22
 """Elements worked on at a time; a multiple of every block."""
@@ -161,13 +162,15 @@ def _described(carried: Carried, quantisation: str, form: str) -> Carried:
 def planned_types(model: Checkpoint, quantisation: str, layers: int, *, tied: bool) -> dict[str, str]:
     """Say which type each matrix is to have.
 
-    All have one type, but for ``q4_k_m``, which is llama.cpp's mix for dense models: Q6_K for the output
-    matrix, or the embeddings where they are the output, too, and for ``v_proj`` and ``down_proj`` in the
-    first and last eighth of the layers and every third between; Q4_K for the rest. With 80 layers,
-    which llama.cpp takes for a 70B, the other ``v_proj`` are Q5_K.
+    Matrices of integers are no weights, and stay. All others have one type, but for ``q4_k_m``, which is
+    llama.cpp's mix for dense models: Q6_K for the output matrix, or the embeddings where they are the
+    output, too, and for ``v_proj`` and ``down_proj`` in the first and last eighth of the layers and every
+    third between; Q4_K for the rest. With 80 layers, which llama.cpp takes for a 70B, the other ``v_proj``
+    are Q5_K.
     """
     most, _ = QUANTISATIONS[quantisation]
-    types = dict.fromkeys(model.matrices(), most)
+    weights = [name for name in model.matrices() if model.info(name).dtype not in _INTEGERS]
+    types = dict.fromkeys(weights, most)
     if quantisation != "q4_k_m":
         return types
     for name in types:

@@ -158,7 +158,7 @@ def _split(side: dict[str, LazyTensor], other: Mapping[str, LazyTensor], which: 
             continue
         fused = side[name]
         rows = [other[part].info.shape[0] if other[part].info.shape else 0 for part in parts]
-        if not fused.info.shape or sum(rows) != fused.info.shape[0]:
+        if not sum(rows) or fused.info.shape[:1] != (sum(rows),) or fused.info.nbytes % sum(rows):
             continue
         del side[name]
         row_bytes, start = fused.info.nbytes // fused.info.shape[0], 0

@@ -39,7 +39,7 @@ from pv_runtime.formats.ggml_types import GGML_NUMBERS
 from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
-from pv_runtime.formats.writing import writing
+from pv_runtime.formats.writing import naming, writing
 from pv_runtime.names import gguf_name
 from pv_runtime.origin import GGUF_PREFIX, PREFIX, Origin, origin_keys, origin_of
 from pv_runtime.rope_rows import interleave, with_rows
@@ -111,18 +111,28 @@ def export(
     Raises
     ------
     LoadError
-        A tensor is missing, damaged, of a type that the format does not have, or of a name that it
-        does not know; or the model or its tokenizer has no exact counterpart.
+        A tensor is missing, damaged, of another shape than the config says, of a type that the format does
+        not have, or of a name that it does not know; or the model or its tokenizer has no exact counterpart.
     """
     notes = _sound(model)
     config = configs.config_of(model)
     view = canonical(model, config)
-    if missing := sorted(set(configs.expected_tensors(config)) - set(view.names())):
+    layers = config["num_hidden_layers"]
+    if layers > len(view.names()):  # before listing what so many would need
+        raise LoadError(f"says it has {layers} layers, and has {len(view.names())} tensors", model.path)
+    expected = configs.expected_tensors(config)
+    if missing := sorted(expected.keys() - set(view.names())):
         raise LoadError(
-            f"lacks {len(missing)} of the tensors that its {config['num_hidden_layers']} layers need, first "
-            f"{missing[0]}",
+            f"lacks {len(missing)} of the tensors that its {layers} layers need, first {missing[0]}",
             model.path,
         )
+    for name, shape in expected.items():
+        if view.info(name).shape != shape:
+            raise LoadError(
+                f"tensor {name} has the shape {list(view.info(name).shape)}; its config asks for "
+                f"{list(shape)}",
+                model.path,
+            )
     configs.require_one_head(view, config)
     alone = to == "safetensors" and output.endswith(".safetensors")  # a tokenizer is a file beside it
     words = _words(model, config, folder) if with_tokenizer and not alone else None
@@ -251,17 +261,30 @@ def _to_safetensors(model: Checkpoint, output: str, carried: Carried, origin: Or
         texts |= tokenizer_files.files_of(carried.vocabulary, model.path)
     target = Path(output).absolute()
     _require_ours(target)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
+    with (
+        naming(output),
+        tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}.", dir=target.parent) as temporary,
+    ):
         fresh = Path(temporary) / "new"
         fresh.mkdir()
         write_safetensors(str(fresh / "model.safetensors"), _pairs(tensors), metadata)
         for name, text in texts.items():
             with writing(fresh / name) as file:
                 file.write(text.encode())
-        if target.exists():
-            target.replace(Path(temporary) / "old")
-        fresh.replace(target)
+        _exchange(fresh, target, Path(temporary) / "old")
     return tensors, (), [f"{output}/{name}" for name in ("model.safetensors", *texts)]
+
+
+def _exchange(fresh: Path, target: Path, old: Path) -> None:
+    """Put `fresh` in the place of `target`, which becomes `old`, or stays where that fails half-way."""
+    try:
+        if target.exists():
+            target.replace(old)
+        fresh.replace(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.replace(target)
+        raise
 
 
 def _require_ours(target: Path) -> None:

@@ -35,6 +35,7 @@ def with_split_projections(model: Checkpoint, heads: int, kv_heads: int) -> Chec
             not info.shape
             or heads < 1
             or kv_heads < 1
+            or not info.shape[0]
             or info.shape[0] % groups
             or info.nbytes % info.shape[0]
         ):

@@ -10,7 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import Checkpoint
+from pv_runtime.formats.strict_json import finite, require_shallow
 from pv_runtime.provenance import file_sha256
 
 __all__ = [
@@ -117,8 +119,10 @@ def recorded(metadata: Mapping[str, object]) -> list[object]:
 
 def _parsed(value: object) -> object:
     if isinstance(value, str) and value[:1] in {"{", "["}:
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(value)
+        with contextlib.suppress(LoadError, ValueError, RecursionError):
+            parsed = json.loads(value, parse_constant=finite, parse_float=finite)
+            require_shallow(parsed, "")
+            return parsed
     return value
 
 

@@ -7,7 +7,8 @@ the same on both sides. Another tokenizer is refused by name rather than nearly 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ __all__ = [
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
 _MAX_FILE = 64 << 20
+_MAX_VALUES = 1 << 22
+"""Twice those of 262,144 tokens with half a million merges: the memory that hostile JSON may cost."""
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -78,9 +81,12 @@ def _read(folder: Path, file: Path, size: int) -> Vocabulary:
         kinds[added["id"]] = CONTROL if added.get("special") else USER_DEFINED
     if not all(type(number) is int and 0 <= number < size for number in by_id):
         raise LoadError(f"has token ids outside the embedding's {size} rows", file)
+    if not all(isinstance(token, str) for token in by_id.values()):
+        raise LoadError("has a token that is no text", file)
     tokens = tuple(by_id.get(number, f"[PAD{number}]") for number in range(size))
     types = tuple(kinds.get(number, NORMAL) if number in by_id else UNUSED for number in range(size))
     numbers = {token: number for number, token in by_id.items()}
+    _require_one_id_each(tokens, file)
     named = {name: content_of(config.get(key)) for name, key in IDS.items()}
     return Vocabulary(
         "gpt2",
@@ -92,6 +98,13 @@ def _read(folder: Path, file: Path, size: int) -> Vocabulary:
         add_bos=config["add_bos_token"] if isinstance(config.get("add_bos_token"), bool) else None,
         chat_template=chat_template(folder, config),
     )
+
+
+def _require_one_id_each(tokens: Sequence[str], path: str | Path) -> None:
+    """Refuse a token with two ids: tokenizer.json holds one for each, and the other would be lost."""
+    if len(set(tokens)) < len(tokens):
+        twice = next(token for token, count in Counter(tokens).items() if count > 1)
+        raise LoadError(f"has the token {twice!r} under two ids", path, "--without-tokenizer leaves it out")
 
 
 def split_of(whole: Mapping[str, Any], model: Mapping[str, Any], file: Path) -> str:
@@ -162,9 +175,12 @@ def chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:
     if beside.is_file():
         try:
             with beside.open("rb") as file:
-                return file.read(_MAX_FILE).decode()
+                text = file.read(_MAX_FILE + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise LoadError(f"cannot be read: {error}", beside) from error
+        if len(text) > _MAX_FILE:
+            raise LoadError(f"exceeds {_MAX_FILE} characters", beside)
+        return text
     stated = config.get("chat_template")
     if isinstance(stated, list):
         named = {each.get("name"): each.get("template") for each in stated if isinstance(each, Mapping)}
@@ -179,7 +195,9 @@ def _mapping(value: object, file: Path) -> Mapping[str, Any]:
 
 
 def read_json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Read a file of at most 64 MiB that holds one object; `missing` where there is no file.
+    """Read a file that holds one object of bounded size; `missing` where there is no file.
+
+    At most 64 MiB and some four million values are read.
 
     Raises
     ------
@@ -191,7 +209,8 @@ def read_json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, An
     try:
         with file.open("rb") as stream:
             text = stream.read(_MAX_FILE + 1)
-        parsed = json.loads(text) if len(text) <= _MAX_FILE else None
+        small = len(text) <= _MAX_FILE and sum(map(text.count, (b",", b"[", b"{"))) <= _MAX_VALUES
+        parsed = json.loads(text) if small else None
     except (OSError, ValueError, RecursionError) as error:
         raise LoadError(f"cannot be read: {error}", file) from error
     if not isinstance(parsed, dict):
@@ -221,6 +240,7 @@ def objects_of(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], dict[
             path,
             "--without-tokenizer leaves it out",
         )
+    _require_one_id_each(vocabulary.tokens, path)
     rows = [(n, t, k) for n, (t, k) in enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))]
     added = [
         {"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False,

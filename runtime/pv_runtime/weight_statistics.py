@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pv_runtime.formats.checkpoint import PLAIN, Checkpoint, TensorInfo, decode
 from pv_runtime.formats.ggml_types import GGML_NUMBERS, GGML_TYPES
+from pv_runtime.formats.pages import bring, give_back
 from pv_runtime.quant.scheme import Floats
 
 __all__ = ["WeightStatistics", "weight_statistics"]
@@ -88,4 +89,6 @@ def _chunks(model: Checkpoint, name: str) -> Iterator[Floats]:
     for start in range(0, info.nbytes, step * size):
         part = raw[start : start + step * size]
         piece = TensorInfo(name, info.dtype, (part.size // size * elements,), part.size)
+        bring(part)
         yield decode(piece, part, model.path)
+        give_back(part)

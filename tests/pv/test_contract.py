@@ -267,6 +267,7 @@ def test_damaged_bytes_are_judged_or_refused_but_never_break(
     [
         ("needs: {memroy: 8 GiB}", 11, "Did you mean memory?"),
         ("needs: {live: {time_out: 1 min}}", 18, "Did you mean timeout?"),
+        ("needs: {module: [json]}", 11, "Did you mean modules?"),
         ("needs: {lvie: {}}", 11, "Remove it, or correct its name."),
         ("needs: {funtional: {}}", 11, "Did you mean functional?"),
         ("subjects: {Live: {}}", 14, "Did you mean live?"),

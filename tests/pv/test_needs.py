@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pv.needs import gpu_requirement, memory_bytes, seconds
+from pv.needs import gpu_requirement, memory_bytes, module_name, seconds, spell_modules
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,26 @@ def test_gpu(text: str) -> None:
 def test_what_is_no_gpu_requirement(text: str) -> None:
     with pytest.raises(ValueError, match=r'write "any"'):
         gpu_requirement(text)
+
+
+@pytest.mark.parametrize("text", ["llama_cpp", "json", "_private", "pkg2"])
+def test_module(text: str) -> None:
+    assert module_name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "llama-cpp-python", "2pac", "import", "__main__", "a b", "a.", ".a", "été", "a\n"]
+)
+def test_what_is_no_module(text: str) -> None:
+    with pytest.raises(ValueError, match="no name that Python imports"):
+        module_name(text)
+
+
+def test_of_a_module_inside_another_the_package_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="name the package, torch"):
+        module_name("torch.nn")
+
+
+def test_modules_are_told_in_words() -> None:
+    assert spell_modules(["a"]) == "the module a"
+    assert spell_modules(["a", "b", "c"]) == "the modules a, b and c"

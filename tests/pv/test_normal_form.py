@@ -23,7 +23,7 @@ CLAUSE: Mapping[str, Any] = {
     "subjects": {"functional": {"x": "small"}, "live": {"x": "large"}},
     "expect": ["max(distance) <= 0.25", "count(distance) == expected", "kind in {'a', 'b'}"],
     "counter_examples": ["one", "two"],
-    "needs": {"memory": "1 GiB", "timeout": "1 min", "gpu": ">=8.9"},
+    "needs": {"memory": "1 GiB", "timeout": "1 min", "gpu": ">=8.9", "modules": ["a", "b"]},
     "statement_of_ours": "an unknown key",
 }
 
@@ -86,7 +86,8 @@ def rewritten(draw: st.DrawFn) -> str:
         draw(st.sampled_from(same))
         for same in (["1 GiB", "1024 MiB", "1GiB"], ["60 s", "1 min", "1.0 min"], [">=8.9", ">= 8.9"])
     )
-    clause["needs"] = {"memory": memory, "timeout": timeout, "gpu": gpu}
+    modules = draw(st.permutations(["a", "b"]))
+    clause["needs"] = {"memory": memory, "timeout": timeout, "gpu": gpu, "modules": modules}
     bookkeeping = {
         "discharge_status": draw(st.sampled_from(["DISCHARGED", "PARTIAL_ALGORITHM_LEVEL"])),
         "ship_blocking": draw(st.booleans()),
@@ -145,9 +146,11 @@ def test_another_spelling_is_no_other_clause(load: Callable[[str], Falsifier], d
         ("counter_examples", ["one"]),
         ("counter_examples", []),
         ("counter_examples", None),
-        ("needs", {"memory": "2 GiB", "timeout": "1 min", "gpu": ">=8.9"}),
-        ("needs", {"memory": "1 GiB", "timeout": "61 s", "gpu": ">=8.9"}),
-        ("needs", {"memory": "1 GiB", "timeout": "1 min"}),
+        ("needs", {**CLAUSE["needs"], "memory": "2 GiB"}),
+        ("needs", {**CLAUSE["needs"], "timeout": "61 s"}),
+        ("needs", {name: value for name, value in CLAUSE["needs"].items() if name != "gpu"}),
+        ("needs", {**CLAUSE["needs"], "modules": ["a"]}),
+        ("needs", {**CLAUSE["needs"], "modules": []}),
         ("satisfying_example", {"with": {"copies": 3}}),
         ("runs", {"by": "seed", "seeds": [1, 2, 3]}),
         ("statement_of_ours", "another"),

@@ -41,6 +41,15 @@ def test_the_levels_of_a_claim(
     assert levels_of(project.load().falsifiers[0]) == levels
 
 
+def test_a_level_needs_the_modules_of_its_own(project: Project) -> None:
+    project.contract(needs={"functional": {"modules": ["json"]}, "live": {"modules": ["nowhere", "gone"]}})
+    assert isinstance(plan(project, "functional", ()), Ready)
+    assert isinstance(plan(project, "algorithm", ()), Ready)
+    live = plan(project, "live", ())
+    assert isinstance(live, Declined)
+    assert live.why == "it needs the modules nowhere and gone, not installed beside pv"
+
+
 @pytest.mark.parametrize(
     ("need", "gpus", "device", "tag", "chosen"),
     [

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -132,6 +135,34 @@ def test_a_subtest_counts_as_its_test(run: Run, inner: str, outcome: str) -> Non
     body += "            exec(what)\n"
     ended = run(body, counter_examples=None)
     assert ended.outcome == outcome, (ended.message, ended.detail)
+
+
+@pytest.mark.parametrize("edited", ["src/calc.py", "tests/conftest.py", NODE])
+def test_no_bytecode_of_the_project_is_believed(run: Run, project: Project, edited: str) -> None:
+    """Neither Python's own, nor that of pytest, which keeps tests as rewritten (before 9.2, by time)."""
+    files = {
+        NODE: "from calc import double\ndef test_a(two):\n    assert double(two) + 0 == 4\n",
+        "src/calc.py": "def double(number):\n    return 2 * number + 0\n",
+        "tests/conftest.py": "import pytest\n@pytest.fixture\ndef two():\n    return 2 + 0\n",
+    }
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = str(project.root / "src")
+
+    def plainly() -> int:
+        for name in files:
+            os.utime(project.root / name, (1, 1))
+        words = [sys.executable, "-m", "pytest", NODE]
+        done = subprocess.run(words, cwd=project.root, env=environment, capture_output=True, check=False)
+        return done.returncode
+
+    write(project.root, files)
+    assert plainly() == 0
+    files[edited] = files[edited].replace("+ 0", "+ 1")
+    write(project.root, files)
+    if edited == "src/calc.py":
+        assert plainly() == 0, "Python itself does not notice the edit"
+    ended = run(files[NODE], files, counter_examples=None)
+    assert ended.outcome == "Fail", (ended.message, ended.detail)
 
 
 def test_parametrised_tests_and_what_they_record_are_series_by_node(run: Run) -> None:

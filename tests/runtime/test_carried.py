@@ -118,7 +118,7 @@ def test_files_of_a_folder_are_carried_whole_or_refused(model_folder: Path, tmp_
     found = with_folder(carried, tmp_path).elsewhere
     assert found == {"huggingface": {"generation_config.json": {"eos_token_id": [1, 2]}}}
     (tmp_path / "generation_config.json").write_text("{")
-    with pytest.raises(LoadError, match="cannot be read"):
+    with pytest.raises(LoadError, match="cannot be parsed"):
         with_folder(carried, tmp_path)
 
 
@@ -126,3 +126,11 @@ def test_what_was_put_aside_never_takes_the_place_of_what_the_model_says(model_f
     hostile = {"general.architecture": "gemma", "qwen2.block_count": 99, "pv.config": "{}", "x.mine": 1}
     keys = gguf_metadata(Carried(config(model_folder), None, {}, {"gguf": hostile}), [])
     assert (keys["general.architecture"], keys["qwen2.block_count"], keys["x.mine"]) == ("qwen2", 2, 1)
+
+
+def test_a_file_of_a_folder_is_json_of_one_meaning(model_folder: Path, tmp_path: Path) -> None:
+    carried = Carried(config(model_folder), None, {}, {})
+    for text in ("[1]", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', f'{{"a": "{"x" * (1 << 20)}"}}'):
+        (tmp_path / "generation_config.json").write_text(text)
+        with pytest.raises(LoadError):
+            with_folder(carried, tmp_path)

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pv_runtime import cli
+from pv_runtime.formats import Overlay, open_checkpoint
+from pv_runtime.formats.overlay import from_values
+from pv_runtime.formats.safetensors import write_safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,3 +113,29 @@ def test_without_the_formats_extra_the_message_names_it(tmp_path: Path) -> None:
     assert done.stderr == (
         "error: numpy is not installed, and apr needs it\n    install the extra: pip install 'pv[formats]'\n"
     )
+
+
+def test_a_folder_that_is_half_written_goes_when_the_program_is_terminated(tmp_path: Path) -> None:
+    """The source is large enough to be written for a while, and the signal comes within it."""
+    rows = 1 << 17
+    wide = from_values(
+        "model.embed_tokens.weight", (rows, 256), lambda: np.ones((rows, 256), np.float32), "F32"
+    )
+    source = Path(__file__).resolve().parents[2] / "models/tiny-qwen2"
+    model = Overlay(open_checkpoint(source), replace={wide.info.name: wide})
+    (tmp_path / "a").mkdir()
+    write_safetensors(
+        str(tmp_path / "a/model.safetensors"),
+        [(model.info(name), lambda name=name: model.raw(name)) for name in model.names()],  # type: ignore[misc]
+    )
+    config = json.loads((source / "config.json").read_text())
+    (tmp_path / "a/config.json").write_text(json.dumps({**config, "vocab_size": rows}))
+    out = tmp_path / "out"
+    out.mkdir()
+    command = ["export", str(tmp_path / "a"), "--format", "safetensors", "-o", str(out / "b")]
+    with subprocess.Popen([sys.executable, "-m", "pv_runtime.cli", *command]) as process:
+        while not list(out.iterdir()) and process.poll() is None:
+            time.sleep(0.001)
+        process.terminate()
+    assert process.returncode == 143
+    assert list(out.iterdir()) == []

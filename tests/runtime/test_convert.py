@@ -204,11 +204,12 @@ def test_what_is_quantised_is_quantised_again_only_when_asked(model: Checkpoint,
 def test_types_of_old_apr_files_are_dequantised_too(tmp_path: Path) -> None:
     """A row of 896 filled up to 1024, as old converters wrote it, which no other format allows."""
     generator = np.random.default_rng(4)
-    model = open_checkpoint(ROOT / "models/tiny-qwen2")
-    padded = SCHEMES["Q4_K"].quantise(generator.standard_normal((256, 256)).astype(np.float32).reshape(-1))
-    values = SCHEMES["Q4_K"].dequantise(padded).reshape(256, 256)[:, :224]
-    name = "model.layers.0.self_attn.o_proj.weight"
-    info = TensorInfo(name, "Q4_K_PADDED", (256, 224), padded.nbytes)
+    model = open_checkpoint(ROOT / "models/tiny-qwen2-7to1")
+    name = "model.layers.0.self_attn.k_proj.weight"
+    rows, columns = model.info(name).shape
+    padded = SCHEMES["Q4_K"].quantise(generator.standard_normal(rows * 256).astype(np.float32))
+    values = SCHEMES["Q4_K"].dequantise(padded).reshape(rows, 256)[:, :columns]
+    info = TensorInfo(name, "Q4_K_PADDED", (rows, columns), padded.nbytes)
 
     class Padded(Overlay):
         def tensor(self, wanted: str) -> Floats:
@@ -295,3 +296,12 @@ def test_llama_cpp_generates_with_it(quantisation: str, tmp_path: Path) -> None:
     folder = ROOT / "models/tiny-qwen2"
     convert(open_checkpoint(folder), str(tmp_path / "out.gguf"), quantisation, folder=folder)
     assert llama(GENERATE, tmp_path / "out.gguf").strip()
+
+
+def test_integers_are_no_weights(model_folder: Path, tmp_path: Path) -> None:
+    ids = np.arange(512, dtype="<i8")
+    extra = LazyTensor(TensorInfo("positions", "I64", (2, 256), ids.nbytes), lambda: ids.view(np.uint8))
+    convert(Overlay(open_checkpoint(model_folder), add={"positions": extra}), str(tmp_path / "x"), "q4_k")
+    written = open_checkpoint(tmp_path / "x")
+    assert written.info("positions").dtype == "I64"
+    assert written.raw("positions").tobytes() == ids.tobytes()

@@ -11,6 +11,7 @@ from pv_runtime.diff import Comparison, compare, structure, worst_first
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.overlay import from_values
+from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.quant.scheme import Floats
 
 Q_PROJ = "model.layers.0.self_attn.q_proj.weight"
@@ -216,3 +217,16 @@ def test_the_worst_comes_first(model: Checkpoint) -> None:
     )
     ordered = [each.name for each in worst_first(compared(model, view).values())]
     assert ordered[:4] == [Q_PROJ, DOWN, "model.norm.weight", UP]
+
+
+def test_a_fused_projection_without_rows_is_not_split(tmp_path: Path) -> None:
+    layer = "model.layers.0.self_attn."
+    for path, parts in (("a", ["qkv"]), ("b", ["q", "k", "v"])):
+        empty = [
+            from_values(f"{layer}{part}_proj.weight", (0, 4), lambda: np.zeros((0, 4), np.float32), "F32")
+            for part in parts
+        ]
+        write_safetensors(str(tmp_path / path), [(each.info, each.raw) for each in empty])
+    found = structure(open_checkpoint(tmp_path / "a"), open_checkpoint(tmp_path / "b"))
+    assert [info.name for info in found.only_a] == [f"{layer}qkv_proj.weight"]
+    assert len(found.only_b) == 3

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_runtime import build
 from pv_runtime.errors import LoadError
-from pv_runtime.export import export
+from pv_runtime.export import _exchange, export
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.apr import AprCheckpoint, footer_matches
 from pv_runtime.formats.apr_writer import write_apr
@@ -360,3 +361,31 @@ def test_transformers_computes_the_same_with_every_format(model_folder: Path, tm
             ]
         assert torch.equal(logits[0], logits[1])
         assert torch.equal(logits[0], logits[2])
+
+
+def test_what_a_config_says_bounds_memory_and_agrees_with_the_tensors(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    for changes, message in [
+        ({"num_hidden_layers": 2**31 - 1}, "says it has 2147483647 layers, and has 26 tensors"),
+        ({"vocab_size": 2**31 - 1}, r"embed_tokens.weight has the shape \[96, 256\]"),
+        ({"intermediate_size": 256}, r"gate_proj.weight .* asks for \[256, 256\]"),
+        ({"head_dim": 32}, r"q_proj.weight .* asks for \[128, 256\]"),
+        ({"num_key_value_heads": 4}, r"k_proj.weight .* asks for \[256, 256\]"),
+    ]:
+        (folder / "config.json").write_text(json.dumps({**config, **changes}))
+        with pytest.raises(LoadError, match=message):
+            export(open_checkpoint(folder), str(tmp_path / "x.gguf"), "gguf", folder=folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_swap_that_fails_half_way_is_undone(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "x").write_text("before")
+    with pytest.raises(FileNotFoundError):
+        _exchange(tmp_path / "none", tmp_path / "target", tmp_path / "old")
+    assert (tmp_path / "target" / "x").read_text() == "before"
+    assert not (tmp_path / "old").exists()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
+from pv_runtime.formats.overlay import from_values
+from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.fused import with_split_projections
 from pv_runtime.quant import SCHEMES
 from pv_runtime.quant.scheme import Bytes
@@ -60,3 +62,12 @@ def test_a_model_without_them_stays_as_it_is(model_folder: Path) -> None:
 def test_rows_that_are_no_heads_are_refused(model_folder: Path, heads: int, kv_heads: int) -> None:
     with pytest.raises(LoadError, match="does not divide into"):
         with_split_projections(fused(open_checkpoint(model_folder), "weight"), heads, kv_heads)
+
+
+def test_a_fused_projection_without_rows_has_no_heads(tmp_path: Path) -> None:
+    empty = from_values(
+        "model.layers.0.self_attn.qkv_proj.weight", (0, 4), lambda: np.zeros((0, 4), np.float32), "F32"
+    )
+    write_safetensors(str(tmp_path / "x"), [(empty.info, empty.raw)])
+    with pytest.raises(LoadError, match="does not divide"):
+        with_split_projections(open_checkpoint(tmp_path / "x"), 2, 1)

@@ -11,7 +11,7 @@ import pytest
 from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.formats.safetensors import write_safetensors
-from pv_runtime.origin import Origin, origin_keys, relation, source_sha256, stated_origins, tool
+from pv_runtime.origin import Origin, origin_keys, origin_of, relation, source_sha256, stated_origins, tool
 
 
 def test_keys_are_text_and_their_order_is_fixed() -> None:
@@ -76,3 +76,13 @@ def test_whatever_a_record_says(record: dict[str, str], tmp_path: Path) -> None:
     model = open_checkpoint(tmp_path / "x")
     assert stated_origins(model) == tuple(text.lower() for text in record.values())
     assert relation(model, model, verify=True)[0] == ("same_source" if record else None)
+
+
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a": NaN}', '{"a": 1e999}'])
+def test_a_record_that_is_no_plain_json_stays_text(text: str, tmp_path: Path) -> None:
+    write_safetensors(
+        str(tmp_path / "x"), [], {"derived_from.sha256": "0" * 64, "derived_from.options": text}
+    )
+    origin = origin_of(open_checkpoint(tmp_path / "x"), {})
+    assert origin.earlier == [{"sha256": "0" * 64, "options": text}]
+    assert json.loads(origin_keys(origin, "")["earlier"]) == origin.earlier

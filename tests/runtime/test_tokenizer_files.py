@@ -10,7 +10,7 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_runtime.errors import LoadError
-from pv_runtime.tokenizer_files import FILES, files_of, folder_vocabulary
+from pv_runtime.tokenizer_files import FILES, chat_template, files_of, folder_vocabulary
 from pv_runtime.vocabulary import UNUSED, Vocabulary
 
 MODEL = Path(__file__).resolve().parents[2] / "models/tiny-qwen2"
@@ -77,6 +77,8 @@ def altered(folder: Path, change: Any) -> Path:
         (lambda t: t["model"]["merges"].append(["a", "b c"]), "no pair of tokens"),
         (lambda t: t["model"]["vocab"].update(new=4096), "outside the embedding's 4096 rows"),
         (lambda t: t["added_tokens"].append({"id": "4"}), "shape of a tokenizer"),
+        (lambda t: t["added_tokens"].append({"id": 9, "content": 9}), "a token that is no text"),
+        (lambda t: t["added_tokens"].append({"id": 9, "content": "a"}), "'a' under two ids"),
         (lambda t: t.update(model=[]), "lacks a model"),
         (lambda t: t.update(pre_tokenizer=7), "shape of a tokenizer"),
     ],
@@ -88,7 +90,7 @@ def test_what_is_not_translated_is_refused_by_name(tmp_path: Path, change: Any, 
 
 def test_files_that_are_no_json_and_none_at_all(tmp_path: Path) -> None:
     assert folder_vocabulary(tmp_path, 10) is None
-    for text in ("[]", "{", "[" * 100_000):
+    for text in ("[]", "{", "[" * 100_000, f'{{"a": [{"[]," * (1 << 21)}[]]}}'):
         (tmp_path / "tokenizer.json").write_text(text)
         with pytest.raises(LoadError, match=r"cannot be read|no JSON object"):
             folder_vocabulary(tmp_path, 10)
@@ -98,3 +100,16 @@ def test_a_vocabulary_without_a_counterpart_is_refused_by_name() -> None:
     for vocabulary in (Vocabulary("llama", None, ("a",), (1,)), Vocabulary("gpt2", "deepseek", ("a",), (1,))):
         with pytest.raises(LoadError, match="no counterpart"):
             files_of(vocabulary, "x")
+
+
+def test_a_template_is_carried_whole_or_refused(tmp_path: Path) -> None:
+    with (tmp_path / "chat_template.jinja").open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(LoadError, match="exceeds"):
+        chat_template(tmp_path, {})
+
+
+def test_a_token_with_two_ids_has_no_counterpart() -> None:
+    twice = Vocabulary("gpt2", "qwen2", ("a", "b", "a"), (1, 1, 4))
+    with pytest.raises(LoadError, match="'a' under two ids"):
+        files_of(twice, "x")

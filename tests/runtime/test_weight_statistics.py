@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pv_runtime import build
 from pv_runtime.errors import LoadError
-from pv_runtime.formats import Checkpoint, open_checkpoint
+from pv_runtime.formats import Checkpoint, TensorInfo, open_checkpoint
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.quant.scheme import Floats
@@ -80,3 +80,12 @@ def test_nothing_and_what_is_not_decoded(tmp_path: Path) -> None:
     )
     with pytest.raises(LoadError, match="F8_E4M3, which is not decoded"):
         weight_statistics(open_checkpoint(tmp_path / "x"), "w")
+
+
+def test_values_that_no_float32_holds_cost_no_warning(tmp_path: Path) -> None:
+    """A signalling NaN and 1e300 in float64; warnings are errors here."""
+    bits = np.array([0x7FF0000000000001, 0x7E37E43C8800759C, 0], np.uint64)
+    info = TensorInfo("w", "F64", (3,), 24)
+    write_safetensors(str(tmp_path / "x"), [(info, lambda: bits.view(np.uint8))])
+    found = weight_statistics(open_checkpoint(tmp_path / "x"), "w")
+    assert (found.nan, found.infinite, found.zeros) == (1, 1, 1)

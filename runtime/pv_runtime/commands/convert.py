@@ -7,13 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from pv_runtime.commands.output import print_notes, refusal, require
+from pv_runtime.commands.output import FORMATS, form_of, print_notes, refusal, require
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
 
 _TYPES = ("q4_k", "q4_k_m", "q5_k", "q6_k", "q8_0", "f16", "bf16", "f32")
-_FORMATS = ("gguf", "safetensors", "apr")
 _WITHOUT_BLOCKS = ("f16", "bf16", "f32")
 
 
@@ -33,7 +32,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="the file; with --format safetensors a folder, unless it ends in .safetensors",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=_FORMATS, help="what to write; by default what OUT ends in says, otherwise gguf"
+        "--format", choices=FORMATS, help="what to write; by default what OUT ends in says, otherwise gguf"
     )
     parser.add_argument(
         "--requantize", "--allow-requantize", action="store_true",
@@ -112,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _form(output: str, stated: str | None) -> str | None:
     """Return the format to write, by `stated` or else by the end of the name; None where they differ."""
-    ending = next((form for form in _FORMATS if output.endswith(f".{form}")), None)
+    ending = form_of(output)
     return None if stated and ending not in {None, stated} else stated or ending or "gguf"
 
 

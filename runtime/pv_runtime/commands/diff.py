@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 
+from pv_runtime.commands.output import require, show
 from pv_runtime.errors import LoadError
 
 __all__ = ["register"]
@@ -48,8 +47,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--threshold",
         metavar="X",
         type=_fraction,
-        default=0.0,
-        help="largest relative L2 difference accepted, |a-b|/|a| (default 0: equal values)",
+        help="largest relative L2 difference accepted, |a-b|/|a| (default 0: equal values; needs --values)",
     )
     parser.add_argument(
         "--verify-origin",
@@ -58,31 +56,35 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or programs")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="--format json")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, unread=UNREAD)
 
 
 def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no natural number")
+    return int(text)
 
 
 def _fraction(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
     if not 0 <= value < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
     return value
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report and return the exit code; raises `FileNotFoundError` for a file that is not there."""
-    if arguments.transpose_aware and not arguments.values:
-        print("error: --transpose-aware needs --values: only data tells a transpose", file=sys.stderr)
+    if not arguments.values and (arguments.transpose_aware or arguments.threshold is not None):
+        which = "--transpose-aware" if arguments.transpose_aware else "--threshold"
+        print(f"error: {which} needs --values: without it no data is compared", file=sys.stderr)
         return NOTHING_SELECTED
+    if arguments.threshold is None:
+        arguments.threshold = 0.0
     for path in (arguments.a, arguments.b):
-        if not os.path.lexists(path):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        require(path)
     try:
         return _compared(arguments)
     except LoadError as error:
@@ -127,9 +129,9 @@ def _compared(arguments: argparse.Namespace) -> int:
         verify_origin=arguments.verify_origin,
     )
     if arguments.format == "json":
-        print(json.dumps(report, indent=2, allow_nan=False))
+        show(json.dumps(report, indent=2, allow_nan=False))
     else:
-        print("\n".join(diff_report.lines(report, limit=arguments.limit)))
+        show("\n".join(diff_report.lines(report, limit=arguments.limit)))
     if report["equal"]:
         return 0
     unread = all(each.accepted or each.status == "not_comparable" for each in compared)

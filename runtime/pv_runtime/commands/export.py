@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from pv_runtime.commands.output import print_notes, refusal, require
+from pv_runtime.commands.output import FORMATS, print_notes, refusal, require
 from pv_runtime.errors import printable
 
 __all__ = ["register"]
@@ -22,9 +22,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "through, and what the other format cannot hold is refused.",
     )
     parser.add_argument("file", metavar="FILE", help="the model: a file, or a folder that holds exactly one")
-    parser.add_argument(
-        "--format", required=True, choices=["gguf", "safetensors", "apr"], help="what to write"
-    )
+    parser.add_argument("--format", required=True, choices=FORMATS, help="what to write")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT",
         help="the file; for safetensors a folder, unless it ends in .safetensors",
@@ -42,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     require(arguments.file)
     is_folder = arguments.format == "safetensors" and not arguments.output.endswith(".safetensors")
-    if reason := refusal(arguments.output, force=arguments.force, folder=is_folder):
+    if reason := refusal(arguments.output, force=arguments.force, folder=is_folder, form=arguments.format):
         print(reason, file=sys.stderr)
         return 2
     model = open_checkpoint(arguments.file)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pv_runtime.commands.output import require
+from pv_runtime.commands.output import require, show
 from pv_runtime.errors import printable
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
         verify=arguments.verify,
     )
     if arguments.format == "json":
-        print(json.dumps(report, indent=2, allow_nan=False))
+        show(json.dumps(report, indent=2, allow_nan=False))
     else:
-        print("\n".join(_lines(report)))
+        show("\n".join(_lines(report)))
     if report.get("footer_checksum_valid") is False:
         where = printable(report["path"])
         print(
@@ -210,6 +210,8 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     for key, value in report["metadata"].items():
         yield f"  {printable(key)} = {printable(json.dumps(value, ensure_ascii=False))}"
     yield from _tensor_lines(report["tensors"])
+    if "vocabulary" in report and report["vocabulary"] is None:
+        yield "vocabulary: none is carried"
     if report.get("vocabulary"):
         yield "vocabulary"
         yield from (f"  {number:>7}  {printable(json.dumps(token, ensure_ascii=False))}"

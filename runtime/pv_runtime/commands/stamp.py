@@ -70,6 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(reason, file=sys.stderr)
         return 2
     model = open_checkpoint(arguments.file)
+    if reason := refusal(arguments.output, force=True, form=model.format):
+        print(reason, file=sys.stderr)
+        return 2
     done = stamp(model, arguments.output, given, tokenizer=folder)
     print_notes(model, done.notes)
     if arguments.json:

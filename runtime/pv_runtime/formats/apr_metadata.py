@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from pv_runtime.errors import LoadError
+from pv_runtime.formats.strict_json import finite, require_shallow
 
 __all__ = ["ALIASES", "parse_metadata", "serialised", "stated"]
 
@@ -44,7 +45,7 @@ def parse_metadata(text: bytes, path: str) -> tuple[dict[str, object], tuple[str
     Raises
     ------
     LoadError
-        It is no JSON object in UTF-8, holds NaN, or is nested too deeply.
+        It is no JSON object in UTF-8, holds NaN or an infinity, or is nested too deeply.
     """
     values = sum(text.count(sign) for sign in (b",", b"[", b"{"))
     if values > _MAX_VALUES:
@@ -61,13 +62,16 @@ def parse_metadata(text: bytes, path: str) -> tuple[dict[str, object], tuple[str
         raise LoadError(f"the metadata hold {constant}, which is no number", path)
 
     try:
-        parsed = json.loads(str(text, "utf-8"), object_pairs_hook=last_wins, parse_constant=refuse)
+        parsed = json.loads(
+            str(text, "utf-8"), object_pairs_hook=last_wins, parse_constant=refuse, parse_float=finite
+        )
     except RecursionError as error:
         raise LoadError("the metadata are nested too deeply", path) from error
     except ValueError as error:  # bad UTF-8, bad JSON, an integer of thousands of digits
         raise LoadError(f"the metadata are no JSON: {error}", path) from error
     if not isinstance(parsed, dict):
         raise LoadError("the metadata are no JSON object", path)
+    require_shallow(parsed, path)
     if b"\\u" in text or b"\\U" in text:
         _refuse_half_pairs(parsed, path)
     return parsed, tuple(sorted(set(repeated)))

@@ -125,5 +125,6 @@ def _values(dtype: str, raw: Bytes) -> Floats | None:
         return dequantise_by_gguf(dtype, raw)
     if dtype not in _NUMPY:
         return None
-    with np.errstate(over="ignore"):  # an F64 beyond float32 becomes an infinity, which is visible
+    # An F64 beyond float32 becomes an infinity, which is visible; a signalling NaN becomes a quiet one.
+    with np.errstate(over="ignore", invalid="ignore"):
         return raw.view(_NUMPY[dtype]).astype(np.float32)

@@ -10,6 +10,7 @@ import dataclasses
 import mmap
 import os
 import stat
+import weakref
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from pv_runtime.errors import LoadError
 from pv_runtime.formats.folder import weights_in
 from pv_runtime.quant.scheme import Bytes
 
-__all__ = ["FileBytes", "open_bytes"]
+__all__ = ["FileBytes", "open_bytes", "shrunken"]
 
 _TRUNCATED = "the file was truncated while it was open"
 
@@ -144,4 +145,18 @@ def _map(descriptor: int, name: str) -> FileBytes:
         return FileBytes(name, np.zeros(0, np.uint8), None, 0)
     mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)  # keeps a descriptor of its own
     held = _Descriptor(os.dup(descriptor))
-    return FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping), descriptor=held)
+    found = FileBytes(name, np.frombuffer(mapping, dtype=np.uint8), mapping, len(mapping), descriptor=held)
+    _OPEN.add(found)
+    return found
+
+
+_OPEN: weakref.WeakSet[FileBytes] = weakref.WeakSet()
+
+
+def shrunken() -> list[str]:
+    """Return the files that are open here and shorter than they were when they were opened."""
+    return [
+        file.path
+        for file in list(_OPEN)
+        if file.mapping is not None and file.mapping.size() < len(file.mapping)
+    ]

@@ -17,6 +17,8 @@ from pv_runtime.quant.scheme import Bytes
 __all__ = ["Typed", "packed_pair", "write_gguf"]
 
 _ALIGNMENT = 32
+_MAX_NAME = 63
+"""Bytes of a tensor's name, as ``GGML_MAX_NAME`` of ggml.h has it, less the zero at the end."""
 _KINDS = {name: (number, code) for number, (name, code) in SCALARS.items()}
 
 
@@ -42,7 +44,8 @@ def write_gguf(
     Raises
     ------
     ValueError
-        A value or dtype has no type in GGUF, or bytes do not match a tensor's info.
+        A value or dtype has no type in GGUF, a name or rank is beyond it, or bytes do not match a
+        tensor's info.
     """
     if metadata.get("general.alignment", _ALIGNMENT) != _ALIGNMENT:
         raise ValueError(
@@ -55,9 +58,14 @@ def write_gguf(
     for info, _ in listed:
         if info.dtype not in GGML_NUMBERS:
             raise ValueError(f"tensor {info.name}: GGUF has no type {info.dtype}")
-        dims = tuple(reversed(info.shape))
+        dims, name = tuple(reversed(info.shape)), gguf_name(info.name)
+        if not 0 < len(name.encode()) <= _MAX_NAME or len(dims) > 4 or 0 in dims:
+            raise ValueError(
+                f"tensor {info.name}: GGUF has names of 1 to {_MAX_NAME} bytes and up to 4 dimensions, none "
+                "of them 0"
+            )
         head += [
-            _text(gguf_name(info.name)),
+            _text(name),
             struct.pack(f"<I{len(dims)}Q", len(dims), *dims),
             struct.pack("<IQ", GGML_NUMBERS[info.dtype], offset),
         ]

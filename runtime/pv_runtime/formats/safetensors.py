@@ -118,7 +118,8 @@ def _spans(source: FileBytes, entries: Mapping[str, object]) -> dict[str, _Span]
             dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
         bits = _BITS.get(dtype) if type(dtype) is str else None
         if bits is None:
-            raise LoadError(f"tensor {name} has dtype {dtype!r}; known are {', '.join(_BITS)}", source.path)
+            said = repr(dtype) if type(dtype) is str else "that is no text"
+            raise LoadError(f"tensor {name} has dtype {said}; known are {', '.join(_BITS)}", source.path)
         if type(shape) is not list or len(shape) > _MAX_DIMENSIONS:
             raise LoadError(f"tensor {name} has a shape that is no short list of sizes", source.path)
         for size in shape:

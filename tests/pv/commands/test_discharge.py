@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,23 @@ def test_a_gpu_that_is_not_here_is_declined(project: Project) -> None:
     assert ended.code == Exit.DECLINED
     assert "it needs a GPU of compute capability >=99.0" in ended.out
     assert f"pv discharge {ID} --level" in ended.out
+
+
+def test_a_module_that_is_not_installed_is_declined(project: Project) -> None:
+    project.contract(needs={"modules": ["no_such_module"]})
+    ended = project.pv("discharge", ID)
+    assert ended.code == Exit.DECLINED
+    assert "it needs the module no_such_module, not installed beside pv" in ended.out
+    assert f"once {sys.executable} can import it: pv discharge {ID} --level" in ended.out
+    assert project.evidence() == {}
+
+
+def test_what_is_installed_is_recorded_and_what_is_needed_belongs_to_the_claim(project: Project) -> None:
+    project.contract(needs={"modules": ["hypothesis"]})
+    assert project.pv("discharge", ID).code == Exit.ACCEPTED
+    assert "hypothesis" in json.loads(project.record().read_bytes())["predicate"]["versions"]
+    project.contract(needs={"modules": ["hypothesis", "no_such_module"]})
+    assert project.status() == ("STALE", 'needs.modules ["hypothesis"] → ["hypothesis", "no_such_module"]')
 
 
 def test_a_device_that_is_not_here_is_never_replaced_by_the_processor(project: Project) -> None:

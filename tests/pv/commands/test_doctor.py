@@ -18,6 +18,7 @@ def test_it_says_what_can_be_judged_here_and_why_not(project: Project) -> None:
         {**usual, "id": "FALSIFY-SMALL-002", "subjects": {"live": {"numbers": "far-away"}}},
         {**usual, "id": "FALSIFY-SMALL-003", "needs": {"gpu": "==1.0"}},
         {**usual, "id": "FALSIFY-SMALL-004", "check": "small_checks.nowhere:f"},
+        {**usual, "id": "FALSIFY-SMALL-005", "needs": {"live": {"modules": ["json", "no_such_module"]}}},
     )
     ended = project.pv("doctor")
     assert ended.code == Exit.ACCEPTED
@@ -30,6 +31,8 @@ def test_it_says_what_can_be_judged_here_and_why_not(project: Project) -> None:
     )
     assert "small-v1#FALSIFY-SMALL-003 at live level: it needs a GPU of compute capability ==1.0" in ended.out
     assert "small-v1#FALSIFY-SMALL-004 at live level: module small_checks.nowhere is in none" in ended.out
+    assert "can be judged  small-v1#FALSIFY-SMALL-005 at functional level\n" in ended.out
+    assert "small-v1#FALSIFY-SMALL-005 at live level: it needs the module no_such_module, not" in ended.out
     assert project.evidence() == {}
 
 

@@ -61,7 +61,7 @@ def test_one_that_never_ran(project: Project) -> None:
         expect={"*": ["max(distance) <= 0.25"], "live": ["max(distance) <= 0.2"]},
         counter_examples=None,
         discharge_status="DISCHARGED",
-        needs={"live": {"gpu": ">=8.0"}},
+        needs={"live": {"gpu": ">=8.0", "modules": ["json"]}},
         outcome="refuted",
         satisfying_example={"with": {"copies": 2}},
         **{"with": {"copies": 1}},
@@ -78,6 +78,7 @@ def test_one_that_never_ran(project: Project) -> None:
         "the contract says DISCHARGED",
         f"pv discharge small-v1#{ID}",
         "the live level needs a GPU of >=8.0",
+        "the live level needs the module json",
     ):
         assert line in text
     assert "verdict" not in found

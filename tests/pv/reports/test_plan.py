@@ -29,5 +29,13 @@ def test_counts_what_is_bound_and_says_where_it_is_judged(chosen: list[tuple[Con
     assert only.endswith("of live, functional")
 
 
+def test_says_what_must_be_installed(tmp_path: Path) -> None:
+    path = tmp_path / "some-v1.yaml"
+    text = TEXT.replace("live: {a: t}}}", "live: {a: t}}, needs: {live: {modules: [there, here]}}}")
+    path.write_text(text, encoding="utf-8")
+    contract = load_contract(path)
+    assert list(plan([(contract, contract.falsifiers[0])]))[-1] == "      it needs the modules here and there"
+
+
 def test_of_many_only_the_count(chosen: list[tuple[Contract, Falsifier]]) -> None:
     assert list(plan(chosen[:1] * 4)) == ["plan  4 falsifier(s): 4 with a check"]

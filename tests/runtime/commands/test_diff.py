@@ -145,3 +145,21 @@ def test_a_comparison_that_measures_nothing_says_so(capsys: pytest.CaptureFixtur
     assert (code, len(found["diagnosis"])) == (0, 1)
     cli.main(["diff", twin, quantised, "--values", "--limit", "1"])
     assert "a was made from b, and this comparison cannot measure quantisation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threshold", "0.1"], ["--transpose-aware"], ["--values", "--threshold", "nan"],
+        ["--values", "--threshold", "-1"], ["--values", "--threshold", "inf"],
+        ["--values", "--threshold", "x"], ["--limit", "-1"], ["--limit", "1e3"], ["--limit", "1_0"],
+    ],
+)  # fmt: skip
+def test_an_option_is_used_or_stops(
+    options: list[str], model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["diff", str(model_folder), str(model_folder), *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "_natural" not in said.err
+    assert "_fraction" not in said.err

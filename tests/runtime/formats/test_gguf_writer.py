@@ -84,3 +84,13 @@ def test_dtypes_and_sizes_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="announced"):
         write_gguf(str(tmp_path / "x"), [(tensor.info, tensor.raw)], {})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("w", (0, 32)), ("w", (1, 1, 1, 1, 2)), ("w" * 64, (2,)), ("", (2,))]
+)
+def test_what_no_reader_takes_is_not_written(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    tensor = from_values(name, shape, lambda: np.zeros(shape, np.float32), "F32")
+    with pytest.raises(ValueError, match="GGUF has names of 1 to 63 bytes and up to 4 dimensions"):
+        write_gguf(str(tmp_path / "x"), [(tensor.info, tensor.raw)], {})
+    assert list(tmp_path.iterdir()) == []

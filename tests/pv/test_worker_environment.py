@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pv.worker_environment import worker_environment
+
+
+def test_only_what_is_named_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", "/models")
+    monkeypatch.setenv("PYTHONHASHSEED", "17")
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    made = worker_environment()
+    assert made["HF_HOME"] == "/models"
+    assert made["PYTHONHASHSEED"] == "0"
+    assert "SOMETHING_ELSE" not in made
+    assert os.environ["PYTHONHASHSEED"] == "17"
+
+
+def test_the_engine_is_found_in_it() -> None:
+    program = "import importlib.util; print(importlib.util.find_spec('pv').origin)"
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=worker_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    spec = importlib.util.find_spec("pv")
+    assert spec is not None
+    assert found.stdout.strip() == spec.origin
