@@ -15,7 +15,10 @@ __all__ = ["available", "compiled"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_SOURCES = ("compare_kernels.py", "compiled.py", "half_precision.py", "lanes.py", "quant/search_kernels.py")
+_SOURCES = (
+    *("compare_kernels.py", "compiled.py", "compiled_block.py", "half_precision.py", "half_product.py"),
+    *("lanes.py", "quant/search_kernels.py"),
+)
 """The modules that have compiled functions, or that these are made with."""
 
 

@@ -77,12 +77,6 @@ def _fraction(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report and return the exit code; raises `FileNotFoundError` for a file that is not there."""
-    if not arguments.values and (arguments.transpose_aware or arguments.threshold is not None):
-        which = "--transpose-aware" if arguments.transpose_aware else "--threshold"
-        print(f"error: {which} needs --values: without it no data is compared", file=sys.stderr)
-        return NOTHING_SELECTED
-    if arguments.threshold is None:
-        arguments.threshold = 0.0
     for path in (arguments.a, arguments.b):
         require(path)
     try:
@@ -96,8 +90,13 @@ def _compared(arguments: argparse.Namespace) -> int:
     from pv_runtime import diff, diff_diagnosis, diff_report, diff_stages
     from pv_runtime.formats import open_checkpoint
 
-    if diff_stages.applies(arguments.a, arguments.b):
+    given, arguments.threshold = arguments.threshold is not None, arguments.threshold or 0.0
+    if diff_stages.applies(arguments.a, arguments.b):  # of traces, values are all there is
         return diff_stages.run(arguments)
+    if not arguments.values and (arguments.transpose_aware or given):
+        which = "--transpose-aware" if arguments.transpose_aware else "--threshold"
+        print(f"error: {which} needs --values: without it no data is compared", file=sys.stderr)
+        return NOTHING_SELECTED
     a, b = open_checkpoint(arguments.a), open_checkpoint(arguments.b)
     found = diff.structure(a, b, arguments.filter)
     if not found.pairs and not found.only_a and not found.only_b:
