@@ -70,6 +70,7 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/quantise.py
 	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/wrong_stage.py
 
 defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
 	$(BIN)/python -m pv_runtime.defects
