@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
-from pv_runtime.commands.run import DTYPES
+from pv_runtime.commands.run import DTYPES, MOST_THREADS
 from pv_runtime.errors import LoadError, printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _MAX_REPORT = 16 << 20
+_TEXT_TOKENS = 2048
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,14 +58,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     speed.add_argument("--iterations", type=int, default=5, metavar="N", help="of what is timed (5)")
     speed.add_argument("--previous-report", metavar="FILE", help="an earlier report as JSON, of this machine")
     speed.add_argument(
-        "--regression-threshold", type=float, default=0.10, metavar="X",
+        "--regression-threshold", type=float, metavar="X",
         help="share that a ratio may fall by (0.10); a rate may by 2.5 X, and 0.25 at least",
     )  # fmt: skip
     distance = parser.add_argument_group("distance from the reference")
     distance.add_argument("--text", metavar="FILE", help="compare over this text, too")
-    distance.add_argument(
-        "--text-tokens", type=int, default=2048, metavar="N", help="as many tokens of it (2048)"
-    )
+    distance.add_argument("--text-tokens", type=int, metavar="N", help="as many tokens of it (2048)")
     distance.add_argument("--max-divergence", type=float, metavar="X", help="most mean divergence, in nats")
     distance.add_argument(
         "--min-same-top", type=float, metavar="X", help="least share of same most likely tokens"
@@ -125,14 +124,25 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         value = getattr(arguments, name)
         if value is not None and not 0 < value < math.inf:
             return f"--{name.replace('_', '-')} cannot be {value}"
-    if not 0 <= arguments.regression_threshold < 1:
-        return f"--regression-threshold cannot be {arguments.regression_threshold}"
+    if arguments.threads is not None and arguments.threads > MOST_THREADS:
+        return f"--threads cannot be {arguments.threads}"
+    if not all(arguments.expect or ["4"]):
+        return "--expect cannot be empty: every answer contains that"
+    share = arguments.regression_threshold
+    if share is not None and not 0 <= share < 1:
+        return f"--regression-threshold cannot be {share}"
     for name in ("max_divergence", "min_same_top"):
         value = getattr(arguments, name)
         if value is not None and not 0 <= value < math.inf:
             return f"--{name.replace('_', '-')} cannot be {value}"
         if value is not None and arguments.text is None:
             return f"--{name.replace('_', '-')} is a distance over a text: name one, --text FILE"
+    if arguments.min_same_top is not None and arguments.min_same_top > 1:
+        return f"--min-same-top is a share, and cannot be {arguments.min_same_top}"
+    if arguments.text_tokens is not None and arguments.text is None:
+        return "--text-tokens are those of a text: name one, --text FILE"
+    if arguments.regression_threshold is not None and arguments.previous_report is None:
+        return "--regression-threshold is held against an earlier report: name one, --previous-report FILE"
     if arguments.text is not None and arguments.reference is None:
         return "--text is compared over with a reference: name one, --reference R"
     return None
@@ -150,7 +160,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         least_rate=arguments.assert_tps,
         least_gpu_speedup=arguments.assert_gpu_speedup,
         previous=None if arguments.previous_report is None else _previous(Path(arguments.previous_report)),
-        regression=arguments.regression_threshold,
+        regression=0.10 if arguments.regression_threshold is None else arguments.regression_threshold,
     )
 
 
@@ -174,7 +184,7 @@ def _distance(arguments: argparse.Namespace, subject: Subject) -> Fidelity:
 
     assert subject.reference is not None  # noqa: S101 - `_contradiction` refused it
     text = Path(arguments.text).read_bytes().decode("utf-8", "surrogateescape")
-    tokens = subject.tokenizer.encode(text)[: arguments.text_tokens + 1]
+    tokens = subject.tokenizer.encode(text)[: (arguments.text_tokens or _TEXT_TOKENS) + 1]
     return fidelity(subject.reference.decoder, subject.decoder, tokens)
 
 
@@ -217,7 +227,7 @@ def _report(
         "gates_executed": named("passed") + named("failed"),
         "gates_failed": named("failed"),
         "gates_declined": named("declined"),
-        "distance": None if distance is None else dataclasses.asdict(distance),
+        "distance": None if distance is None else _finite(dataclasses.asdict(distance)),
         "distance_problems": problems,
         "system": {
             "machine": platform.machine(),
@@ -230,6 +240,11 @@ def _report(
     }
 
 
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity, which is what the perplexity of a model that is sure of nonsense becomes."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+
+
 def _line(result: Result) -> str:
     required = " (required)" if result.required and result.outcome != "passed" else ""
     return f"{result.outcome:<9} {result.name:<23} {printable(result.message)}{required}"
@@ -238,6 +253,7 @@ def _line(result: Result) -> str:
 def _summary(report: dict[str, Any]) -> list[str]:
     lines = []
     if distance := report["distance"]:
+        distance = {key: math.inf if value is None else value for key, value in distance.items()}
         shares = {"mean": "mean", "median": "median", "p99": "99 %", "greatest": "greatest"}
         spread = ", ".join(f"{said} {distance[f'{key}_divergence']:.4g}" for key, said in shares.items())
         ours, theirs = (f"{distance[f'{side}_perplexity']:.3f}" for side in ("candidate", "reference"))

@@ -109,3 +109,20 @@ def test_a_command_line_that_makes_no_sense_is_usage(
     assert cli.main(["qa", MODEL, *words]) == 2
     said = capsys.readouterr()
     assert (said.out, message in said.err) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--expect", ""],
+        ["--text-tokens", "5"],
+        ["--regression-threshold", "0.2"],
+        ["--threads", "99999999999"],
+        ["--reference", REFERENCE, *TEXT, "--min-same-top", "1.5"],
+    ],
+)
+def test_options_that_judge_nothing_are_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert cli.main(["qa", MODEL, "--gates", "tensor_contract", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
