@@ -87,3 +87,15 @@ resource.setrlimit(resource.RLIMIT_AS, (taken + (100 << 20), resource.RLIM_INFIN
 assert 90 << 20 < available_memory() <= 100 << 20, available_memory()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_narrowest_of_the_groups_around_a_process_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user" / "shell").mkdir(parents=True)
+    control_group(tmp_path / "user", "1000000", "400000")
+    control_group(tmp_path / "user" / "shell", "max", "100")
+    (tmp_path / "own").write_text("1:name=systemd:/x\n0::/user/shell\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_OWN_GROUP", tmp_path / "own")
+    assert available_memory() == 600_000
