@@ -95,6 +95,7 @@ def architecture_of(model: Checkpoint) -> Architecture:
             )
     if head_dim % 2:
         raise LoadError(f"its head_dim is {head_dim}; rotary positions turn pairs", model.path)
+    _refuse_native(model, config, int(head_dim))
     return Architecture(
         family=str(config["model_type"]),
         hidden_size=int(config["hidden_size"]),
@@ -121,6 +122,36 @@ def _refuse(config: Mapping[str, Any], path: str) -> None:
             continue  # qwen2 has biases on q, k and v whatever this says
         if config.get(key):
             raise LoadError(f"its config sets {key}, which is not computed here", path)
+    rope = config.get("rope_parameters")
+    if rope is not None and not isinstance(rope, Mapping):
+        raise LoadError(f"its rope_parameters are {rope!r}, and should be named values", path)
+    both = [config.get("rope_theta"), (rope or {}).get("rope_theta")]
+    if None not in both and both[0] != both[1]:
+        raise LoadError(f"its rope_theta is {both[0]!r}, and {both[1]!r} in its rope_parameters", path)
+    share = parameter(config, "partial_rotary_factor")
+    if share not in (None, 1):
+        raise LoadError(f"rotates a part of each head ({share!r}), which is not computed here", path)
+    kinds = config.get("layer_types")
+    if kinds is not None and (not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds)):
+        raise LoadError("its layer_types name others than full_attention, which are not computed here", path)
+
+
+def _refuse_native(model: Checkpoint, config: Mapping[str, Any], head_dim: int) -> None:
+    """Refuse what GGUF's keys ask for beside those that a config has a name for."""
+    if model.format != "gguf":
+        return
+    prefix = f"{config['model_type']}."
+    turned = model.metadata.get(prefix + "rope.dimension_count")
+    if turned not in (None, head_dim):
+        raise LoadError(
+            f"says {prefix}rope.dimension_count is {turned!r}, and its heads have {head_dim} values: "
+            "rotating a part of each head is not computed here",
+            model.path,
+        )
+    for key in ("attention.sliding_window", "rope.scaling.factor", "rope.scale_linear", "attention.scale"):
+        value = model.metadata.get(prefix + key)
+        if value not in (None, 0, 1):
+            raise LoadError(f"says {prefix}{key} is {value!r}, which is not computed here", model.path)
 
 
 def tensor_shapes(architecture: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:

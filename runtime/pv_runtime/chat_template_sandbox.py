@@ -89,13 +89,19 @@ def answer(job: Mapping[str, Any]) -> dict[str, str]:
         return {"error": f"the chat template fails: {type(error).__name__}: {error}"}
 
 
+def limit(what: int, most: int) -> None:
+    """Lower a limit of this process for good; one that is lower already stays, since none can be raised."""
+    _, hard = resource.getrlimit(what)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (most, most))
+
+
 def main() -> None:
     """Read the job, limit this process, answer."""
     job = json.loads(sys.stdin.buffer.read())
-    resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-    most = math.ceil(job["seconds"])
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit(resource.RLIMIT_AS, job["memory"])
+    limit(resource.RLIMIT_CPU, math.ceil(job["seconds"]))
+    limit(resource.RLIMIT_CORE, 0)
     sys.stdout.write(json.dumps(answer(job)))
 
 

@@ -74,6 +74,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``apr`` with `arguments` (those of the process by default) and return the exit code."""
+    _open_streams()
     try:
         parsed = _parsed(arguments)
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
@@ -99,6 +100,17 @@ def _ending_in_order() -> Iterator[None]:
 
 def _end(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)
+
+
+def _open_streams() -> None:
+    """Stand in for standard streams that were closed (``>&-``).
+
+    Otherwise the next file opened takes the number of one, and what a library prints goes into it; and what
+    is printed to no stderr goes to stdout.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
 
 
 def _guarded(run: Callable[[], int], unread: int) -> int:
@@ -131,6 +143,9 @@ def _guarded(run: Callable[[], int], unread: int) -> int:
         return ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except MemoryError:
+        print("error: memory ran out; `apr run` and `apr trace` have --one-layer-at-a-time", file=sys.stderr)
+        return ERROR
     except OSError as error:
         where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)

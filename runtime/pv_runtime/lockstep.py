@@ -71,7 +71,7 @@ class Fidelity:
     same_top
         Share of positions with the same most likely token.
     reference_perplexity, candidate_perplexity
-        exp of the mean of -ln p of the text's own tokens.
+        exp of the mean of -ln p of the text's own tokens; infinite beyond float64.
     """
 
     tokens: int
@@ -170,9 +170,16 @@ def fidelity(reference: Decoder, candidate: Decoder, tokens: Sequence[int], *, w
         p99_divergence=ordered[math.ceil(0.99 * count) - 1],
         greatest_divergence=ordered[-1],
         same_top=same / count,
-        reference_perplexity=math.exp(nats[0] / count),
-        candidate_perplexity=math.exp(nats[1] / count),
+        reference_perplexity=_exp(nats[0] / count),
+        candidate_perplexity=_exp(nats[1] / count),
     )
+
+
+def _exp(nats: float) -> float:
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
 
 
 def _require_one_vocabulary(reference: Decoder, candidate: Decoder) -> None:

@@ -114,7 +114,9 @@ def distribution(logits: Tensor, settings: Sampling, before: Sequence[int] = ())
     before
         The tokens so far.
     """
-    scaled = _penalised(logits.double().cpu(), settings.repetition_penalty, before) / settings.temperature
+    penalised = _penalised(logits.double().cpu(), settings.repetition_penalty, before)
+    # Against the greatest, so that a temperature near 0 makes the others -inf, and nothing inf - inf.
+    scaled = (penalised - penalised.max()) / settings.temperature
     if 0 < settings.top_k < scaled.numel():
         scaled = scaled.masked_fill(scaled < scaled.topk(settings.top_k).values[-1], -math.inf)
     if settings.top_p < 1:
@@ -133,4 +135,7 @@ def _penalised(logits: Tensor, penalty: float, before: Sequence[int]) -> Tensor:
         return logits
     seen = torch.tensor(sorted(set(before)), device=logits.device)
     values = logits[seen]
-    return logits.scatter(0, seen, torch.where(values < 0, values * penalty, values / penalty))
+    found = logits.scatter(0, seen, torch.where(values < 0, values * penalty, values / penalty))
+    if not found.isfinite().all():
+        raise ModelError(f"a repetition penalty of {penalty:g} makes logits infinite")
+    return found

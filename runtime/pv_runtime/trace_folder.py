@@ -95,7 +95,7 @@ def _npy(file: Path) -> Floats:
         raise LoadError("is no regular file", file)
     try:
         found = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, OverflowError) as error:
+    except Exception as error:  # its header is a Python literal, and NumPy lets every error of that out
         raise LoadError(f"cannot be read as .npy: {error}", file) from error
     if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.dtype.itemsize > 8:
         raise LoadError("holds no floats of 16, 32 or 64 bits", file)

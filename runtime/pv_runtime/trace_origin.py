@@ -84,6 +84,8 @@ def origin_from(stated: Mapping[str, object], path: str) -> TraceOrigin:
     if not tokens:
         raise LoadError("is a trace of no tokens", path)
     positions = _numbers(stated["positions"], "positions", path) if "positions" in stated else ()
+    if "positions" in stated and not positions:
+        raise LoadError("is a trace of no positions", path)
     if list(positions) != sorted(set(positions)) or any(each >= len(tokens) for each in positions):
         raise LoadError(f"states positions that do not rise below {len(tokens)}, its count of tokens", path)
     dtype = _text(stated, "dtype", path)

@@ -117,6 +117,10 @@ def test_a_field_that_contradicts_the_tensors_is_refused(field: str, factor: flo
         ({"model_type": "gemma2"}, "architecture 'gemma2'"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ({"use_sliding_window": True}, "sets use_sliding_window"),
+        ({"rope_parameters": 5}, "rope_parameters are 5"),
+        ({"rope_parameters": {"rope_theta": 5.0}}, "5.0 in its rope_parameters"),
+        ({"partial_rotary_factor": 0.5}, "a part of each head"),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, "layer_types"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, r"rotary embedding \(yarn\)"),
         ({"rope_scaling": {"type": "linear", "factor": 4.0}}, r"rotary embedding \(linear\)"),
         ({"num_attention_heads": 5}, "5 query heads, no multiple of its 2 key heads"),
@@ -169,3 +173,24 @@ def test_parameters_are_those_of_the_tensors() -> None:
     untied = dataclasses.replace(SHAPE, tied=False)
     assert untied.parameters - SHAPE.parameters == 50 * 64
     assert dict(tensor_shapes(untied))["lm_head.weight"] == (50, 64)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rope.dimension_count", 16),
+        ("rope.scaling.factor", 4.0),
+        ("attention.sliding_window", 4096),
+        ("attention.scale", 0.5),
+    ],
+)
+def test_keys_of_gguf_that_ask_for_another_computation_are_refused(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    source = RandomModel(LLAMA).save(tmp_path)
+    export(source, str(tmp_path / "model.gguf"), "gguf", folder=tmp_path)
+    model = open_checkpoint(str(tmp_path / "model.gguf"))
+    assert architecture_of(model).head_dim == 32
+    other = Overlay(model, metadata={**model.metadata, f"llama.{key}": value})
+    with pytest.raises(LoadError, match=f"llama.{key} is {value}"):
+        architecture_of(other)

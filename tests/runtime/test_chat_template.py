@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -138,3 +139,13 @@ def test_transformers_renders_the_same(template: str, prompt: bool) -> None:
         messages, tools=tools, chat_template=template, tokenize=False, add_generation_prompt=prompt
     )
     assert render(template, messages, special=special, tools=tools, add_generation_prompt=prompt) == expected
+
+
+def test_a_lower_limit_of_the_caller_is_kept() -> None:
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+from pv_runtime.chat_template import conversation, render
+assert render("{{ messages[0].content }}", conversation("hi")) == "hi"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

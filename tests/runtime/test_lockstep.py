@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -152,3 +153,12 @@ def test_what_cannot_be_compared_is_refused(plain: Decoder, text: list[int]) -> 
 
     with pytest.raises(ModelError, match="NaN or infinite"):
         fidelity(plain, Broken(plain.weights), text[:20])
+
+
+def test_a_perplexity_beyond_float64_is_infinite(plain: Decoder, text: list[int]) -> None:
+    """A model whose every logit is a million times as sure has ln perplexity of thousands."""
+    sure = copy.copy(plain)
+    sure.forward = lambda *words, **named: plain.forward(*words, **named) * 1e6  # type: ignore[method-assign]
+    found = fidelity(plain, sure, text[:16])
+    assert found.candidate_perplexity == math.inf
+    assert math.isfinite(found.mean_divergence)

@@ -68,3 +68,34 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert "8.0 GiB are available" in message
     assert "block by block" in remedy
     assert int(grown) < 64 << 10
+
+
+def test_what_the_group_keeps_of_files_is_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_CGROUP", control_group(tmp_path, "1000000", "950000"))
+    (tmp_path / "memory.stat").write_text(
+        "anon 50000\nfile 900000\ninactive_file 600000\nactive_file 200000\n"
+    )
+    assert available_memory() == 850_000
+
+
+def test_a_limit_of_the_process_lowers_it() -> None:
+    code = """
+import resource
+from pv_runtime.memory import available_memory
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (100 << 20), resource.RLIM_INFINITY))
+assert 90 << 20 < available_memory() <= 100 << 20, available_memory()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_narrowest_of_the_groups_around_a_process_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user" / "shell").mkdir(parents=True)
+    control_group(tmp_path / "user", "1000000", "400000")
+    control_group(tmp_path / "user" / "shell", "max", "100")
+    (tmp_path / "own").write_text("1:name=systemd:/x\n0::/user/shell\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_OWN_GROUP", tmp_path / "own")
+    assert available_memory() == 600_000

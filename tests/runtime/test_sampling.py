@@ -135,3 +135,18 @@ def test_transformers_leaves_the_same_distribution(seed: int, chosen: Sampling, 
         theirs = step(torch.tensor([before]), theirs)
     ours = distribution(logits, chosen, before)
     assert torch.allclose(ours, theirs[0].softmax(0), atol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-300])
+def test_near_the_temperature_0_the_most_likely_token_is_all_that_is_left(temperature: float) -> None:
+    found = distribution(LOGITS, Sampling(temperature=temperature, top_k=3, top_p=0.9, min_p=0.1))
+    assert found.tolist() == [0, 0, 0, 0, 1]
+    assert Sampler(Sampling(temperature=temperature)).choose(LOGITS) == 4
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("penalty", [5e-324, 1e308])
+def test_a_penalty_that_leaves_no_numbers_is_named(temperature: float, penalty: float) -> None:
+    logits = torch.tensor([2.0, -20.0, 3.0])
+    with pytest.raises(ModelError, match=r"penalty of .* makes logits infinite"):
+        Sampler(Sampling(temperature=temperature, repetition_penalty=penalty)).choose(logits, [0, 1])

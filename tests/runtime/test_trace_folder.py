@@ -137,3 +137,26 @@ def test_a_folder_of_other_things_is_no_trace(tmp_path: Path) -> None:
     assert not is_folder(tmp_path / "pytorch_model.bin")
     write_aprt(tmp_path / "embedding.bin", None, VALUES)
     assert is_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)",
+        "'''",
+        "-" * 5000 + "1",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }",
+    ],
+)
+def test_headers_over_which_numpy_falls_are_refused(folder: Path, header: str) -> None:
+    file = folder / "embedding.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(48))
+    with pytest.raises(LoadError, match=r"cannot be read as \.npy"):
+        open_folder(folder)
+
+
+def test_a_trace_of_no_positions_is_refused(folder: Path) -> None:
+    (folder / "trace.json").write_text('{"tokens": [5, 6, 7], "positions": []}')
+    np.save(folder / "embedding.npy", VALUES)
+    with pytest.raises(LoadError, match="no positions"):
+        open_folder(folder)

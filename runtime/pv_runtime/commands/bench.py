@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
-from pv_runtime.commands.run import DTYPES
+from pv_runtime.commands.run import DTYPES, MOST_THREADS
 
 if TYPE_CHECKING:
     from pv_runtime.bench import Speed
@@ -50,9 +50,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; 1 below ``--assert-tps``, and `ParityError` where no speed may be given."""
     require(arguments.model)
-    if arguments.threads is not None and arguments.threads < 1:
-        print(f"error: --threads cannot be {arguments.threads}", file=sys.stderr)
-        return 2
+    least = {"prompt_tokens": 1, "new_tokens": 2, "iterations": 1, "warmup": 0, "threads": 1}
+    for name, low in least.items():
+        value = getattr(arguments, name)
+        if value is not None and (value < low or (name == "threads" and value > MOST_THREADS)):
+            print(f"error: --{name.replace('_', '-')} cannot be {value}", file=sys.stderr)
+            return 2
     if arguments.assert_tps is not None and not 0 < arguments.assert_tps < float("inf"):
         print(f"error: --assert-tps cannot be {arguments.assert_tps}", file=sys.stderr)
         return 2

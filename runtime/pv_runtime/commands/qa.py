@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
-from pv_runtime.commands.run import DTYPES
-from pv_runtime.errors import LoadError, printable
+from pv_runtime.commands.run import DTYPES, MOST_THREADS
+from pv_runtime.errors import LoadError, ModelError, printable
 
 if TYPE_CHECKING:
     from pv_runtime.lockstep import Fidelity
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _MAX_REPORT = 16 << 20
+_TEXT_TOKENS = 2048
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,18 +54,16 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     speed = parser.add_argument_group("throughput, gpu_speedup, performance_regression")
     speed.add_argument("--assert-tps", type=float, metavar="N", help="least decoded tokens a second")
-    speed.add_argument("--assert-gpu-speedup", type=float, default=2.0, metavar="X", help="least ratio (2)")
+    speed.add_argument("--assert-gpu-speedup", type=float, metavar="X", help="least ratio (2)")
     speed.add_argument("--iterations", type=int, default=5, metavar="N", help="of what is timed (5)")
     speed.add_argument("--previous-report", metavar="FILE", help="an earlier report as JSON, of this machine")
     speed.add_argument(
-        "--regression-threshold", type=float, default=0.10, metavar="X",
+        "--regression-threshold", type=float, metavar="X",
         help="share that a ratio may fall by (0.10); a rate may by 2.5 X, and 0.25 at least",
     )  # fmt: skip
     distance = parser.add_argument_group("distance from the reference")
     distance.add_argument("--text", metavar="FILE", help="compare over this text, too")
-    distance.add_argument(
-        "--text-tokens", type=int, default=2048, metavar="N", help="as many tokens of it (2048)"
-    )
+    distance.add_argument("--text-tokens", type=int, metavar="N", help="as many tokens of it (2048)")
     distance.add_argument("--max-divergence", type=float, metavar="X", help="most mean divergence, in nats")
     distance.add_argument(
         "--min-same-top", type=float, metavar="X", help="least share of same most likely tokens"
@@ -100,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    if only is not None and (idle := _idle(arguments, only)):
+        print(f"error: {idle}", file=sys.stderr)
+        return 2
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     settings = _settings(arguments)
@@ -111,8 +113,13 @@ def run(arguments: argparse.Namespace) -> int:
         results.append(result)
         if not arguments.json:
             print(_line(result), flush=True)
-    distance = None if arguments.text is None else _distance(arguments, subject)
-    problems = [] if distance is None else _too_far(arguments, distance)
+    distance, problems = None, []
+    if arguments.text is not None:
+        try:
+            distance = _distance(arguments, subject)
+            problems = _too_far(arguments, distance)
+        except (LoadError, ModelError) as error:  # what the gates found is to be read all the same
+            problems = [f"there is no distance: {error}"]
     outcome = Outcome.FAILED if problems else verdict(results)
     report = _report(arguments, results, outcome, distance, problems)
     print(json.dumps(report, indent=2, allow_nan=False) if arguments.json else "\n".join(_summary(report)))
@@ -125,16 +132,42 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         value = getattr(arguments, name)
         if value is not None and not 0 < value < math.inf:
             return f"--{name.replace('_', '-')} cannot be {value}"
-    if not 0 <= arguments.regression_threshold < 1:
-        return f"--regression-threshold cannot be {arguments.regression_threshold}"
+    if arguments.threads is not None and arguments.threads > MOST_THREADS:
+        return f"--threads cannot be {arguments.threads}"
+    if not all(arguments.expect or ["4"]):
+        return "--expect cannot be empty: every answer contains that"
+    share = arguments.regression_threshold
+    if share is not None and not 0 <= share < 1:
+        return f"--regression-threshold cannot be {share}"
     for name in ("max_divergence", "min_same_top"):
         value = getattr(arguments, name)
         if value is not None and not 0 <= value < math.inf:
             return f"--{name.replace('_', '-')} cannot be {value}"
         if value is not None and arguments.text is None:
             return f"--{name.replace('_', '-')} is a distance over a text: name one, --text FILE"
+    if arguments.min_same_top is not None and arguments.min_same_top > 1:
+        return f"--min-same-top is a share, and cannot be {arguments.min_same_top}"
+    if arguments.text_tokens is not None and arguments.text is None:
+        return "--text-tokens are those of a text: name one, --text FILE"
+    if arguments.regression_threshold is not None and arguments.previous_report is None:
+        return "--regression-threshold is held against an earlier report: name one, --previous-report FILE"
     if arguments.text is not None and arguments.reference is None:
         return "--text is compared over with a reference: name one, --reference R"
+    return None
+
+
+def _idle(arguments: argparse.Namespace, only: list[str]) -> str | None:
+    """Say which option nothing would be held against, since its gate is none of `only`."""
+    given = {
+        "--assert-tps": (arguments.assert_tps is not None, "throughput"),
+        "--assert-gpu-speedup": (arguments.assert_gpu_speedup is not None, "gpu_speedup"),
+        "--previous-report": (arguments.previous_report is not None, "performance_regression"),
+        "--expect": (arguments.expect is not None, "golden_output"),
+        "--reference": (arguments.reference is not None and arguments.text is None, "format_parity"),
+    }
+    for option, (is_given, gate) in given.items():
+        if is_given and gate not in only:
+            return f"{option} is of {gate}, and --gates leaves that out"
     return None
 
 
@@ -148,9 +181,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         new_tokens=arguments.new_tokens,
         iterations=arguments.iterations,
         least_rate=arguments.assert_tps,
-        least_gpu_speedup=arguments.assert_gpu_speedup,
+        least_gpu_speedup=2.0 if arguments.assert_gpu_speedup is None else arguments.assert_gpu_speedup,
         previous=None if arguments.previous_report is None else _previous(Path(arguments.previous_report)),
-        regression=arguments.regression_threshold,
+        regression=0.10 if arguments.regression_threshold is None else arguments.regression_threshold,
     )
 
 
@@ -174,7 +207,7 @@ def _distance(arguments: argparse.Namespace, subject: Subject) -> Fidelity:
 
     assert subject.reference is not None  # noqa: S101 - `_contradiction` refused it
     text = Path(arguments.text).read_bytes().decode("utf-8", "surrogateescape")
-    tokens = subject.tokenizer.encode(text)[: arguments.text_tokens + 1]
+    tokens = subject.tokenizer.encode(text)[: (arguments.text_tokens or _TEXT_TOKENS) + 1]
     return fidelity(subject.reference.decoder, subject.decoder, tokens)
 
 
@@ -217,7 +250,7 @@ def _report(
         "gates_executed": named("passed") + named("failed"),
         "gates_failed": named("failed"),
         "gates_declined": named("declined"),
-        "distance": None if distance is None else dataclasses.asdict(distance),
+        "distance": None if distance is None else _finite(dataclasses.asdict(distance)),
         "distance_problems": problems,
         "system": {
             "machine": platform.machine(),
@@ -230,6 +263,11 @@ def _report(
     }
 
 
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity, which is what the perplexity of a model that is sure of nonsense becomes."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+
+
 def _line(result: Result) -> str:
     required = " (required)" if result.required and result.outcome != "passed" else ""
     return f"{result.outcome:<9} {result.name:<23} {printable(result.message)}{required}"
@@ -238,6 +276,7 @@ def _line(result: Result) -> str:
 def _summary(report: dict[str, Any]) -> list[str]:
     lines = []
     if distance := report["distance"]:
+        distance = {key: math.inf if value is None else value for key, value in distance.items()}
         shares = {"mean": "mean", "median": "median", "p99": "99 %", "greatest": "greatest"}
         spread = ", ".join(f"{said} {distance[f'{key}_divergence']:.4g}" for key, said in shares.items())
         ours, theirs = (f"{distance[f'{side}_perplexity']:.3f}" for side in ("candidate", "reference"))

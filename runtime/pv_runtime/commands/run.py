@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from pv_runtime.sampling import Sampling
     from pv_runtime.tokenizer import Tokenizer
 
-__all__ = ["register"]
+__all__ = ["DTYPES", "MOST_THREADS", "register", "token_ids"]
 
 DTYPES = ("float32", "bfloat16", "float16")
+MOST_THREADS = 1024
+"""Beyond it, threads are a slip of the finger, and libraries end the process over them."""
+
+_MOST_DIGITS = 30
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,13 +130,18 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return "--token-ids are computed as they are, and --chat needs a text"
     if arguments.system is not None and not arguments.chat:
         return "--system is a message of a conversation: say --chat, too"
-    cut = {"--top-k": arguments.top_k, "--top-p": 1 - arguments.top_p, "--min-p": arguments.min_p}
+    cut = {
+        "--top-k": arguments.top_k,
+        "--top-p": 1 - arguments.top_p,
+        "--min-p": arguments.min_p,
+        "--seed": arguments.seed,
+    }
     if arguments.temperature == 0 and any(cut.values()):
         named = next(name for name, value in cut.items() if value)
         return f"{named} changes nothing where the most likely token is taken: say --temperature, too"
     if arguments.max_tokens < 1:
         return f"--max-tokens cannot be {arguments.max_tokens}"
-    if arguments.threads is not None and arguments.threads < 1:
+    if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
         return f"--threads cannot be {arguments.threads}"
     return None
 
@@ -205,7 +214,7 @@ def _tokenizer(
 
 def _encode(arguments: argparse.Namespace, tokenizer: Tokenizer | None, text: str | None) -> _Prompt:
     if text is None or tokenizer is None:
-        return _Prompt(None, _numbers(arguments.token_ids))
+        return _Prompt(None, token_ids(arguments.token_ids))
     if not arguments.chat:
         return _Prompt(text, tokenizer.encode(text))
     if tokenizer.chat_template is None:
@@ -219,10 +228,20 @@ def _encode(arguments: argparse.Namespace, tokenizer: Tokenizer | None, text: st
     return _Prompt(rendered, tokenizer.encode(rendered, begin=False))
 
 
-def _numbers(text: str) -> list[int]:
+def token_ids(text: str) -> list[int]:
+    """Read token ids with commas or blanks between them; they may still be out of range.
+
+    Raises
+    ------
+    ModelError
+        A word is no number, or longer than any id: Python refuses to read numbers of thousands of digits.
+    """
     words = text.replace(",", " ").split()
-    if wrong := [word for word in words if not word.removeprefix("-").isdecimal()]:
-        raise ModelError(f"{wrong[0]!r} is no token id")
+    for word in words:
+        digits = word.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+            shown = word if len(word) <= _MOST_DIGITS else f"{word[:_MOST_DIGITS]}…"
+            raise ModelError(f"{shown!r} is no token id")
     return [int(word) for word in words]
 
 

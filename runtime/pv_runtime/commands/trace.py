@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
+from pv_runtime.commands.run import DTYPES, MOST_THREADS, token_ids
 from pv_runtime.errors import LoadError, ModelError, printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = ["register"]
 
 PROMPT = "What is 2+2?"
 """The prompt of ``--payload`` by itself; what aprender's `apr trace` takes."""
-DTYPES = ("float32", "bfloat16", "float16")
 FAULTY, USAGE = 1, 2
 
 
@@ -57,8 +57,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--save-dir", "--save-tensor-dir", metavar="DIR", help="where; a new or an empty folder"
     )
     which.add_argument(
-        "--save-as", choices=["aprt", "safetensors"], default="aprt",
-        help="a file a stage in float32 (aprt), or DIR/trace.safetensors in the dtype of the computation",
+        "--save-as", choices=["aprt", "safetensors"],
+        help="a file a stage in float32 (aprt, the default), or DIR/trace.safetensors in the dtype of the "
+        "computation",
     )  # fmt: skip
     which.add_argument("--force", action="store_true", help="replace the trace that DIR holds")
     how = parser.add_argument_group("how it is computed")
@@ -91,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
     architecture = architecture_of(model)
     try:
         measured = _chosen(arguments, architecture, arguments.stages)
-        kept = _chosen(arguments, architecture, arguments.save_tensor) if arguments.save_tensor else {}
+        kept = (
+            _chosen(arguments, architecture, arguments.save_tensor) if arguments.save_dir is not None else {}
+        )
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
@@ -117,7 +120,20 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return "--save-tensor says which stages are kept and --save-dir where: give both"
     if arguments.save_tensor is not None and not _asked(arguments):
         return "there is nothing to keep without a prompt: give --payload or --token-ids"
-    if arguments.threads is not None and arguments.threads < 1:
+    if arguments.save_dir == "":
+        return "--save-dir names no folder"
+    if arguments.save_dir is None and (arguments.force or arguments.save_as is not None):
+        return f"{'--force' if arguments.force else '--save-as'} is of what is kept: say --save-dir, too"
+    computing = {
+        "--backend": arguments.backend != "reference",
+        "--tokenizer": arguments.tokenizer is not None,
+        "--one-layer-at-a-time": arguments.one_layer_at_a_time,
+        "--threads": arguments.threads is not None,
+    }
+    if not _asked(arguments) and any(computing.values()):
+        named = next(name for name, given in computing.items() if given)
+        return f"{named} changes nothing where nothing is computed: give --payload or --token-ids, too"
+    if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
         return f"--threads cannot be {arguments.threads}"
     if arguments.one_layer_at_a_time and arguments.backend != "reference":
         return f"{printable(arguments.backend)} loads a model whole: drop --one-layer-at-a-time"
@@ -160,7 +176,11 @@ def _computed(
         prompt=arguments.payload, tokenizer=tokenizer, backend=name,
     )  # fmt: skip
     if kept:
-        found["saved"] = {"path": arguments.save_dir, "format": arguments.save_as, "stages": len(kept)}
+        found["saved"] = {
+            "path": arguments.save_dir,
+            "format": arguments.save_as or "aprt",
+            "stages": len(kept),
+        }
     return found
 
 
@@ -189,10 +209,7 @@ def _tokenizer(arguments: argparse.Namespace, model: Checkpoint, rows: int) -> T
 
 def _tokens(arguments: argparse.Namespace, tokenizer: Tokenizer | None) -> list[int]:
     if arguments.token_ids is not None:
-        words = arguments.token_ids.replace(",", " ").split()
-        if wrong := [word for word in words if not word.removeprefix("-").isdecimal()]:
-            raise ModelError(f"{wrong[0]!r} is no token id")
-        return [int(word) for word in words]
+        return token_ids(arguments.token_ids)
     assert tokenizer is not None  # noqa: S101 - without one, there was an error
     return tokenizer.encode(arguments.payload)
 
@@ -244,7 +261,7 @@ def _keeping(
     folder = Path(arguments.save_dir)
     trace_writer.make_room(folder, force=arguments.force)
     origin = _origin(arguments, model, tokens, version)
-    if arguments.save_as == "aprt":
+    if arguments.save_as != "safetensors":
         writer = trace_writer.aprt_folder(str(folder), origin)
     else:
         writer = trace_writer.safetensors_file(

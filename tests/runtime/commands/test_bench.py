@@ -56,7 +56,11 @@ def test_no_speed_without_parity(capsys: pytest.CaptureFixture[str], monkeypatch
         (["--threads", "0"], 2),
         (["--assert-tps", "nan"], 2),
         (["--assert-tps", "0"], 2),
-        (["--new-tokens", "1"], 1),
+        (["--new-tokens", "1"], 2),
+        (["--prompt-tokens", "0"], 2),
+        (["--iterations", "0"], 2),
+        (["--warmup", "-1"], 2),
+        (["--threads", "99999999999"], 2),
         (["--prompt-tokens", "600"], 1),
     ],
 )

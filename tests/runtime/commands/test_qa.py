@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pv_runtime import cli
+from safetensors.numpy import load_file, save_file
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 MODEL, REFERENCE = str(MODELS / "tiny-qwen2-q4_k"), str(MODELS / "tiny-qwen2")
@@ -71,7 +73,7 @@ def test_a_distance_that_is_too_great_is_a_rejection(
 
 
 def test_an_earlier_report_is_compared_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gates = "throughput,performance_regression"
+    gates = "golden_output,throughput,performance_regression"
     words = (REFERENCE, *QUICK, "--gates", gates, "--previous-report", str(tmp_path / "x"))
     earlier = {"gates": [{"name": "throughput", "outcome": "passed", "value": 1e-3}]}
     (tmp_path / "x").write_text(json.dumps(earlier))
@@ -109,3 +111,40 @@ def test_a_command_line_that_makes_no_sense_is_usage(
     assert cli.main(["qa", MODEL, *words]) == 2
     said = capsys.readouterr()
     assert (said.out, message in said.err) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--expect", ""],
+        ["--text-tokens", "5"],
+        ["--regression-threshold", "0.2"],
+        ["--assert-tps", "1"],
+        ["--assert-gpu-speedup", "1"],
+        ["--previous-report", __file__],
+        ["--expect", "x"],
+        ["--reference", REFERENCE],
+        ["--threads", "99999999999"],
+        ["--reference", REFERENCE, *TEXT, "--min-same-top", "1.5"],
+    ],
+)
+def test_options_that_judge_nothing_are_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert cli.main(["qa", MODEL, "--gates", "tensor_contract", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+
+
+def test_a_model_whose_distance_is_no_number_has_a_report_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(REFERENCE, tmp_path / "broken")
+    file = tmp_path / "broken" / "model.safetensors"
+    tensors = load_file(file)
+    tensors["model.norm.weight"] = tensors["model.norm.weight"] * float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    words = (str(file.parent), "--reference", REFERENCE, "--gates", "tensor_contract", *TEXT)
+    report = reported(capsys, 1, *words, "--max-divergence", "1")
+    assert report["outcome"] == "failed"
+    assert report["distance"] is None
+    assert "NaN or infinite" in report["distance_problems"][0]

@@ -247,3 +247,43 @@ def test_it_is_read_no_further_than_its_reader_wants() -> None:
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, ["--seed", "5", PROMPT]),
+        (2, ["--threads", "99999999999", PROMPT]),
+        (1, ["--token-ids", "9" * 5000]),
+        (1, ["--token-ids", "٣"]),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    capsys: pytest.CaptureFixture[str], code: int, words: list[str]
+) -> None:
+    assert cli.main(["run", str(FOLDER), "--max-tokens", "1", *words]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_are_nobodys_and_not_the_others(closed: str) -> None:
+    given = "" if closed == "<&-" else "--token-ids 1"
+    words = f"{sys.executable} -m pv_runtime.cli run {FOLDER} {given} --max-tokens 2 --threads 1 --json"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        ["sh", "-c", f"{words} {closed}"], capture_output=True, check=False, env=environment
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (2 if closed == "<&-" else 0)
+    if closed == "2>&-":
+        assert len(json.loads(done.stdout)["tokens"]) == 2  # and nothing beside it
+
+
+def test_what_is_said_of_a_run_does_not_go_to_standard_output_where_there_is_no_other() -> None:
+    words = f"{sys.executable} -m pv_runtime.cli run {FOLDER} --token-ids 1 --max-tokens 2 --threads 1 2>&-"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["sh", "-c", words], capture_output=True, check=True, env=environment)
+    assert b"prefill" not in done.stdout

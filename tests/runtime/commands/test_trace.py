@@ -136,6 +136,15 @@ def test_contradictions_are_usage(tmp_path: Path, capsys: pytest.CaptureFixture[
         ["--tokens", "1", "--save-dir", str(tmp_path)],
         ["--save-tensor", "all", "--save-dir", str(tmp_path)],
         ["--tokens", "1", "--backend", "llama.cpp", "--one-layer-at-a-time"],
+        ["--tokens", "1", "--force"],
+        ["--tokens", "1", "--save-as", "safetensors"],
+        ["--tokens", "1", "--save-tensor", "", "--save-dir", str(tmp_path)],
+        ["--tokens", "1", "--save-tensor", "all", "--save-dir", ""],
+        ["--tokens", "1", "--threads", "99999999999"],
+        ["--backend", "nothing"],
+        ["--tokenizer", str(tmp_path)],
+        ["--one-layer-at-a-time"],
+        ["--threads", "1"],
     ):
         assert cli.main(["trace", MODEL, *words]) == 2
         assert "error: " in capsys.readouterr().err
@@ -150,6 +159,8 @@ def test_contradictions_are_usage(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--tokens", "4096"], "4096"),
         (["--tokens", "1,-1"], "-1"),
         (["--tokens", "1,x"], "'x' is no token id"),
+        (["--tokens", "9" * 5000], "9…' is no token id"),
+        (["--tokens", "٣"], "is no token id"),
         (["--tokens", ",".join(["1"] * 4097)], "4097|positions"),
         (["--tokens", "1", "--backend", "nothing"], "back-end"),
     ],
