@@ -15,8 +15,9 @@ __all__ = ["encoded", "listed"]
 def listed(text: str) -> list[int]:
     """Read ``1,2,3`` or ``1 2 3``; raises `ModelError` for anything else."""
     words = text.replace(",", " ").split()
-    if wrong := [word for word in words if not (word.isascii() and word.isdecimal())]:
-        raise ModelError(f"{wrong[0]!r} is no token id: they are numbers from 0 on, with commas between")
+    if wrong := [word for word in words if not (word.isascii() and word.isdecimal() and len(word) <= 19)]:
+        shown = f"{wrong[0][:19]}{'…' if len(wrong[0]) > 19 else ''}"
+        raise ModelError(f"{shown!r} is no token id: they are numbers from 0 on, with commas between")
     if not words:
         raise ModelError("there are no tokens: name some, as --token-ids 1,2,3")
     return [int(word) for word in words]

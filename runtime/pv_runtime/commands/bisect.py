@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_runtime.commands.output import require
+from pv_runtime.commands.run import MOST_THREADS
 from pv_runtime.errors import LoadError, ModelError
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _problem(arguments: argparse.Namespace) -> str | None:
     if arguments.decode < 0:
         return f"--decode is a number of tokens, and not {arguments.decode}"
-    if arguments.threads is not None and arguments.threads < 1:
-        return f"--threads is a number from 1 on, and not {arguments.threads}"
+    if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
+        return f"--threads is a number from 1 to {MOST_THREADS}, and not {arguments.threads}"
     return None
 
 
