@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from pv.blocking import read_blocking
 from pv.config import Config, load_config
@@ -13,11 +14,15 @@ from pv.errors import PvError, SelectionError
 from pv.exits import Exit
 from pv.movement import Change, changes_since, past_statuses
 from pv.printable import printable
+from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
 from pv.status import derive
 from pv.tally import Row, readiness
 from pv.waivers import load_waivers
+
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
 
 __all__ = ["configure", "run"]
 
@@ -34,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_report_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -47,6 +53,15 @@ def run(arguments: argparse.Namespace) -> Exit:
         The waivers cannot be used.
     """
     config = load_config()
+    aside = arguments.format != "text"
+    with reporting(arguments.report, "status", config.root, json_on_stdout=aside) as gathered:
+        _run(arguments, config, gathered)
+        if gathered is not None:
+            gathered.ended = Exit.ACCEPTED
+    return Exit.ACCEPTED
+
+
+def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> None:
     waivers = load_waivers(config)
     chosen = select(arguments.what, config) if arguments.what else _everything(config)
     if not chosen:
@@ -75,7 +90,10 @@ def run(arguments: argparse.Namespace) -> Exit:
         print(json.dumps(as_json(report), indent=1))
     else:
         print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
-    return Exit.ACCEPTED
+    if gathered is not None:
+        from pv.reports.gathering import result_of_row
+
+        gathered.results += [result_of_row(row, config, report.waived.get(row.address, "")) for row in rows]
 
 
 def _everything(config: Config) -> list[Selected]:
