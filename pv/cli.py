@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "start a project: pv.toml, a first contract, a first check and its counter-example",
     "validate": "check contracts; runs no code of contracts or checks",
     "discharge": "run the checks bound to falsifiers, judge them, record evidence",
+    "sweep": "discharge many falsifiers, by a plan and with a journal that survives being killed",
     "status": "show the status that evidence supports, for every falsifier",
     "coverage": "show which proof obligations are covered by falsifiers that ran",
     "graph": "show how contracts, obligations and falsifiers depend on each other",

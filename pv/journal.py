@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pv.errors import EvidenceError, SelectionError
-from pv.outcome import Discharge
+from pv.outcome import EXITS, Discharge, Outcome
 
 __all__ = ["VERSION", "Journal", "Reading", "ends", "latest_journal", "read_journal"]
 
@@ -33,7 +33,7 @@ class JournalError(EvidenceError):
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What a journal says; addresses are ``contract#ID``. The ends themselves are for :func:`ends` to yield."""
+    """What a journal says; addresses are ``contract#ID``. The ends themselves are for :func:`ends`."""
 
     path: Path
     sweep: Mapping[str, Any]
@@ -42,13 +42,17 @@ class Reading:
     """Address → its line of the plan, in the order in which they were to run."""
     started: Mapping[str, str]
     """Address → when it was last started."""
-    outcomes: Mapping[str, str]
+    outcomes: Mapping[str, Outcome]
     """Address → outcome."""
     running: tuple[str, ...]
     """What was started, has not ended, and was not stopped."""
+    stepped_over: tuple[str, ...]
+    """What was running when the sweep was killed, and ended in Error for it."""
     finish: Mapping[str, Any] | None
     length: int
     """Bytes up to the end of the last line that is whole."""
+    places: Mapping[str, int] = dataclasses.field(repr=False)
+    """Address → where in the file its end stands, in the order of their ends."""
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -65,8 +69,16 @@ class Journal:
         self._descriptor = descriptor
 
     @classmethod
-    def begin(cls, path: Path, sweep: Mapping[str, Any], planned: Iterable[Mapping[str, Any]]) -> Self:
+    def begin(
+        cls,
+        path: Path,
+        sweep: Mapping[str, Any],
+        planned: Iterable[Mapping[str, Any]],
+        ended: Iterable[Mapping[str, Any]] = (),
+    ) -> Self:
         """Begin the journal `path`, with the plan; a finished one of that name is replaced.
+
+        `ended` are the lines of what needs no run. They stand before the plan: with it, all are there.
 
         Raises
         ------
@@ -81,6 +93,7 @@ class Journal:
             os.ftruncate(journal._descriptor, 0)
             journal.write(
                 {"event": "sweep", "version": VERSION, **sweep},
+                *ended,
                 *({"event": "planned", **line} for line in planned),
             )
             _flush_folder(path.parent)
@@ -144,11 +157,13 @@ def read_journal(path: Path) -> Reading:
     sweep: dict[str, Any] = {}
     planned: dict[str, dict[str, Any]] = {}
     started: dict[str, str] = {}
-    outcomes: dict[str, str] = {}
+    outcomes: dict[str, Outcome] = {}
     running: dict[str, None] = {}
+    stepped_over: dict[str, None] = {}
+    places: dict[str, int] = {}
     finish: dict[str, Any] | None = None
     length = 0
-    for event, stop in _events(path):
+    for event, place, stop in _events(path):
         length = stop
         try:
             match event["event"]:
@@ -161,8 +176,15 @@ def read_journal(path: Path) -> Reading:
                     running[event["falsifier"]] = None
                     finish = None
                 case "end":
-                    outcomes[event["end"]["address"]] = event["end"]["outcome"]
-                    running.pop(event["end"]["address"], None)
+                    end = event["end"]
+                    EXITS[end["outcome"]]  # refuses a word that is none
+                    outcomes[end["address"]] = end["outcome"]
+                    running.pop(end["address"], None)
+                    stepped_over.pop(end["address"], None)
+                    places.pop(end["address"], None)  # its last end counts, and stands last
+                    places[end["address"]] = place
+                    if event.get("stepped_over"):
+                        stepped_over[end["address"]] = None
                 case "stopped":
                     running.pop(event["falsifier"], None)
                 case "finish":
@@ -173,23 +195,36 @@ def read_journal(path: Path) -> Reading:
         raise SelectionError(
             f"{path.name}: the sweep was killed before anything was run", remedy="begin it again"
         )
-    return Reading(path, sweep, planned, started, outcomes, tuple(running), finish, length)
+    return Reading(
+        path,
+        sweep,
+        planned,
+        started,
+        outcomes,
+        tuple(running),
+        tuple(stepped_over),
+        finish,
+        length,
+        places,
+    )
 
 
-def ends(path: Path) -> Iterator[tuple[Discharge, str]]:
-    """Yield how each falsifier ended, and when, in the order of their ends.
+def ends(reading: Reading) -> Iterator[tuple[Discharge, str]]:
+    """Yield how each falsifier ended at last, and when, in the order of their ends; read one by one.
 
     Raises
     ------
     JournalError
-        The file is no journal.
+        The file is no longer what was read.
     """
-    for event, _ in _events(path):
-        if event["event"] == "end":
+    with reading.path.open("rb") as file:
+        for place in reading.places.values():
+            file.seek(place)
             try:
+                event = json.loads(file.readline())
                 yield Discharge.from_json(event["end"]), event["at"]
-            except (LookupError, TypeError) as error:
-                raise _no_journal(path) from error
+            except (ValueError, LookupError, TypeError) as error:
+                raise _no_journal(reading.path) from error
 
 
 def latest_journal(folder: Path) -> Path | None:
@@ -198,17 +233,18 @@ def latest_journal(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def _events(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield each event, and the number of bytes up to its end; nothing of a last line that is not whole."""
-    place = 0
+def _events(path: Path) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Yield each event, and the bytes up to its begin and its end; nothing of a last line that is not whole."""
+    stop = 0
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            place += len(line)
+            place = stop
+            stop += len(line)
             try:
                 event = json.loads(line)
-                known = event["event"] if place > len(line) else event["event"] == "sweep"
+                known = event["event"] if place else event["event"] == "sweep"
             except (ValueError, LookupError, TypeError, RecursionError) as error:
                 # A disk may have kept the length of the last line and not its bytes.
                 if not file.read(1):
@@ -216,7 +252,7 @@ def _events(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
                 raise _no_journal(path) from error
             if not known or (event["event"] == "sweep" and event["version"] != VERSION):
                 raise _no_journal(path)
-            yield event, place
+            yield event, place, stop
 
 
 def _locked(path: Path, flags: int) -> int:

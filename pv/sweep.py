@@ -140,8 +140,8 @@ class _Loop:
             else:
                 end = event["end"]
             del self.under_way[address]
-            if EXITS[end["outcome"]] in {Exit.REJECTED, Exit.ERROR} and address not in self.forgiven:
-                self.failed += 1
+            exit_ = EXITS[end["outcome"]]
+            self.failed += exit_ == Exit.ERROR or (exit_ == Exit.REJECTED and address not in self.forgiven)
             ended.append({"event": "end", "at": now(), "end": end})
         self.watcher.tick()
         return ended
