@@ -69,11 +69,11 @@ def _cells(result: Result) -> tuple[str, ...]:
     why = result.waived or ("" if result.grade == "passed" else result.summary.partition(": ")[2])
     return (
         result.address,
-        f"{result.outcome or '-'}{' (waived)' if result.grade == 'waived' else ''}",
-        result.status or "-",
-        result.level or "-",
-        result.margin or "-",
-        why or "-",
+        f"{result.outcome}{' (waived)' if result.grade == 'waived' else ''}",
+        result.status,
+        result.level,
+        result.margin,
+        why,
     )
 
 

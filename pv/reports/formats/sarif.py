@@ -99,7 +99,8 @@ def _of_result(result: Result, level: str) -> dict[str, Any]:
 
 
 def _location(where: Location) -> dict[str, Any]:
-    uri = quote(where.path) if not where.path.startswith("/") else f"file://{quote(where.path)}"
+    path = quote(where.path, errors="surrogateescape")  # names of files are bytes
+    uri = f"file://{path}" if path.startswith("/") else path
     region = {"startLine": where.line, "startColumn": where.column}
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
 
