@@ -76,7 +76,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "level": finding.severity,
-        "message": {"text": f"{finding.message}\n{finding.remedy}".strip()},
+        "message": {"text": f"{finding.message}\n{finding.remedy}".strip() or finding.code},
         "locations": [_location(finding.where)],
         "partialFingerprints": _fingerprint(finding.code, finding.where.path, _placeless(finding.message)),
     }

@@ -123,9 +123,7 @@ def test_a_command_that_broke_says_so() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "name", [b"a b/c#d?.yaml", b"\xff\xfe.yaml", "\N{GREEK SMALL LETTER PI}.yaml".encode()]
-)
+@pytest.mark.parametrize("name", [b"a b/c#d?.yaml", b"a:b.yaml", b"\xff\xfe.yaml", b"\xcf\x80.yaml"])
 def test_any_name_of_a_file_comes_back_from_its_uri(name: bytes) -> None:
     finding = dataclasses.replace(FINDING, where=Location(os.fsdecode(name), 1, 1))
     (result,) = run(dataclasses.replace(REPORT, findings=(finding,)))["results"]
