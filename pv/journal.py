@@ -174,6 +174,9 @@ def read_journal(path: Path) -> Reading:
                 case "start":
                     started[event["falsifier"]] = event["at"]
                     running[event["falsifier"]] = None
+                    outcomes.pop(event["falsifier"], None)  # what is run again has no end yet
+                    stepped_over.pop(event["falsifier"], None)
+                    places.pop(event["falsifier"], None)
                     finish = None
                 case "end":
                     end = event["end"]
@@ -234,7 +237,7 @@ def latest_journal(folder: Path) -> Path | None:
 
 
 def _events(path: Path) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Yield each event, and the bytes up to its begin and its end; nothing of a last line that is not whole."""
+    """Yield each event, and the bytes before it and up to its end; nothing of a last line cut short."""
     stop = 0
     with path.open("rb") as file:
         for line in file:
