@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pv.command_line import check_device, portable
 from pv.config import Config, load_config
@@ -16,12 +16,16 @@ from pv.exits import Exit, worst
 from pv.journal import Journal, Reading, latest_journal, read_journal
 from pv.outcome import EXITS, Options
 from pv.printable import printable
+from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.sweep import plan_lines, print_sweep, sweep_json
 from pv.subjects import Subjects
 from pv.sweep_plan import Planned, make_plan
 from pv.sweep_run import FOLDER, begin, go_on, new_journal_path
 from pv.sweep_selection import Wanted, choose
 from pv.waivers import load_waivers
+
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
 
 __all__ = ["configure", "run"]
 
@@ -70,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_report_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -83,6 +88,15 @@ def run(arguments: argparse.Namespace) -> Exit:
         Options contradict each other.
     """
     config = load_config()
+    aside = arguments.format == "json"
+    with reporting(arguments.report, "sweep", config.root, json_on_stdout=aside) as gathered:
+        ended = _run(arguments, config, gathered)
+        if gathered is not None:
+            gathered.ended = ended
+    return ended
+
+
+def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> Exit:
     _check(arguments)
     waivers = load_waivers(config)
     waived = {w.address: w for w in waivers.waivers if w.state(waivers.today) == "in force"}
@@ -124,6 +138,11 @@ def run(arguments: argparse.Namespace) -> Exit:
         print_sweep(reading, shown, waived)
     else:
         print(json.dumps(sweep_json(reading, shown, waived, ended), indent=1))
+    if gathered is not None:
+        from pv.reports.sweep_results import results_of_sweep
+
+        notes = {address: waiver.note for address, waiver in waived.items()}
+        gathered.results += results_of_sweep(reading, config, notes)
     return ended
 
 

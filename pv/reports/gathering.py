@@ -130,8 +130,8 @@ def result_of_discharge(
     )
 
 
-def result_of_row(row: Row, config: Config, waived: str = "") -> Result:
-    """Return what evidence supports for one falsifier."""
+def result_of_row(row: Row, config: Config, waived: str = "", *, begun: bool = True) -> Result:
+    """Return what evidence supports for one falsifier; `begun` is False where it was to run and did not."""
     records = row.status.records
     last = records[-1].predicate if records else None
     verdict = last["verdict"] if last else {}
@@ -153,6 +153,7 @@ def result_of_row(row: Row, config: Config, waived: str = "") -> Result:
         worst=tuple(_worst(verdict)),
         records=tuple(config.relative(record.path) for record in records),
         waived=waived,
+        begun=begun,
         reproduce=_again(row.address, place.get("level"), ()),
     )
 

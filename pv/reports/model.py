@@ -78,6 +78,8 @@ class Result:
     margin: str = ""
     relative: float | None = None
     seconds: float = 0.0
+    begun: bool = True
+    """False where it was to run, and the command ended before."""
     fresh: bool = False
     """Whether evidence at hand answered, so that nothing was run."""
     lines: tuple[tuple[str, bool], ...] = ()
@@ -106,11 +108,13 @@ class Result:
     @property
     def word(self) -> str:
         """Its outcome, or else its status."""
-        return self.outcome or self.status
+        return (self.outcome or self.status) if self.begun else "Not begun"
 
     @property
     def grade(self) -> Grade:
         """What it means for whoever waits for an answer."""
+        if not self.begun:
+            return "declined"
         known = _GRADE_OF.get(self.outcome) if self.outcome else _GRADE_OF_STATUS.get(self.status, "passed")
         grade = known or "broken"
         return "waived" if self.waived and grade == "failed" else grade

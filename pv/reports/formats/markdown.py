@@ -22,6 +22,9 @@ _READ = re.compile(
 )
 
 
+_NOUNS = {"errors": "error(s)", "warnings": "warning(s)"}
+
+
 def write(report: Report, shown: int | None = None) -> str:
     """Return the page; with `shown`, at most so many results and findings, worst first."""
     return "\n".join(_page(report, shown)) + "\n"
@@ -37,9 +40,9 @@ def text(words: str) -> str:
 def _page(report: Report, shown: int | None) -> Iterator[str]:
     yield f"## pv {report.command}: {report.ended.name.lower()}"
     yield ""
-    told = [f"{count} {name}" for name, count in counts(report).items() if count]
+    told = [f"{count} {_NOUNS.get(name, name)}" for name, count in counts(report).items() if count]
     yield text(", ".join(told) or "nothing to report") + (
-        f" ({len(report.files)} files)" if report.files else ""
+        f" in {len(report.files)} file(s)" if report.files else ""
     )
     yield ""
     if report.error:

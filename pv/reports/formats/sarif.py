@@ -32,6 +32,7 @@ _MEANS = {
     "DECLINED": "The falsifier could not be judged on this host",
     "UNBOUND": "Nothing is bound to the falsifier, or it was never run",
     "STALE": "The evidence is of another clause, check or subject than those of now",
+    "NOT BEGUN": "The falsifier was to run, and the command ended before",
     "ERROR": "The run of the falsifier broke",
 }
 _PLACES = re.compile(r"\b(lines?|columns?) [0-9]+|:[0-9]+(:[0-9]+)?\b")

@@ -54,6 +54,7 @@ RESULTS = st.builds(
     margin=TEXT,
     relative=st.none() | st.floats(-1e300, 1e300),
     seconds=st.floats(0, 1e6),
+    begun=st.booleans(),
     fresh=st.booleans(),
     lines=st.lists(st.tuples(TEXT, st.booleans()), max_size=2).map(tuple),
     worst=TEXTS,

@@ -61,6 +61,11 @@ def test_only_a_failure_is_waived(outcome: str, grade: str) -> None:
     assert dataclasses.replace(RESULT, outcome=outcome, waived="until 2100: known").grade == grade
 
 
+def test_what_was_not_begun_never_passes() -> None:
+    result = dataclasses.replace(RESULT, status="DISCHARGED", message="judged live", begun=False)
+    assert (result.grade, result.summary) == ("declined", "NOT BEGUN: judged live")
+
+
 def test_an_infinite_margin_is_told_in_words() -> None:
     result = dataclasses.replace(RESULT, margin="-inf% of x <= 0", relative=float("-inf"))
     assert json.loads(json.dumps(result.to_json(), allow_nan=False))["relative"] is None

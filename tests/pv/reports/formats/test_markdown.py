@@ -67,7 +67,7 @@ def test_a_page_is_worst_first_and_says_how_to_reproduce() -> None:
     failed = dataclasses.replace(RESULT, message="off by one", reproduce="pv discharge 'c-v1#F-1'")
     finding = Finding(Location("c-v1.yaml", 3, 5), "SCHEMA-012", "warning", "no bound", "write it")
     page = markdown.write(dataclasses.replace(REPORT, results=(passed, failed), findings=(finding,)))
-    assert page.startswith("## pv discharge: rejected\n\n1 failed, 1 passed, 1 warnings\n")
+    assert page.startswith("## pv discharge: rejected\n\n1 failed, 1 passed, 1 warning(s)\n")
     assert page.index("F-1 | Fail |  |  |  | off by one |") < page.index("F-0 | Pass |  |  | exact |  |")
     assert "| c-v1.yaml:3:5 | SCHEMA-012 | warning | no bound | write it |" in page
     assert "reproduce  pv discharge &#x27;c-v1#F-1&#x27;" in page
