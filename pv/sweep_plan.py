@@ -17,7 +17,7 @@ from pv.measuring import Stop
 from pv.outcome import Discharge, Options
 from pv.planning import Declined, Ready
 from pv.runner import Progress, Runner
-from pv.selection import Selected
+from pv.selection import Selected, place
 from pv.subjects import Subjects
 
 __all__ = ["Planned", "State", "foresee", "make_plan"]
@@ -96,7 +96,8 @@ def foresee(
             address,
             falsifier.rule,
             "Unbound",
-            message=f"{why} (add `check:`, `pytest:`, `command:` or `basis:` at {falsifier.where})",
+            message=f"{why} (add `check:`, `pytest:`, `command:` or `basis:`"
+            f" at {place(falsifier.where, config)})",
         )
         return Planned(address, path, "unbound", why, end=end)
     if falsifier.basis:

@@ -53,6 +53,14 @@ TESTED_THROUGH = {
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
+    "tests/pv/commands/test_sweep.py": [
+        "pv/command_line.py",
+        "pv/reports/sweep.py",
+        "pv/sweep_progress.py",
+        "pv/sweep_run.py",
+        "pv/sweep_selection.py",
+    ],
+    "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",

@@ -27,7 +27,14 @@ HANGS = {
 
 @pytest.fixture
 def executor(project: Project) -> Iterator[LocalExecutor]:
-    options = {"level": "auto", "device": "auto", "seed": None, "record": True, "force": False, "argv": []}
+    options: dict[str, object] = {
+        "level": "auto",
+        "device": "auto",
+        "seed": None,
+        "record": True,
+        "force": False,
+        "argv": [],
+    }
     made = LocalExecutor(2, project.root, project.root / ".pv" / "scratch", options)
     yield made
     made.close()
