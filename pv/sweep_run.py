@@ -38,6 +38,7 @@ def new_journal_path(config: Config) -> Path:
     folder = config.root / FOLDER
     for old in sorted(folder.glob("*.jsonl"))[: -_KEPT + 1]:
         old.unlink(missing_ok=True)
+        shutil.rmtree(_scratch(old), ignore_errors=True)
     began = dt.datetime.now(dt.UTC)
     return folder / f"{began:%Y%m%dT%H%M%S}.{began.microsecond // 1000:03}Z-{os.getpid()}.jsonl"
 
@@ -84,7 +85,7 @@ def go_on(
     `retry` runs it later, too.
     """
     options = Options(**{**reading.sweep["options"], "argv": tuple(reading.sweep["options"]["argv"])})
-    scratch = journal.path.with_name(f"{journal.path.name}.scratch")
+    scratch = _scratch(journal.path)
     _clean(reading, config, scratch)
     again = [a for a in reading.running if retry or reading.planned[a]["gate"]]
     again += reading.stepped_over if retry else ()
@@ -115,6 +116,10 @@ def go_on(
         shutil.rmtree(scratch, ignore_errors=True)
     journal.write({"event": "finish", "at": now(), "whole": whole})
     return whole
+
+
+def _scratch(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}.scratch")
 
 
 def _task(line: Any) -> dict[str, Any]:

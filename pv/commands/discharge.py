@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
+from pv.command_line import check_device, portable
 from pv.config import Config, load_config
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> Exit:
-    _check_device(arguments.device)
+    check_device(arguments.device)
     # Gates last: they read what the others of this command record.
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
@@ -91,7 +92,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         seed=arguments.seed,
         record=not arguments.no_record,
         force=arguments.force,
-        argv=_portable(arguments.argv, config),
+        argv=portable(arguments.argv, config),
     )
     text = arguments.format == "text"
     if text:
@@ -180,19 +181,3 @@ def _overrides(words: list[str]) -> dict[str, Path]:
             raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
         found[name] = Path(path).resolve()
     return found
-
-
-def _check_device(device: str) -> None:
-    known = device in {"auto", "cpu", "cuda"} or (device.startswith("cuda:") and device[5:].isdigit())
-    if not known:
-        raise ConfigError(f"--device {device!r} is none of auto, cpu, cuda, cuda:N", remedy="correct it")
-
-
-def _portable(argv: tuple[str, ...], config: Config) -> tuple[str, ...]:
-    """Spell paths in argv relative to the root, so that no absolute path is recorded."""
-
-    def one(word: str) -> str:
-        name, sign, path = word.rpartition("=")
-        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
-
-    return tuple(one(word) for word in argv)

@@ -77,17 +77,17 @@ def _few(lines: Iterator[str], count: int) -> Iterator[str]:
 
 def print_sweep(reading: Reading, journal: str, waived: Mapping[str, Waiver]) -> None:
     """Print what did not pass, one by one; all of it in a table if that is short; and what is left."""
-    bad: list[Discharge] = []
+    bad = 0
     short: list[Discharge] = []
     for end, _ in ends(reading):
         if EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}:
-            bad.append(end)
+            bad += 1
+            if bad <= _MOST:
+                print_one(end, (), waived[end.address].note if end.address in waived else "")
         if len(reading.planned) <= _MOST:
             short.append(end)
-    for end in bad[:_MOST]:
-        print_one(end, (), waived[end.address].note if end.address in waived else "")
-    if len(bad) > _MOST:
-        print(f"... {len(bad)} in all that failed; the journal lists them\n")
+    if bad > _MOST:
+        print(f"... {bad} in all that failed; the journal lists them\n")
     if len(short) > 1:
         print_table(short, waived.keys())
     else:
