@@ -23,6 +23,7 @@ COMMANDS = {
     "discharge": "run the checks bound to falsifiers, judge them, record evidence",
     "sweep": "discharge many falsifiers, by a plan and with a journal that survives being killed",
     "status": "show the status that evidence supports, for every falsifier",
+    "report": "write a static site that says what holds, a page a falsifier",
     "coverage": "show which proof obligations are covered by falsifiers that ran",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",

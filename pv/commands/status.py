@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pv.blocking import read_blocking
@@ -19,12 +20,12 @@ from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
 from pv.status import derive
 from pv.tally import Row, readiness
-from pv.waivers import load_waivers
+from pv.waivers import Waivers, load_waivers
 
 if TYPE_CHECKING:
     from pv.reports.gathering import Gathered
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "run", "status_report"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,19 +63,41 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> None:
-    waivers = load_waivers(config)
-    chosen = select(arguments.what, config) if arguments.what else _everything(config)
+    report = status_report(arguments.what, config, load_waivers(config), arguments.against)
+    if arguments.format == "json":
+        print(json.dumps(as_json(report), indent=1))
+    else:
+        print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
+    if gathered is not None:
+        from pv.reports.gathering import result_of_row
+
+        gathered.results += [
+            result_of_row(row, config, report.waived.get(row.address, "")) for row in report.rows
+        ]
+
+
+def status_report(
+    words: Sequence[str], config: Config, waivers: Waivers, against: str | None = None
+) -> StatusReport:
+    """Derive the statuses of what `words` name, by default of every contract, and what follows from them.
+
+    Raises
+    ------
+    SelectionError
+        Nothing was selected, or `against` names no revision that has the project.
+    """
+    chosen = select(words, config) if words else _everything(config)
     if not chosen:
         raise SelectionError("the contracts have no falsifiers", remedy="add falsification_tests to one")
     rows = [
         Row(item.contract, item.falsifier, derive(item.contract, item.falsifier, config)) for item in chosen
     ]
-    selected = bool(arguments.what)
+    selected = bool(words)
     contracts = {item.contract.stem: item.contract for item in chosen}
     if selected:
         # Who waits on these may stand in a contract that was not named.
         contracts = _others(config) | contracts
-    report = StatusReport(
+    return StatusReport(
         rows=rows,
         models=readiness(rows, config),
         blocking=read_blocking(contracts.values()),
@@ -83,17 +106,9 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
             for row in rows
             if (waiver := waivers.of(row.contract, row.falsifier)) and not row.settled
         },
-        change=_change(arguments.against, config, rows, chosen, selected=selected),
+        change=_change(against, config, rows, chosen, selected=selected),
         selected=selected,
     )
-    if arguments.format == "json":
-        print(json.dumps(as_json(report), indent=1))
-    else:
-        print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
-    if gathered is not None:
-        from pv.reports.gathering import result_of_row
-
-        gathered.results += [result_of_row(row, config, report.waived.get(row.address, "")) for row in rows]
 
 
 def _everything(config: Config) -> list[Selected]:
