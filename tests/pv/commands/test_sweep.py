@@ -302,3 +302,57 @@ def test_a_journal_has_the_name_that_it_is_given(project: Project, tmp_path: Pat
     assert project.pv("sweep", "--journal", path, "--resume").code == Exit.REJECTED
     assert project.pv("sweep", "--journal", path, "--lf").code == Exit.REJECTED
     assert [*read_journal(path).planned] == [f"small-v1#{IDS[1]}"]
+
+
+def test_on_a_terminal_it_shows_what_runs_and_failures_as_they_come(project: Project) -> None:
+    import pty
+    import sys
+
+    from tests.pv.conftest import ROOT
+
+    write(project, _2=FAILS)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pv", "sweep", "--jobs", "2"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "160"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 1 << 16)
+        except OSError:  # Linux says so when the other side has ended
+            break
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+    assert process.wait() == Exit.REJECTED
+    text = shown.decode()
+    assert "sweep" in text
+    assert "/5" in text
+    assert "small-v1#FALSIFY-SMALL-001" in text
+    assert "FAIL  small-v1#FALSIFY-SMALL-002: the numbers were scaled" in text
+    assert "to go" in text
+
+
+def test_a_quiet_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from pv import sweep_progress
+    from pv.outcome import Discharge
+
+    monkeypatch.setattr(sweep_progress, "_EVERY_SECONDS", 0.0)
+    stream = io.StringIO()
+    with sweep_progress.show_sweep(stream, 4) as shown:
+        shown.started("c#A")
+        shown.told("c#A", "live", 1, 2)
+        shown.ended(Discharge("c#A", "a rule", "Pass"))
+        shown.ended(Discharge("c#B", "a rule", "Error", message="\x1b[31mboom\nmore"))
+        shown.tick()
+    first, second = stream.getvalue().splitlines()
+    assert first == r"ERROR  c#B: \x1b[31mboom"
+    assert second == "sweep  2 of 4, 1 failed; 0 s so far, 0 s to go"
