@@ -16,8 +16,9 @@ from typing import Any, TextIO
 from pv import __version__
 from pv.config import Config
 from pv.errors import PvError
+from pv.evidence import remove_partial
 from pv.executors.local import LocalExecutor
-from pv.journal import Journal, Reading
+from pv.journal import Journal, Reading, read_journal
 from pv.outcome import Discharge, Options
 from pv.selection import load_paths
 from pv.subjects import Subjects
@@ -86,7 +87,8 @@ def go_on(
     """
     options = Options(**{**reading.sweep["options"], "argv": tuple(reading.sweep["options"]["argv"])})
     scratch = _scratch(journal.path)
-    _clean(reading, config, scratch)
+    _clean(reading, config)
+    shutil.rmtree(scratch, ignore_errors=True)
     again = [a for a in reading.running if retry or reading.planned[a]["gate"]]
     again += reading.stepped_over if retry else ()
     for address in reading.running:
@@ -114,6 +116,7 @@ def go_on(
                 interrupted=interrupted,
             )
         shutil.rmtree(scratch, ignore_errors=True)
+        _clean(read_journal(journal.path), config)
     journal.write({"event": "finish", "at": now(), "whole": whole})
     return whole
 
@@ -147,13 +150,12 @@ def _end_of_killed(address: str, reading: Reading, config: Config, options: Opti
     return Discharge(address, rule, "Error", message=KILLED)
 
 
-def _clean(reading: Reading, config: Config, scratch: Path) -> None:
-    """Remove what a killed sweep left: scratch folders, and records that it had not renamed yet."""
-    shutil.rmtree(scratch, ignore_errors=True)
-    for address in reading.running:
-        stem, _, identifier = address.rpartition("#")
-        for partial in (config.evidence / stem / identifier).glob(".*.json.*"):
-            partial.unlink(missing_ok=True)
+def _clean(reading: Reading, config: Config) -> None:
+    """Remove records that were not renamed yet by whoever was killed: a sweep, a worker, or what ran."""
+    for address in reading.started:
+        if reading.outcomes.get(address, "Error") == "Error":
+            stem, _, identifier = address.rpartition("#")
+            remove_partial(config.evidence, stem, identifier)
 
 
 @contextlib.contextmanager

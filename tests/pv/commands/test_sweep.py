@@ -356,3 +356,19 @@ def test_a_quiet_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) ->
     first, second = stream.getvalue().splitlines()
     assert first == r"ERROR  c#B: \x1b[31mboom"
     assert second == "sweep  2 of 4, 1 failed; 0 s so far, 0 s to go"
+
+
+def test_what_a_killed_worker_had_half_written_is_removed(project: Project) -> None:
+    write(project, _3=HANGS)
+    process = project.start("sweep")
+    path = wait_for(project.root / ".pv" / "sweeps", 3, process)
+    partial = project.root / "evidence" / "small-v1" / IDS[2] / ".live-shipped-cpu.json.abcd1234"
+    partial.parent.mkdir(parents=True)
+    partial.write_text("half")
+    (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == Exit.ERROR
+    assert "the process that was to discharge it ended by SIGKILL" in out
+    assert read_journal(path).outcomes[f"small-v1#{IDS[3]}"] == "Pass"
+    assert not partial.exists()
