@@ -197,8 +197,9 @@ def _plan(arguments: argparse.Namespace, config: Config) -> tuple[list[Planned],
         force=arguments.force,
         argv=portable(arguments.argv, config),
     )
-    chosen = choose(wanted, config)
-    return make_plan(chosen, config, Subjects(config), options, arguments.shuffle), options
+    planned = make_plan(choose(wanted, config), config, Subjects(config), options, arguments.shuffle)
+    config.everything.clear()  # the sweep goes by the journal, and may have hours to go
+    return planned, options
 
 
 def _exit(reading: Reading, waived: Collection[str], *, whole: bool, allow_declined: bool) -> Exit:

@@ -30,6 +30,8 @@ from pv.subjects import Subjects
 __all__ = ["main"]
 
 _PROGRESS_SECONDS = 0.1
+_CONTRACTS = 8
+"""So many are kept: a sweep takes the falsifiers of one contract after another."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -83,9 +85,10 @@ class _Worker:
         send({"task": address, "kind": "ended", "end": end.to_json()})
 
     def _find(self, address: str, path: str) -> tuple[Contract, Falsifier]:
-        if path not in self.contracts:
-            self.contracts[path] = load_paths([path], self.config)[0]
-        contract = self.contracts[path]
+        contract = self.contracts.pop(path, None) or load_paths([path], self.config)[0]
+        self.contracts[path] = contract
+        if len(self.contracts) > _CONTRACTS:
+            del self.contracts[next(iter(self.contracts))]  # the one that was used longest ago
         for falsifier in contract.falsifiers:
             if f"{contract.stem}#{falsifier.id}" == address:
                 return contract, falsifier
