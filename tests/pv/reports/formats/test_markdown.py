@@ -48,6 +48,11 @@ def test_no_text_breaks_a_table_or_leaves_its_place(
     tables = re.findall(r"<tbody>(.*?)</tbody>", rendered, re.DOTALL)
     widths = [row.count("<td>") for table in tables for row in table.split("</tr>")[:-1]]
     assert widths == [6] * len(report.results) + [5] * len(report.findings)
+    # Parsers drop cells beyond the heading's: what the cells hold must be compared, not only counted.
+    rows = [re.findall(r"<td>(.*?)</td>", row, re.DOTALL) for row in rendered.split("</tr>")]
+    cells = [[shown(cell).strip() for cell in row] for row in rows if len(row) == 5]
+    told = [(str(f.where), f.code, f.severity, f.message, f.remedy) for f in report.findings]
+    assert sorted(cells) == sorted([printable(words.strip()).strip() for words in one] for one in told)
     details = sum(result.grade in {"failed", "broken", "waived"} for result in report.results)
     assert rendered.count("<h3>") == details
     assert rendered.count("<pre>") == details + bool(report.error)
