@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check bench bench-7b defects oracles models format clean
+.PHONY: help discharge test check bench bench-7b defects soak oracles models format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,7 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 
 bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
 	$(BIN)/python benchmarks/opening.py
@@ -77,6 +78,9 @@ defects: $(VENV)/.dev ## plant known defects in working models, and count how ma
 
 bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
 	$(BIN)/python -m benchmarks.seven_billion
+
+soak: $(VENV)/.dev ## kill sweeps at random a hundred times, and look for what was lost or doubled
+	$(BIN)/python -m benchmarks.kills 100
 
 models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe

@@ -112,6 +112,10 @@ class Config:
     everything: list[Contract] = dataclasses.field(default_factory=list, compare=False, repr=False)
     """Every contract of the project, once they were loaded."""
     """Checks bound so far, likewise."""
+    revision: dict[str, str | bool | None] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """The git commit of the tree, once it was asked for: that at which the command began to record."""
     names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     """What paths are called relative to the root: statuses ask for the same ones again and again."""
 

@@ -95,6 +95,25 @@ class Work:
             return self._end(algorithm, judged, plants, missed)
         return self._reach(algorithm, target, judged, shown, plants)
 
+    def foresee(self) -> Discharge | Ready:
+        """Return the end that is on record and fresh, or else what :meth:`run` would judge; runs nothing.
+
+        A subject that is yet to be built is handed to the runner, as in a run.
+
+        Raises
+        ------
+        Stop, PvError
+            As :meth:`run`.
+        """
+        fit(self.falsifier, self.binding)
+        target = self._choose()
+        if not self._must_run() and (done := self._fresh(target)):
+            return done
+        if target.level != "algorithm" and isinstance(found := self._prepare("algorithm"), Declined):
+            self.declined.append(found)
+            raise Stop("Declined", f"its counter-examples cannot be run here: {found.why}")
+        return target
+
     def _reach(
         self,
         algorithm: Ready,

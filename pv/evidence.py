@@ -29,6 +29,7 @@ __all__ = [
     "read_record",
     "record_path",
     "records_of",
+    "remove_partial",
     "seal",
     "sections",
     "statement",
@@ -225,6 +226,15 @@ def records_of(evidence: Path, contract: str, identifier: str) -> list[Path]:
     """List the record files of one falsifier, sorted by name."""
     folder = evidence / contract / identifier
     return sorted(p for p in folder.glob("*.json") if not p.name.endswith(_SIDECAR_SUFFIX))
+
+
+def remove_partial(evidence: Path, contract: str, identifier: str) -> None:
+    """Remove what a writer that was killed had not renamed yet; no other is at it while we hold the lock."""
+    folder = evidence / contract / identifier
+    if folder.is_dir():
+        with _locked(folder):
+            for partial in folder.glob(".*.json.*"):
+                partial.unlink(missing_ok=True)
 
 
 def _unusable(name: str, why: str) -> EvidenceError:

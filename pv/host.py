@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,16 +76,30 @@ def describe() -> dict[str, Any]:
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
     """Return the installed versions of the distributions behind top-level `modules`."""
-    import importlib.metadata  # here, because `pv validate` needs this module but not this function
-
-    owners = importlib.metadata.packages_distributions()
+    owners = _owners()
     found = {}
     for module in sorted({name.split(".")[0] for name in modules}):
         for distribution in owners.get(module, ()):
-            found[distribution] = importlib.metadata.version(distribution)
+            found[distribution] = _version(distribution)
     return found
 
 
+@cache
+def _version(distribution: str) -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version(distribution)
+
+
+@cache
+def _owners() -> Mapping[str, Sequence[str]]:
+    """Return module → distributions; to find them, every file of every one is listed."""
+    import importlib.metadata  # here, because `pv validate` needs this module but not this function
+
+    return importlib.metadata.packages_distributions()
+
+
+@cache
 def _cpu_model() -> str:
     import platform
 

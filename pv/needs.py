@@ -14,6 +14,7 @@ __all__ = [
     "module_name",
     "seconds",
     "spell_bytes",
+    "spell_duration",
     "spell_modules",
     "spell_seconds",
 ]
@@ -110,6 +111,17 @@ def spell_seconds(count: float) -> str:
         if count % _SECONDS[unit] == 0:
             return f"{count / _SECONDS[unit]:.0f} {unit}"
     return f"{count:g} s" if float(f"{count:g}") == count else f"{count!r} s"
+
+
+def spell_duration(count: float) -> str:
+    """Return `count` seconds for a person who waits: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(count)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, left = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _is_name(text: str) -> bool:

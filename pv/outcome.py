@@ -60,6 +60,33 @@ class Discharge:
     """The keys of the runs that were judged together; empty where there is one."""
     detail: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values, which :meth:`from_json` takes back."""
+        # Not dataclasses.asdict: it would copy the verdict, which is most of it and plain already.
+        whole: dict[str, Any] = dict(vars(self))
+        for name in ("plants", "declined"):
+            whole[name] = [dict(vars(part)) for part in whole[name]]
+        return {**whole, "records": list(self.records), "runs": list(self.runs)}
+
+    @classmethod
+    def from_json(cls, whole: Mapping[str, Any]) -> Discharge:
+        """Return what :meth:`to_json` returned the values of.
+
+        Raises
+        ------
+        KeyError, TypeError
+            They are not such values.
+        """
+        return cls(
+            **{
+                **whole,
+                "plants": tuple(Plant(**part) for part in whole["plants"]),
+                "declined": tuple(Declined(**part) for part in whole["declined"]),
+                "records": tuple(whole["records"]),
+                "runs": tuple(whole["runs"]),
+            }
+        )
+
 
 EXITS: Mapping[Outcome, Exit] = {
     "Pass": Exit.ACCEPTED,

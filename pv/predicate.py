@@ -128,7 +128,7 @@ def build_predicate(
         **extra,
         "host": describe(),
         "versions": versions(["pydantic", "yaml", *outside, *falsifier.needs_at(base).modules]),
-        "revision": revision(config.root, ignoring=config.relative(config.evidence)),
+        "revision": _revision(config),
         "run": {
             "argv": list(arguments),
             "seed": seed,
@@ -138,6 +138,12 @@ def build_predicate(
             "output": {"bytes": judged.run.output.total, "sha256": judged.run.output.sha256},
         },
     }
+
+
+def _revision(config: Config) -> dict[str, str | bool | None]:
+    if not config.revision:
+        config.revision.update(revision(config.root, ignoring=config.relative(config.evidence)))
+    return dict(config.revision)
 
 
 def _inputs(falsifier: Falsifier, config: Config, artefacts: Mapping[str, Artefact]) -> Inputs:

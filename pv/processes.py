@@ -1,11 +1,17 @@
-"""Read from ``/proc`` what a family of processes uses (Linux)."""
+"""Families of processes (Linux): what ``/proc`` says they use, who dies with whom, who adopts orphans."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["anonymous_memory", "descendants"]
+__all__ = ["adopt_orphans", "anonymous_memory", "descendants", "die_with"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def descendants(root: int) -> list[int]:
@@ -41,3 +47,19 @@ def anonymous_memory(processes: Iterable[int]) -> int:
             if line.startswith("RssAnon:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def die_with(parent: int) -> None:
+    """Be killed when `parent` dies; end at once where it died before that could be arranged."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

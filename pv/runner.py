@@ -195,7 +195,8 @@ class _Watch:
     def until_ended(self, selector: selectors.BaseSelector) -> Iterator[None]:
         """Feed what arrives to its takers; yield at every tick until the job has ended and is drained."""
         ended: float | None = None
-        next_look = 0.0
+        # What ends before is not looked at: listing the processes of a host takes as long as a short job.
+        next_look = self._started + _TICK_SECONDS
         while True:
             for key, _ in selector.select(_TICK_SECONDS):
                 if not key.data(key.fd):

@@ -12,7 +12,6 @@ ancillary descriptors) or ``{"kill": true}``. Zygote → engine: ``{"started": p
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -24,14 +23,13 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pv.processes import adopt_orphans, die_with
 from pv.worker import run_build, run_check
 from pv.worker_command import run_command
 from pv.worker_pytest import run_pytest
 
 __all__ = ["main"]
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _MESSAGE_BYTES = 1 << 22
 _RUNS = {"build": run_build, "check": run_check, "command": run_command, "pytest": run_pytest}
 
@@ -39,8 +37,8 @@ _RUNS = {"build": run_build, "check": run_check, "command": run_command, "pytest
 def main(descriptor: int, engine: int) -> NoReturn:
     """Serve jobs from the control socket `descriptor` until it closes."""
     control = socket.socket(fileno=descriptor)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _die_with(engine)
+    adopt_orphans()
+    die_with(engine)
     while True:
         message, descriptors, _flags, _address = socket.recv_fds(control, _MESSAGE_BYTES, 2)
         if not message:
@@ -94,7 +92,7 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
 def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int) -> NoReturn:
     try:
         os.setsid()
-        _die_with(zygote)
+        die_with(zygote)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -156,17 +154,6 @@ def _status_bytes(field: str) -> int:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _die_with(parent: int) -> None:
-    """Be killed when `parent` dies; end at once where it died before that could be arranged."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
+from pv.command_line import check_device, portable
 from pv.config import Config, load_config
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
@@ -16,12 +18,16 @@ from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
 from pv.printable import printable
 from pv.progress import Progress
+from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.discharge import as_json, print_one, print_table
 from pv.reports.plan import plan
 from pv.runner import Runner
 from pv.selection import Selected, select
 from pv.subjects import Subjects
 from pv.waivers import Waiver, Waivers, load_waivers
+
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
 
 __all__ = ["configure", "run"]
 
@@ -60,12 +66,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_report_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Discharge what was named, one by one."""
     config = load_config()
-    _check_device(arguments.device)
+    aside = arguments.format == "json"
+    with reporting(arguments.report, "discharge", config.root, json_on_stdout=aside) as gathered:
+        ended = _run(arguments, config, gathered)
+        if gathered is not None:
+            gathered.ended = ended
+    return ended
+
+
+def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> Exit:
+    check_device(arguments.device)
     # Gates last: they read what the others of this command record.
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
@@ -76,7 +92,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         seed=arguments.seed,
         record=not arguments.no_record,
         force=arguments.force,
-        argv=_portable(arguments.argv, config),
+        argv=portable(arguments.argv, config),
     )
     text = arguments.format == "text"
     if text:
@@ -101,6 +117,12 @@ def run(arguments: argparse.Namespace) -> Exit:
                 # A verdict that is not reproduced is no failure that anybody knew of.
                 waived |= _waived(item, end, waivers)
             ended.append((item, end))
+            if gathered is not None:
+                from pv.reports.gathering import result_of_discharge
+
+                note = waived[end.address].note if end.address in waived else ""
+                given = (item.contract, item.falsifier, end, config)
+                gathered.results.append(result_of_discharge(*given, waived=note, options=_asked(arguments)))
             if text and (
                 item.named or len(selected) == 1 or EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}
             ):
@@ -144,6 +166,13 @@ def _exit(results: list[Discharge], waived: Collection[str], *, allow_declined: 
     return combined
 
 
+def _asked(arguments: argparse.Namespace) -> list[str]:
+    """Return the options that decide what a run measures, to be asked for again."""
+    words = ["--device", arguments.device] if arguments.device != "auto" else []
+    words += ["--seed", str(arguments.seed)] if arguments.seed is not None else []
+    return words + [word for subject in arguments.subject for word in ("--subject", subject)]
+
+
 def _overrides(words: list[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for word in words:
@@ -152,19 +181,3 @@ def _overrides(words: list[str]) -> dict[str, Path]:
             raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
         found[name] = Path(path).resolve()
     return found
-
-
-def _check_device(device: str) -> None:
-    known = device in {"auto", "cpu", "cuda"} or (device.startswith("cuda:") and device[5:].isdigit())
-    if not known:
-        raise ConfigError(f"--device {device!r} is none of auto, cpu, cuda, cuda:N", remedy="correct it")
-
-
-def _portable(argv: tuple[str, ...], config: Config) -> tuple[str, ...]:
-    """Spell paths in argv relative to the root, so that no absolute path is recorded."""
-
-    def one(word: str) -> str:
-        name, sign, path = word.rpartition("=")
-        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
-
-    return tuple(one(word) for word in argv)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pv.blocking import read_blocking
 from pv.config import Config, load_config
@@ -13,13 +15,17 @@ from pv.errors import PvError, SelectionError
 from pv.exits import Exit
 from pv.movement import Change, changes_since, past_statuses
 from pv.printable import printable
+from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
 from pv.status import derive
 from pv.tally import Row, readiness
-from pv.waivers import load_waivers
+from pv.waivers import Waivers, load_waivers
 
-__all__ = ["configure", "run"]
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
+
+__all__ = ["configure", "run", "status_report"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_report_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -47,19 +54,50 @@ def run(arguments: argparse.Namespace) -> Exit:
         The waivers cannot be used.
     """
     config = load_config()
-    waivers = load_waivers(config)
-    chosen = select(arguments.what, config) if arguments.what else _everything(config)
+    aside = arguments.format != "text"
+    with reporting(arguments.report, "status", config.root, json_on_stdout=aside) as gathered:
+        _run(arguments, config, gathered)
+        if gathered is not None:
+            gathered.ended = Exit.ACCEPTED
+    return Exit.ACCEPTED
+
+
+def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> None:
+    report = status_report(arguments.what, config, load_waivers(config), arguments.against)
+    if arguments.format == "json":
+        print(json.dumps(as_json(report), indent=1))
+    else:
+        print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
+    if gathered is not None:
+        from pv.reports.gathering import result_of_row
+
+        gathered.results += [
+            result_of_row(row, config, report.waived.get(row.address, "")) for row in report.rows
+        ]
+
+
+def status_report(
+    words: Sequence[str], config: Config, waivers: Waivers, against: str | None = None
+) -> StatusReport:
+    """Derive the statuses of what `words` name, by default of every contract, and what follows from them.
+
+    Raises
+    ------
+    SelectionError
+        Nothing was selected, or `against` names no revision that has the project.
+    """
+    chosen = select(words, config) if words else _everything(config)
     if not chosen:
         raise SelectionError("the contracts have no falsifiers", remedy="add falsification_tests to one")
     rows = [
         Row(item.contract, item.falsifier, derive(item.contract, item.falsifier, config)) for item in chosen
     ]
-    selected = bool(arguments.what)
+    selected = bool(words)
     contracts = {item.contract.stem: item.contract for item in chosen}
     if selected:
         # Who waits on these may stand in a contract that was not named.
         contracts = _others(config) | contracts
-    report = StatusReport(
+    return StatusReport(
         rows=rows,
         models=readiness(rows, config),
         blocking=read_blocking(contracts.values()),
@@ -68,14 +106,9 @@ def run(arguments: argparse.Namespace) -> Exit:
             for row in rows
             if (waiver := waivers.of(row.contract, row.falsifier)) and not row.settled
         },
-        change=_change(arguments.against, config, rows, chosen, selected=selected),
+        change=_change(against, config, rows, chosen, selected=selected),
         selected=selected,
     )
-    if arguments.format == "json":
-        print(json.dumps(as_json(report), indent=1))
-    else:
-        print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
-    return Exit.ACCEPTED
 
 
 def _everything(config: Config) -> list[Selected]:

@@ -7,14 +7,19 @@ import gc
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import DocumentError, Location, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
 from pv.printable import printable
+from pv.reports.destinations import add_report_argument, reporting
 from pv.repository import find_contracts
 from pv.rules import judge, needs_project
+
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
 
 __all__ = ["configure", "run"]
 
@@ -30,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_report_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -42,14 +48,19 @@ def run(arguments: argparse.Namespace) -> Exit:
     """
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     try:
-        return _run(arguments)
+        with reporting(arguments.report, "validate", json_on_stdout=arguments.format == "json") as gathered:
+            ended = _run(arguments, gathered)
+            if gathered is not None:
+                gathered.ended = ended
+            return ended
     finally:
         gc.freeze()  # nor need the interpreter look through them as it ends
         gc.enable()
 
 
-def _run(arguments: argparse.Namespace) -> Exit:
+def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     findings: list[Finding] = []
+    files: list[Path] = []
     contracts: list[Contract] = []
     misshapen = 0
     written = [word for word in arguments.paths if _names_investigations(word)]
@@ -59,10 +70,12 @@ def _run(arguments: argparse.Namespace) -> Exit:
         found = _read(path)
         if isinstance(found, Contract):
             contracts.append(found)
+            files.append(path)
         elif isinstance(found, NotAContractError):
             print(printable(f"{path}: note: {found.what}; it was not checked"), file=sys.stderr)
         else:
             findings += found
+            files.append(path)
             misshapen += 1
     investigations = 0
     if written:
@@ -77,6 +90,9 @@ def _run(arguments: argparse.Namespace) -> Exit:
         findings += judge(contract)
     findings += extra_findings(contracts)
     findings.sort(key=lambda finding: (finding.where, finding.code, finding.message))
+    if gathered is not None:
+        gathered.strict = arguments.strict
+        gathered.add_findings(findings, files)
     errors = sum(finding.severity == "error" for finding in findings)
     count = len(contracts) + misshapen
     if arguments.format == "json":

@@ -15,13 +15,15 @@ MAXIMUM_LENGTH = 1_000
 
 
 @functools.lru_cache(maxsize=1024)  # a line is read by rules, surveys, verdicts and their verification
-def parse(text: str) -> Expression:
-    """Parse one line of a rule.
+def parse(text: str, dotted: frozenset[str] = frozenset()) -> Expression:
+    """Parse one line of a rule, or a selection.
 
     Parameters
     ----------
     text
         At most 1,000 characters, nested at most 32 deep.
+    dotted
+        The names with a dot that there are beside metrics: ``needs.gpu`` is then the name ``needs_gpu``.
 
     Raises
     ------
@@ -56,4 +58,4 @@ def parse(text: str) -> Expression:
             indent + offset - 1,
             "see the list of functions and operators in docs",
         ) from None
-    return Reader(line, indent).expression(tree.body)
+    return Reader(line, indent, dotted).expression(tree.body)

@@ -77,8 +77,9 @@ def _has_samples(node: Node) -> bool:
 class Reader:
     """Turns Python's tree into ours, refusing what is not whitelisted."""
 
-    def __init__(self, line: str, indent: int) -> None:
+    def __init__(self, line: str, indent: int, dotted: frozenset[str] = frozenset()) -> None:
         self.line = line
+        self.dotted = dotted
         self.encoded = line.encode()
         self.indent = indent
 
@@ -115,6 +116,8 @@ class Reader:
                 return self._literal(place)
             case ast.Name():
                 return self._name(place)
+            case ast.Attribute() if (dotted := self._source(place)) in self.dotted:
+                return Name(dotted.replace(".", "_"))
             case ast.Call():
                 return self._call(place, depth)
             case ast.UnaryOp(ast.USub(), operand):

@@ -1,0 +1,34 @@
+"""What commands that run checks have in common: their options, read and made portable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pv.config import Config
+from pv.errors import ConfigError
+
+__all__ = ["check_device", "portable"]
+
+
+def check_device(device: str) -> None:
+    """Refuse a ``--device`` that means nothing.
+
+    Raises
+    ------
+    ConfigError
+        It is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``.
+    """
+    known = device in {"auto", "cpu", "cuda"} or (device.startswith("cuda:") and device[5:].isdigit())
+    if not known:
+        raise ConfigError(f"--device {device!r} is none of auto, cpu, cuda, cuda:N", remedy="correct it")
+
+
+def portable(argv: Sequence[str], config: Config) -> tuple[str, ...]:
+    """Spell paths in `argv` relative to the root, so that no absolute path is recorded."""
+
+    def one(word: str) -> str:
+        name, sign, path = word.rpartition("=")
+        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
+
+    return tuple(one(word) for word in argv)

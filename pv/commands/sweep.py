@@ -1,0 +1,225 @@
+"""``pv sweep``: run many falsifiers, and lose nothing whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pv.command_line import check_device, portable
+from pv.config import Config, load_config
+from pv.errors import ConfigError, SelectionError
+from pv.exits import Exit, worst
+from pv.journal import Journal, Reading, latest_journal, read_journal
+from pv.outcome import EXITS, Options
+from pv.printable import printable
+from pv.reports.destinations import add_report_argument, reporting
+from pv.reports.sweep import plan_lines, print_sweep, sweep_json
+from pv.subjects import Subjects
+from pv.sweep_plan import Planned, make_plan
+from pv.sweep_run import FOLDER, begin, go_on, new_journal_path
+from pv.sweep_selection import Wanted, choose
+from pv.waivers import load_waivers
+
+if TYPE_CHECKING:
+    from pv.reports.gathering import Gathered
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pv sweep``."""
+    parser.add_argument("what", nargs="*", metavar="PATH|ID", help="default: every contract of the project")
+    chosen = parser.add_argument_group("which falsifiers")
+    chosen.add_argument(
+        "--select", metavar="EXPR", help="those of which it holds: 'status == \"STALE\"', 'needs.gpu != \"\"'"
+    )
+    chosen.add_argument(
+        "--since", metavar="REF", help="those whose clause, sources or subjects changed since a git revision"
+    )
+    chosen.add_argument("--stale-only", action="store_true", help="those whose status is STALE")
+    chosen.add_argument(
+        "--lf", "--last-failed", action="store_true", help="those that failed in the last sweep"
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument("--level", choices=("auto", "algorithm", "functional", "live"), default="auto")
+    how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where checks compute")
+    how.add_argument("--seed", type=int, default=None, help="seed of every generator (default 0)")
+    how.add_argument("--force", action="store_true", help="run again what has fresh evidence")
+    how.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
+    how.add_argument("--jobs", type=int, default=1, metavar="N", help="how many run at once (default 1)")
+    how.add_argument("--shuffle", type=int, metavar="SEED", help="run in another order")
+    how.add_argument(
+        "-x", dest="max_fail", action="store_const", const=1, help="begin nothing more after a failure"
+    )
+    how.add_argument("--max-fail", type=int, metavar="N", help="begin nothing more after N failures")
+    how.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
+    again = parser.add_argument_group("the journal")
+    again.add_argument("--journal", type=Path, metavar="FILE", help=f"default: a new one in {FOLDER}/")
+    again.add_argument(
+        "--resume", action="store_true", help="go on with the sweep of the journal, or with the last one"
+    )
+    again.add_argument(
+        "--retry", action="store_true", help="with --resume, run again what ran when the sweep was killed"
+    )
+    parser.add_argument(
+        "--allow-declined",
+        action="store_true",
+        help="exit 0 despite declined or unbound, if something passed",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
+    add_report_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """Plan, run, and sum up by the journal.
+
+    Raises
+    ------
+    SelectionError
+        Nothing was selected, or there is nothing to resume.
+    ConfigError
+        Options contradict each other.
+    """
+    config = load_config()
+    aside = arguments.format == "json"
+    with reporting(arguments.report, "sweep", config.root, json_on_stdout=aside) as gathered:
+        ended = _run(arguments, config, gathered)
+        if gathered is not None:
+            gathered.ended = ended
+    return ended
+
+
+def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> Exit:
+    _check(arguments)
+    waivers = load_waivers(config)
+    waived = {w.address: w for w in waivers.waivers if w.state(waivers.today) == "in force"}
+    text = arguments.format == "text"
+    options: dict[str, Any] = {
+        "jobs": arguments.jobs,
+        "failures": arguments.max_fail,
+        "forgiven": waived.keys(),
+        "stream": sys.stderr,
+    }
+    if arguments.resume:
+        path = arguments.journal or latest_journal(config.root / FOLDER)
+        if path is None:
+            raise SelectionError(f"there is no journal in {FOLDER}", remedy="begin a sweep without --resume")
+        journal, reading = Journal.resume(path)
+        with journal:
+            if text:
+                left = f"{len(reading.left)} of {len(reading.planned)} left"
+                print(printable(f"resume  {path.name}: {left}"), file=sys.stderr)
+            whole = go_on(journal, reading, config, retry=arguments.retry, **options)
+    else:
+        planned, asked = _plan(arguments, config)
+        lines = [one.to_json() for one in planned]
+        if text or arguments.dry_run:
+            print(*plan_lines(lines), sep="\n", file=sys.stdout if arguments.dry_run and text else sys.stderr)
+        if all(one.state == "excluded" for one in planned):
+            raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
+        if arguments.dry_run:
+            if not text:
+                print(json.dumps(lines, indent=1))
+            return Exit.ACCEPTED
+        path = arguments.journal or new_journal_path(config)
+        with begin(path, planned, asked, arguments.argv) as journal:
+            whole = go_on(journal, read_journal(path), config, retry=False, **options)
+    reading = read_journal(path)
+    ended = _exit(reading, waived, whole=whole, allow_declined=arguments.allow_declined)
+    shown = _shown(path, config)
+    if text:
+        print_sweep(reading, shown, waived)
+    else:
+        print(json.dumps(sweep_json(reading, shown, waived, ended), indent=1))
+    if gathered is not None:
+        from pv.reports.sweep_results import results_of_sweep
+
+        notes = {address: waiver.note for address, waiver in waived.items()}
+        gathered.results += results_of_sweep(reading, config, notes)
+    return ended
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what contradicts itself, before anything is read.
+
+    Raises
+    ------
+    ConfigError
+        It does.
+    """
+    check_device(arguments.device)
+    for name, value in (("--jobs", arguments.jobs), ("--max-fail", arguments.max_fail)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} {value} is less than 1", remedy="give a positive number")
+    if arguments.retry and not arguments.resume:
+        raise ConfigError("--retry has no use without --resume", remedy="add --resume, or leave it out")
+    given = {
+        "PATH": arguments.what,
+        "--select": arguments.select,
+        "--since": arguments.since,
+        "--stale-only": arguments.stale_only,
+        "--lf": arguments.lf,
+        "--level": arguments.level != "auto",
+        "--device": arguments.device != "auto",
+        "--seed": arguments.seed is not None,
+        "--force": arguments.force,
+        "--no-record": arguments.no_record,
+        "--shuffle": arguments.shuffle is not None,
+        "--dry-run": arguments.dry_run,
+    }
+    named = next((name for name, value in given.items() if value), None)
+    if arguments.resume and named:
+        raise ConfigError(
+            f"--resume goes on as the sweep was planned, and {named} would plan another",
+            remedy="leave one of them out",
+        )
+
+
+def _plan(arguments: argparse.Namespace, config: Config) -> tuple[list[Planned], Options]:
+    failed_in = None
+    if arguments.lf:
+        failed_in = arguments.journal or latest_journal(config.root / FOLDER)
+        if failed_in is None or not failed_in.is_file():
+            raise SelectionError("--lf: there is no sweep on record", remedy="sweep once without --lf")
+    wanted = Wanted(arguments.what, arguments.select, arguments.since, arguments.stale_only, failed_in)
+    options = Options(
+        level=arguments.level,
+        device=arguments.device,
+        seed=arguments.seed,
+        record=not arguments.no_record,
+        force=arguments.force,
+        argv=portable(arguments.argv, config),
+    )
+    planned = make_plan(choose(wanted, config), config, Subjects(config), options, arguments.shuffle)
+    config.everything.clear()  # the sweep goes by the journal, and may have hours to go
+    return planned, options
+
+
+def _exit(reading: Reading, waived: Collection[str], *, whole: bool, allow_declined: bool) -> Exit:
+    if not whole:
+        print("interrupted: --resume goes on with it", file=sys.stderr)
+        return Exit.INTERRUPTED
+    failed = {Exit.REJECTED}
+    found = {address: EXITS[outcome] for address, outcome in reading.outcomes.items()}
+    forgiven = {address for address, end in found.items() if end in failed and address in waived}
+    if forgiven:
+        print(f"{len(forgiven)} failed and waived: it does not fail this command", file=sys.stderr)
+    ended = worst(Exit.ACCEPTED if address in forgiven else end for address, end in found.items())
+    passed = Exit.ACCEPTED in found.values()
+    if ended == Exit.DECLINED and allow_declined and passed:
+        count = [*found.values()].count(Exit.DECLINED)
+        print(f"{count} declined or unbound, allowed by --allow-declined", file=sys.stderr)
+        return Exit.ACCEPTED
+    return ended
+
+
+def _shown(path: Path, config: Config) -> str:
+    whole = path.resolve()
+    return whole.relative_to(config.root).as_posix() if whole.is_relative_to(config.root) else str(path)

@@ -1,0 +1,1 @@
+"""Where a sweep runs: this machine so far."""

@@ -1,0 +1,142 @@
+"""The plan of a sweep: what is to run and on what device, and what has its end already without a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pv.config import Config
+from pv.contract import Contract, Falsifier
+from pv.discharge_check import Work
+from pv.errors import PvError
+from pv.jobs import Broken, Build, Job, Measured
+from pv.measuring import Stop
+from pv.outcome import Discharge, Options
+from pv.planning import Declined, Ready
+from pv.runner import Progress, Runner
+from pv.selection import Selected, place
+from pv.subjects import Subjects
+
+__all__ = ["Planned", "State", "foresee", "make_plan"]
+
+State = Literal["run", "fresh", "declined", "unbound", "excluded"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """What becomes of one falsifier.
+
+    `end` is there where nothing is to run. `level` and `device` are those that would be judged, `declined`
+    the levels above that cannot be judged here. `path` is the contract's file, relative to the project where
+    it lies in it.
+    """
+
+    address: str
+    path: str
+    state: State
+    why: str = ""
+    level: str | None = None
+    device: str = "cpu"
+    gate: bool = False
+    end: Discharge | None = None
+    declined: tuple[Declined, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the line of the journal, less its event."""
+        return {
+            "falsifier": self.address,
+            "path": self.path,
+            "state": self.state,
+            "why": self.why,
+            "level": self.level,
+            "device": self.device,
+            "gate": self.gate,
+            "declined": [dict(vars(declined)) for declined in self.declined],
+        }
+
+    def task(self) -> dict[str, Any]:
+        """Return what an executor is given."""
+        return {"address": self.address, "path": self.path, "device": self.device, "gate": self.gate}
+
+
+class _WouldRunError(Exception):
+    """Something is to be built first, which a plan does not do."""
+
+
+class _NoRunner(Runner):
+    def run(self, job: Job | Build, progress: Progress | None = None) -> Measured | Broken:  # noqa: ARG002
+        raise _WouldRunError
+
+
+def make_plan(
+    chosen: Sequence[Selected], config: Config, subjects: Subjects, options: Options, shuffle: int | None
+) -> list[Planned]:
+    """Foresee each of `chosen`, gates last; with `shuffle` as seed, in an order that nobody chose."""
+    order = list(chosen)
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(order)  # noqa: S311 -- an order, not a secret
+    order.sort(key=lambda item: bool(item.falsifier.basis))
+    return [foresee(item.contract, item.falsifier, config, subjects, options) for item in order]
+
+
+def foresee(
+    contract: Contract, falsifier: Falsifier, config: Config, subjects: Subjects, options: Options
+) -> Planned:
+    """Say what becomes of one falsifier; reads its subjects and evidence, and runs nothing."""
+    address = f"{contract.stem}#{falsifier.id}"
+    path = _path(contract, config)
+    if falsifier.excluded:
+        return Planned(address, path, "excluded", falsifier.excluded)
+    if not falsifier.bound:
+        why = "no check is bound to it"
+        end = Discharge(
+            address,
+            falsifier.rule,
+            "Unbound",
+            message=f"{why} (add `check:`, `pytest:`, `command:` or `basis:`"
+            f" at {place(falsifier.where, config)})",
+        )
+        return Planned(address, path, "unbound", why, end=end)
+    if falsifier.basis:
+        cited = ", ".join(dict.fromkeys(one.falsifier for one in falsifier.basis.values()))
+        return Planned(address, path, "run", f"judged by the evidence of {cited}", gate=True)
+    declined: list[Declined] = []
+    try:
+        found = _work(contract, falsifier, config, subjects, options, declined).foresee()
+    except _WouldRunError:
+        return Planned(address, path, "run", "a subject is built first", declined=tuple(declined))
+    except Stop as stop:
+        if stop.outcome != "Declined":
+            return Planned(address, path, "run", stop.message, declined=tuple(declined))
+        end = Discharge(address, falsifier.rule, "Declined", message=stop.message, declined=tuple(declined))
+        return Planned(address, path, "declined", stop.message, end=end, declined=tuple(declined))
+    except PvError as error:
+        return Planned(address, path, "run", error.what, declined=tuple(declined))
+    if isinstance(found, Ready):
+        return Planned(address, path, "run", level=found.level, device=found.device, declined=tuple(declined))
+    return Planned(address, path, "fresh", found.outcome, found.level, end=found, declined=tuple(declined))
+
+
+def _work(
+    contract: Contract,
+    falsifier: Falsifier,
+    config: Config,
+    subjects: Subjects,
+    options: Options,
+    declined: list[Declined],
+) -> Work:
+    runner = _NoRunner(config.root / ".pv")
+    given = (contract, falsifier, config, subjects, runner, options, lambda *_: None, declined)
+    if falsifier.runs is not None:
+        from pv.discharge_runs import SeveralRuns
+
+        return SeveralRuns(*given)
+    return Work(*given)
+
+
+def _path(contract: Contract, config: Config) -> str:
+    path = Path(contract.document.path).resolve()
+    return path.relative_to(config.root).as_posix() if path.is_relative_to(config.root) else str(path)

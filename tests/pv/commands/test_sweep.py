@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pv.exits import Exit
+from pv.journal import latest_journal, read_journal
+
+if TYPE_CHECKING:
+    from tests.pv.conftest import Project
+
+IDS = tuple(f"FALSIFY-SMALL-{number:03}" for number in range(1, 6))
+HANGS = {
+    "check": "small_checks.broken:breaks",
+    "with": {"how": "hangs"},
+    "subjects": None,
+    "expect": ["min(x) >= 1"],
+    "counter_examples": ["never"],
+    "needs": {"memory": "64 MiB", "timeout": "600 s"},
+}
+FAILS = {"expect": ["max(distance) <= 0.2", "count(distance) == expected"]}
+UNBOUND = {"check": None}
+FAR = {"subjects": {"functional": {"numbers": "far-away"}}}
+
+
+def write(project: Project, **changes: Any) -> None:
+    """Write a contract of five; `changes` are keyed by the last digit of an id: ``_3=HANGS``."""
+    from tests.pv.conftest import CLAUSE
+
+    project.contract(*(dict(CLAUSE) | {"id": one} | changes.get(f"_{one[-1]}", {}) for one in IDS))
+
+
+def journal_of(project: Project) -> Path:
+    found = latest_journal(project.root / ".pv" / "sweeps")
+    assert found is not None
+    return found
+
+
+def started(path: Path) -> list[str]:
+    events = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line[-1:] == b"\n"]
+    return [event["falsifier"].partition("#")[2] for event in events if event["event"] == "start"]
+
+
+def outcomes(ended: Any) -> dict[str, str]:
+    return {one["falsifier"].partition("#")[2]: one["outcome"] for one in ended.json["results"]}
+
+
+def wait_for(path: Path, begun: int, process: subprocess.Popen[str] | None = None) -> Path:
+    """Wait until a sweep in the folder `path` has begun so many, and return its journal."""
+    for _ in range(1500):
+        found = latest_journal(path) if path.is_dir() else None
+        if found is not None and len(started(found)) >= begun:
+            return found
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError(f"fewer than {begun} began")
+
+
+def test_the_plan_says_what_runs_and_what_does_not_and_how_elsewhere(project: Project) -> None:
+    write(project, _2=UNBOUND, _3=FAR, _4={"excluded": "not ours"})
+    ended = project.pv("sweep", "--dry-run")
+    assert ended.code == Exit.ACCEPTED
+    assert "plan  5 falsifier(s): 2 to run, 1 declined, 1 unbound, 1 excluded" in ended.out
+    assert "run        2 at live level on cpu" in ended.out
+    assert f"small-v1#{IDS[2]}: subject far-away is not on this host" in ended.out
+    assert f"where it is: cp FAR data/far-away.txt && pv discharge {IDS[2]} --level functional" in ended.out
+    assert f"unbound    small-v1#{IDS[1]}: no check is bound to it" in ended.out
+    assert f"excluded   small-v1#{IDS[3]}: not ours" in ended.out
+    assert project.evidence() == {}
+    assert not (project.root / ".pv" / "sweeps").exists()
+
+
+def test_a_sweep_ends_as_the_worst_of_what_it_ran_and_does_nothing_twice(project: Project) -> None:
+    write(project, _2=FAILS, _5=UNBOUND)
+    ended = project.pv("sweep", "--jobs", "2", "--json")
+    assert ended.code == Exit.REJECTED
+    assert outcomes(ended) == dict(zip(IDS, ("Pass", "Fail", "Pass", "Pass", "Unbound"), strict=True))
+    assert "FAIL  small-v1#FALSIFY-SMALL-002: the numbers were scaled" in ended.err
+    assert ended.json["exit"] == 1
+    before = project.evidence()
+    again = project.pv("sweep", "--json")
+    assert again.json["planned"] == {"fresh": 4, "unbound": 1}
+    assert started(journal_of(project)) == []
+    assert outcomes(again) == outcomes(ended)
+    assert project.evidence() == before
+    forced = project.pv("sweep", "--force", "--no-record", "--json", IDS[0])
+    assert forced.json["planned"] == {"run": 1}
+
+
+def test_what_ended_is_told_from_the_journal_in_text(project: Project) -> None:
+    write(project, _2=FAILS)
+    ended = project.pv("sweep")
+    assert ended.code == Exit.REJECTED
+    assert "FAIL  small-v1#FALSIFY-SMALL-002 at live level" in ended.out
+    assert "FAILS       max(distance) <= 0.2" in ended.out
+    assert "1 Fail, 4 Pass" in ended.out
+    assert ended.out.rstrip().endswith(f"journal  .pv/sweeps/{journal_of(project).name}")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--select", 'id == "no such"'], "holds of none"),
+        (["--stale-only"], "none is STALE"),
+        (["--lf"], "there is no sweep on record"),
+        (["--resume"], "there is no journal"),
+        (["--retry"], "no use without --resume"),
+        (["--resume", "--shuffle", "1"], "--shuffle would plan another"),
+        (["--resume", "contracts"], "PATH would plan another"),
+        (["--jobs", "0"], "--jobs 0 is less than 1"),
+        (["--max-fail", "-1"], "--max-fail -1 is less than 1"),
+        (["--since", "HEAD"], "is no git revision here"),
+        (["FALSIFY-NOWHERE-001"], "no falsifier"),
+        (["--device", "tpu"], "is none of auto, cpu"),
+    ],
+)
+def test_nothing_selected_and_what_contradicts_itself_are_usage_errors(
+    project: Project, words: list[str], why: str
+) -> None:
+    ended = project.pv("sweep", *words)
+    assert ended.code == Exit.USAGE
+    assert why in ended.err
+    assert project.evidence() == {}
+
+
+def test_everything_excluded_is_no_success(project: Project) -> None:
+    project.contract(excluded="not ours")
+    assert project.pv("sweep").code == Exit.USAGE
+
+
+def test_declined_is_no_success_unless_it_is_allowed_and_something_passed(project: Project) -> None:
+    write(project, _2=FAR)
+    assert project.pv("sweep").code == Exit.DECLINED
+    ended = project.pv("sweep", "--allow-declined")
+    assert ended.code == Exit.ACCEPTED
+    assert "1 declined or unbound, allowed" in ended.err
+    assert project.pv("sweep", "--allow-declined", IDS[1]).code == Exit.DECLINED
+
+
+def test_a_waived_failure_is_shown_and_does_not_fail_the_command(project: Project) -> None:
+    write(project, _2=FAILS)
+    (project.root / "waivers.yaml").write_text(
+        f"- id: {IDS[1]}\n  reason: known\n  approver: me\n  created: '2020-01-01'\n  expires: '2999-01-01'\n"
+    )
+    ended = project.pv("sweep", "-x")
+    assert ended.code == Exit.ACCEPTED
+    assert "(WAIVED until 2999-01-01: known)" in ended.out
+    assert "1 failed and waived" in ended.err
+    assert "1 Fail (WAIVED), 4 Pass" in ended.out
+
+
+def test_it_stops_after_a_failure_and_goes_on_when_told(project: Project) -> None:
+    write(project, _2=FAILS)
+    ended = project.pv("sweep", "-x")
+    assert ended.code == Exit.REJECTED
+    assert "3 not begun: pv sweep --resume" in ended.out
+    assert started(journal_of(project)) == [*IDS[:2]]
+    ended = project.pv("sweep", "--resume", "--json")
+    assert started(journal_of(project)) == [*IDS]
+    assert ended.json["counts"] == {"Fail": 1, "Pass": 4}
+    assert ended.code == Exit.REJECTED
+
+
+def test_those_that_failed_last_are_run_alone(project: Project) -> None:
+    write(project, _2=FAILS, _4=FAILS)
+    project.pv("sweep")
+    write(project, _4=FAILS)
+    ended = project.pv("sweep", "--lf", "--json")
+    assert outcomes(ended) == {IDS[1]: "Pass", IDS[3]: "Fail"}
+    assert outcomes(project.pv("sweep", "--lf", "--json")) == {IDS[3]: "Fail"}
+
+
+def test_a_seed_shuffles_always_alike(project: Project) -> None:
+    write(project)
+    orders = []
+    for seed in ("7", "7", "8"):
+        ended = project.pv("sweep", "--shuffle", seed, "--no-record", "--dry-run", "--json")
+        orders.append([line["falsifier"] for line in ended.json])
+    assert orders[0] == orders[1]
+    assert sorted(orders[0]) == sorted(orders[2])
+    assert len({tuple(order) for order in (*orders, [f"small-v1#{one}" for one in IDS])}) == 3
+
+
+def test_a_gate_is_judged_when_what_it_cites_has_ended(project: Project) -> None:
+    from tests.pv.conftest import CLAUSE
+
+    gate = {
+        "id": "FALSIFY-SMALL-000",
+        "rule": "it is as measured",
+        "prediction": "near",
+        "if_fails": "far",
+        "basis": {"distance": {"falsifier": IDS[0], "metric": "distance"}},
+        "expect": ["max(distance) <= 0.25"],
+        "counter_examples": [f"{IDS[0]}.one_half"],
+    }
+    project.contract(gate, dict(CLAUSE))
+    ended = project.pv("sweep", "--jobs", "2", "--json")
+    found = outcomes(ended)
+    assert list(found) == [IDS[0], "FALSIFY-SMALL-000"]
+    assert found[IDS[0]] == "Pass"
+    assert found["FALSIFY-SMALL-000"] != "Declined", ended.out
+
+
+def test_killed_it_goes_on_where_it_was_and_steps_over_what_ran(project: Project) -> None:
+    write(project, _3=HANGS)
+    process = project.start("sweep")
+    path = wait_for(project.root / ".pv" / "sweeps", 3, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    scratch = path.with_name(f"{path.name}.scratch")
+    assert scratch.is_dir()
+    partial = project.root / "evidence" / "small-v1" / IDS[2] / ".live-shipped-cpu.json.abcd1234"
+    partial.parent.mkdir(parents=True)
+    partial.write_text("half")
+    before = project.evidence()
+    ended = project.pv("sweep", "--resume", "--json")
+    assert ended.code == Exit.ERROR
+    assert outcomes(ended) == dict(zip(IDS, ("Pass", "Pass", "Error", "Pass", "Pass"), strict=True))
+    assert ended.json["stepped_over"] == [f"small-v1#{IDS[2]}"]
+    (error,) = [one for one in ended.json["results"] if one["outcome"] == "Error"]
+    assert error["message"] == "was running when the sweep was killed"
+    assert started(path) == [*IDS]  # each once
+    assert not scratch.exists()
+    assert not partial.exists()
+    kept = {name: data for name, data in project.evidence().items() if name in before}
+    assert kept == {name: data for name, data in before.items() if not name.endswith("abcd1234")}
+    write(project)
+    retried = project.pv("sweep", "--resume", "--retry", "--json")
+    assert retried.code == Exit.ACCEPTED
+    assert started(path) == [*IDS, IDS[2]]
+    assert retried.json["counts"] == {"Pass": 5}
+
+
+def test_killed_after_its_evidence_was_written_it_has_ended(project: Project) -> None:
+    write(project)
+    assert project.pv("sweep").code == Exit.ACCEPTED
+    path = journal_of(project)
+    lines = path.read_bytes().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if b'"start"' in line)
+    path.write_bytes(b"".join(lines[: last + 1]))
+    before = project.evidence()
+    ended = project.pv("sweep", "--resume", "--json")
+    assert ended.code == Exit.ACCEPTED
+    assert ended.json["counts"] == {"Pass": 5}
+    assert project.evidence() == before
+    assert len(started(path)) == 5
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.2])
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_run_twice(
+    project: Project, delay: float
+) -> None:
+    write(project)
+    process = project.start("sweep", "--jobs", "2")
+    path = wait_for(project.root / ".pv" / "sweeps", 1, process)
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = project.evidence()
+    ended = project.pv("sweep", "--resume", "--json")
+    assert set(outcomes(ended)) == {*IDS}
+    assert set(ended.json["counts"]) <= {"Pass", "Error"}
+    assert ended.json["counts"].get("Error", 0) == len(ended.json["stepped_over"]) <= 2
+    begun = started(path)
+    assert sorted(begun) == sorted(set(begun)) == [*IDS]
+    whole = {name: data for name, data in before.items() if not name.rpartition("/")[2].startswith(".")}
+    assert {name: data for name, data in project.evidence().items() if name in whole} == whole
+    assert project.pv("evidence", "verify").code == Exit.ACCEPTED
+    assert project.pv("sweep", "--resume", "--retry").code == Exit.ACCEPTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_it_and_blames_nothing(project: Project, number: signal.Signals) -> None:
+    write(project, _2=HANGS)
+    process = project.start("sweep")
+    path = wait_for(project.root / ".pv" / "sweeps", 2, process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED
+    assert "--resume goes on with it" in said
+    reading = read_journal(path)
+    assert reading.running == ()
+    assert [one.partition("#")[2] for one in reading.left] == [*IDS[1:]]
+    write(project)
+    assert project.pv("sweep", "--resume").code == Exit.ACCEPTED
+
+
+def test_a_journal_has_the_name_that_it_is_given(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "night.jsonl"
+    write(project, _2=FAILS)
+    assert project.pv("sweep", "--journal", path, "-x").code == Exit.REJECTED
+    ended = project.pv("sweep", "--journal", path)
+    assert ended.code == Exit.REJECTED
+    assert "night.jsonl has a sweep that was not finished" in ended.err
+    assert project.pv("sweep", "--journal", path, "--resume").code == Exit.REJECTED
+    assert project.pv("sweep", "--journal", path, "--lf").code == Exit.REJECTED
+    assert [*read_journal(path).planned] == [f"small-v1#{IDS[1]}"]
+
+
+def test_on_a_terminal_it_shows_what_runs_and_failures_as_they_come(project: Project) -> None:
+    import pty
+    import sys
+
+    from tests.pv.conftest import ROOT
+
+    write(project, _2=FAILS)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pv", "sweep", "--jobs", "2"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "160"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 1 << 16)
+        except OSError:  # Linux says so when the other side has ended
+            break
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+    assert process.wait() == Exit.REJECTED
+    text = shown.decode()
+    assert "sweep" in text
+    assert "/5" in text
+    assert "small-v1#FALSIFY-SMALL-001" in text
+    assert "FAIL  small-v1#FALSIFY-SMALL-002: the numbers were scaled" in text
+    assert "to go" in text
+
+
+def test_a_quiet_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from pv import sweep_progress
+    from pv.outcome import Discharge
+
+    monkeypatch.setattr(sweep_progress, "_EVERY_SECONDS", 0.0)
+    stream = io.StringIO()
+    with sweep_progress.show_sweep(stream, 4) as shown:
+        shown.started("c#A")
+        shown.told("c#A", "live", 1, 2)
+        shown.ended(Discharge("c#A", "a rule", "Pass"))
+        shown.ended(Discharge("c#B", "a rule", "Error", message="\x1b[31mboom\nmore"))
+        shown.tick()
+    first, second = stream.getvalue().splitlines()
+    assert first == r"ERROR  c#B: \x1b[31mboom"
+    assert second == "sweep  2 of 4, 1 failed; 0 s so far, 0 s to go"
+
+
+def test_what_a_killed_worker_had_half_written_is_removed(project: Project) -> None:
+    write(project, _3=HANGS)
+    process = project.start("sweep")
+    path = wait_for(project.root / ".pv" / "sweeps", 3, process)
+    partial = project.root / "evidence" / "small-v1" / IDS[2] / ".live-shipped-cpu.json.abcd1234"
+    partial.parent.mkdir(parents=True)
+    partial.write_text("half")
+    (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == Exit.ERROR
+    assert "the process that was to discharge it ended by SIGKILL" in out
+    assert read_journal(path).outcomes[f"small-v1#{IDS[3]}"] == "Pass"
+    assert not partial.exists()
