@@ -74,13 +74,17 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``apr`` with `arguments` (those of the process by default) and return the exit code."""
-    _open_streams()
+    closed = _open_streams()
     try:
         parsed = _parsed(arguments)
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
         return end.code if isinstance(end.code, int) else USAGE
     with _ending_in_order():
-        return _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED))
+        code = _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED))
+    if code == ACCEPTED and "stdout" in closed:
+        print("error: there is no standard output to report to", file=sys.stderr)
+        return ERROR
+    return code
 
 
 @contextlib.contextmanager
@@ -102,15 +106,18 @@ def _end(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _open_streams() -> None:
-    """Stand in for standard streams that were closed (``>&-``).
+def _open_streams() -> set[str]:
+    """Stand in for standard streams that were closed (``>&-``), and return their names.
 
     Otherwise the next file opened takes the number of one, and what a library prints goes into it; and what
     is printed to no stderr goes to stdout.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
+    modes = {"stdin": "r", "stdout": "w", "stderr": "w"}
+    closed = {name for name in modes if getattr(sys, name) is None}
+    for name in modes:
+        if name in closed:
+            setattr(sys, name, open(os.devnull, modes[name], encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
+    return closed
 
 
 def _guarded(run: Callable[[], int], unread: int) -> int:
@@ -120,9 +127,6 @@ def _guarded(run: Callable[[], int], unread: int) -> int:
 
         with said_in_words(unread):
             code = run()
-        if sys.stdout is None:  # closed before the program began
-            print("error: there is no standard output to report to", file=sys.stderr)
-            return ERROR
         sys.stdout.flush()
     except (LoadError, ModelError, QuantisationError) as error:
         print(f"error: {error}", file=sys.stderr)

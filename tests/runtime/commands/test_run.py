@@ -277,7 +277,7 @@ def test_closed_streams_are_nobodys_and_not_the_others(closed: str) -> None:
         ["sh", "-c", f"{words} {closed}"], capture_output=True, check=False, env=environment
     )
     assert b"Traceback" not in done.stderr
-    assert done.returncode == (2 if closed == "<&-" else 0)
+    assert done.returncode == {"<&-": 2, ">&-": 4, "2>&-": 0}[closed]
     if closed == "2>&-":
         assert len(json.loads(done.stdout)["tokens"]) == 2  # and nothing beside it
 
