@@ -114,9 +114,9 @@ def _open_streams() -> set[str]:
     """
     modes = {"stdin": "r", "stdout": "w", "stderr": "w"}
     closed = {name for name in modes if getattr(sys, name) is None}
-    for name in modes:
+    for name, mode in modes.items():
         if name in closed:
-            setattr(sys, name, open(os.devnull, modes[name], encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
     return closed
 
 
