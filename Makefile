@@ -37,10 +37,12 @@ $(VENV)/.transformers: $(BIN)/python pyproject.toml constraints.txt
 	$(COMPILE)
 	touch $@
 
-# Of llama.cpp there are no wheels, and it takes minutes to build. Not for this processor alone: pip keeps
-# what it built, and its instructions would end in a signal on another one.
+# Of llama.cpp there are no wheels, and it takes minutes to build. Not for this processor alone, and never out of
+# pip's cache: that does not know for which processor somebody built it, and some builds end in a signal.
 $(VENV)/.oracles: $(VENV)/.transformers
-	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --editable '.[dev,oracles]'
+	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --no-cache-dir --no-deps --force-reinstall \
+		llama-cpp-python
+	$(INSTALL) --editable '.[dev,oracles]'
 	$(BIN)/python -c 'import llama_cpp'
 	$(COMPILE)
 	touch $@

@@ -94,7 +94,8 @@ def test_logits_of_the_exported_model_agree_within_what_llama_cpp_rounds(kind: s
     ours, theirs = open_backend("reference", model), open_backend("llama.cpp", model)
     tokens = prompt(ours.architecture, 64)
     difference = relative(theirs.forward(tokens), ours.forward(tokens))
-    assert budget(kind, ours.architecture.layers) / 50 < difference <= budget(kind, ours.architecture.layers)
+    # How much it rounds depends on the processor that it was built for; that it does not round, on nothing.
+    assert 0 < difference <= budget(kind, ours.architecture.layers)
 
 
 def test_padding_is_left_out(pair: tuple[Backend, Backend]) -> None:
