@@ -20,6 +20,7 @@ from typing import Any
 from pv.canonical import canonical, digest_of
 from pv.errors import EvidenceError
 from pv.semantics import SEMANTICS
+from pv.whole_file import replace_file
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -124,11 +125,11 @@ def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     sidecar: Path | None = None
     if len(canonical(long)) > _SIDECAR_BYTES:
         sidecar = path.with_name(f"{path.stem}.{digest_of(long)[:12]}{_SIDECAR_SUFFIX}")
-        _write(sidecar, canonical(long) + b"\n")
+        replace_file(sidecar, canonical(long) + b"\n")
         for key, value in long.items():
             kept[key] = {"sidecar": sidecar.name, "sha256": digest_of(value)}
     text = json.dumps(statement(kept), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    _write(path, text.encode() + b"\n")
+    replace_file(path, text.encode() + b"\n")
     for other in path.parent.glob(f"*{_SIDECAR_SUFFIX}"):
         if other != sidecar and re.fullmatch(
             rf"{re.escape(path.stem)}\.[0-9a-f]{{12}}", other.name[: -len(_SIDECAR_SUFFIX)]
@@ -256,26 +257,3 @@ def _parse(name: str, data: bytes) -> Any:
         return json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise _unusable(name, f"not strict JSON: {error}") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, rename over it, and flush the folder."""
-    import tempfile  # late: who only reads need not wait for it
-
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pv.errors import ConfigError
+from pv.whole_file import replace_file
 
 if TYPE_CHECKING:
     from pv.reports.gathering import Gathered
@@ -166,22 +167,9 @@ def write_atomically(path: Path, text: str) -> None:
     OSError
         It cannot be written.
     """
-    import tempfile
-
     data = text.encode("utf-8", "backslashreplace")
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             path.write_bytes(data)
             return
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+    replace_file(path, data)

@@ -266,7 +266,7 @@ print(runner("The ", max_tokens=8, temperature=0)["choices"][0]["text"])
 def llama(program: str, *arguments: Path) -> str:
     """Run a program with llama-cpp-python, in a process of its own, since it can end in a signal."""
     if importlib.util.find_spec("llama_cpp") is None:
-        pytest.skip("llama-cpp-python is not installed: pip install llama-cpp-python")
+        pytest.skip("llama-cpp-python is not installed: make oracles builds it")
     command = [sys.executable, "-c", program, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

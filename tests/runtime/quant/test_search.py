@@ -100,7 +100,7 @@ def ggml_quantised(scheme: str, values: Floats) -> Bytes:
     """Quantise with the library that llama-cpp-python brings."""
     found = importlib.util.find_spec("llama_cpp")
     if found is None or found.origin is None:
-        pytest.skip("llama-cpp-python is not installed: pip install llama-cpp-python")
+        pytest.skip("llama-cpp-python is not installed: make oracles builds it")
     library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / "libggml-base.so"))
     function = library.ggml_quantize_chunk
     function.restype = ctypes.c_size_t
