@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check bench bench-7b defects soak oracles models format clean
+.PHONY: help discharge test check services bench bench-7b defects soak oracles models format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,11 @@ $(VENV)/.oracles: $(VENV)/.transformers
 	$(COMPILE)
 	touch $@
 
+$(VENV)/.services: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[transformers,services]'
+	$(COMPILE)
+	touch $@
+
 discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare with the committed verdicts
 	$(BIN)/pv discharge --force --against HEAD --allow-declined contracts
 	$(BIN)/pv evidence verify
@@ -63,6 +68,10 @@ check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 
 oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
+
+services: $(VENV)/.services ## test against real servers, clusters and a browser, which it starts
+	tests/services/packages.sh
+	$(BIN)/python -m pytest -m service
 
 bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
