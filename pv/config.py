@@ -70,7 +70,18 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
-_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})
+_URL = core.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20]+$")
+_STORE = _table({"url": _URL}, {})
+_LEDGER = _table({}, {"url": _URL, "record": core.bool_schema(strict=True)})
+_FILE = _table(
+    {},
+    {
+        "project": _PROJECT,
+        "store": _STORE,
+        "ledger": _LEDGER,
+        "subjects": core.dict_schema(_NAME, _SUBJECT),
+    },
+)
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
 
 
@@ -104,6 +115,12 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    store: str | None = None
+    """URL of the history of records that several hosts share."""
+    ledger: str | None = None
+    """URL of the ledger; None for SQLite below ``.pv/``."""
+    records_to_ledger: bool = False
+    """Whether sweeps enter what they recorded into the ledger."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -116,6 +133,8 @@ class Config:
         default_factory=dict, compare=False, repr=False
     )
     """The git commit of the tree, once it was asked for: that at which the command began to record."""
+    past: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """What git, the ledger and the store were found to hold, by which of them: listed once a command."""
     names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     """What paths are called relative to the root: statuses ask for the same ones again and again."""
 
@@ -203,6 +222,9 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        store=stated.get("store", {}).get("url"),
+        ledger=stated.get("ledger", {}).get("url"),
+        records_to_ledger=stated.get("ledger", {}).get("record", False),
         subjects={
             name: SubjectSpec(
                 name=name,
