@@ -1,14 +1,15 @@
 """What a sweep asks of whoever runs its falsifiers. Between the two there is JSON, and nothing else.
 
-A *task* is what it takes to discharge one falsifier: ``{"address", "path", "device", "gate", "retries"}``, the
-contract's file being relative to the project where it lies in it, the device ``cpu``, ``cuda`` (any GPU) or
-``cuda:N``. An *event* is one of
+A *task* is what it takes to discharge one falsifier: ``{"address", "path", "device", "gate", "retries"}``,
+the contract's file being relative to the project where it lies in it, the device ``cpu``, ``cuda`` (any
+GPU) or ``cuda:N``. An *event* is one of
 
 - ``{"task": address, "kind": "progress", "what", "done", "total"}``
-- ``{"task": address, "kind": "ended", "end", "records"}``, with the values of :meth:`pv.outcome.Discharge.to_json`;
-  ``records`` are those of another host, as :func:`pv.evidence_transfer.bundle_of` puts them together
-- ``{"task": address, "kind": "lost", "why", "detail", "host"}``: whoever ran it is gone, and nothing is known;
-  ``host`` is true where the host died, or was taken away, and not just the process
+- ``{"task": address, "kind": "ended", "end", "records"}``: the values of
+  :meth:`pv.outcome.Discharge.to_json`, and the records of another host, as
+  :func:`pv.evidence_transfer.bundle_of` puts them together
+- ``{"task": address, "kind": "lost", "why", "detail", "host"}``: whoever ran it is gone, and nothing is
+  known; ``host`` is true where the host died, or was taken away, and not just the process
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ Event: TypeAlias = Mapping[str, Any]
 class Setup:
     """What an executor is made from.
 
-    `jobs` is how many tasks may run at once, None where the executor is to know; `root` the project; `scratch` a
-    folder of this sweep, empty at its beginning and there again when it is resumed; `options` the fields of
+    `jobs` is how many tasks may run at once, None where the executor is to know; `root` the project;
+    `scratch` a folder of this sweep, which is there again when it is resumed; `options` the fields of
     :class:`pv.outcome.Options`; `settings` what ``pv.toml`` and the command line say of the executor.
     """
 
@@ -67,4 +68,4 @@ class Executor(Protocol):
         """Return what happened, once something did or `seconds` have passed."""
 
     def close(self) -> None:
-        """End everything, also tasks that are under way."""
+        """End everything, also tasks that are under way; what is closed stays so."""
