@@ -94,7 +94,7 @@ class Worker:
     def _records(self, end: Discharge) -> dict[str, str]:
         from pv.evidence_transfer import bundle_of  # late: what is recorded here need not be carried
 
-        return bundle_of([self.config.root / record for record in end.records], self.config)
+        return bundle_of(self.config.root / record for record in end.records)
 
     def _find(self, address: str, path: str) -> tuple[Contract, Falsifier]:
         contract = self.contracts.pop(path, None) or load_paths([path], self.config)[0]
