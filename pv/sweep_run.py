@@ -129,6 +129,7 @@ def go_on(
             if killed and executor.elsewhere:
                 again.append(address)
                 continue
+            end = dataclasses.replace(end, attempts=reading.attempts.get(address, ()))
             journal.write({"event": "end", "at": now(), "end": end.to_json(), "stepped_over": killed})
     tasks = [_task(reading.planned[address]) for address in (*again, *reading.left)]
     whole = True

@@ -125,6 +125,22 @@ def test_what_broke_is_run_again_where_the_contract_allows_it_and_shown(
     assert "1 ended well after an attempt that broke" in text.out
 
 
+def test_killed_in_a_later_attempt_the_earlier_ones_are_still_shown(project: Project, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    write(project, _1=ONCE | {"with": {"marker": str(marker), "value": 1.0}, "retries": 1})
+    assert project.pv("sweep", "--json", IDS[0]).code == Exit.ACCEPTED
+    journal = journal_of(project)
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if json.loads(line)["event"] not in {"end", "finish"}))
+    project.record().unlink()
+    project.record("algorithm").unlink()
+    ended = project.pv("sweep", "--resume", "--json")
+    (result,) = ended.json["results"]
+    assert result["message"] == "was running when the sweep was killed"
+    assert len(result["attempts"]) == 1
+    assert "fell off the bus" in result["attempts"][0]
+
+
 SMI = """#!/bin/sh
 for gpu in a b; do echo "H100, 9.0, 580.95, 81559, GPU-$gpu"; done
 """
