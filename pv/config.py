@@ -70,6 +70,12 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
+_EXECUTORS = core.dict_schema(
+    _NAME,
+    core.dict_schema(
+        core.str_schema(), core.union_schema([core.str_schema(), core.int_schema(), core.bool_schema()])
+    ),
+)
 _URL = core.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20]+$")
 _STORE = _table({"url": _URL}, {})
 _LEDGER = _table({}, {"url": _URL, "record": core.bool_schema(strict=True)})
@@ -77,9 +83,10 @@ _FILE = _table(
     {},
     {
         "project": _PROJECT,
+        "subjects": core.dict_schema(_NAME, _SUBJECT),
+        "executors": _EXECUTORS,
         "store": _STORE,
         "ledger": _LEDGER,
-        "subjects": core.dict_schema(_NAME, _SUBJECT),
     },
 )
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
@@ -115,6 +122,8 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
+    """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
     store: str | None = None
     """URL of the history of records that several hosts share."""
     ledger: str | None = None
@@ -222,6 +231,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        executors=stated.get("executors", {}),
         store=stated.get("store", {}).get("url"),
         ledger=stated.get("ledger", {}).get("url"),
         records_to_ledger=stated.get("ledger", {}).get("record", False),

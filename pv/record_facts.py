@@ -138,8 +138,9 @@ def host_class(host: Mapping[str, Any], place: Mapping[str, Any]) -> str:
     """
     parts = [host["class"], host["cpu"], f"{host['cores']} cores"]
     if place["device"] != "cpu":
+        # Older records do not say which of the host's GPUs it was.
         kinds = sorted({gpu["name"] for gpu in host["gpus"] if gpu["capability"] == place["capability"]})
-        parts += [" or ".join(kinds) or str(place["device"])]
+        parts += [place.get("gpu") or " or ".join(kinds) or place["device"]]
     return ", ".join(map(str, parts))
 
 
