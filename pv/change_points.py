@@ -66,11 +66,16 @@ def change_points(values: Sequence[float], *, level: float = LEVEL, seed: int = 
             cuts[start + place] = p
             waiting += [(start, start + place), (start + place, stop)]
     ends = [0, *sorted(cuts), len(values)]
-    means = [math.fsum(values[a:b]) / (b - a) for a, b in itertools.pairwise(ends) if b > a]
+    means = [_mean(values[a:b]) for a, b in itertools.pairwise(ends) if b > a]
     return [
         ChangePoint(index, means[number], means[number + 1], cuts[index])
         for number, index in enumerate(sorted(cuts))
     ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    half = math.fsum(value / (2 * len(values)) for value in values)  # the sum itself may be too large
+    return min(max(values), max(min(values), 2 * half))
 
 
 def _cut(values: Sequence[float], level: float, shuffler: random.Random) -> tuple[int, float] | None:

@@ -36,10 +36,7 @@ def enter(arguments: argparse.Namespace, config: Config) -> Exit:
 
     sources = arguments.sources or ["folder", "git", *(["store"] if config.store else [])]
     ledger = open_ledger(arguments.url, config)
-    try:
-        filled = fill(ledger, config, sources)
-    finally:
-        ledger.close()
+    filled = fill(ledger, config, sources)
     if not filled.read and not filled.refused:
         raise SelectionError(
             f"no record in {', '.join(sources)}: nothing was entered", remedy="`pv discharge` makes them"

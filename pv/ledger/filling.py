@@ -50,11 +50,8 @@ def enter_sweep(addresses: Iterable[str], config: Config) -> None:
     """
     try:
         ledger = open_ledger(None, config)
-        try:
-            pairs = [address.rpartition("#")[::2] for address in addresses]
-            filled = _enter(ledger, (one for pair in pairs for one in SOURCES["folder"](pair, config)))
-        finally:
-            ledger.close()
+        pairs = [address.rpartition("#")[::2] for address in addresses]
+        filled = _enter(ledger, (one for pair in pairs for one in SOURCES["folder"](pair, config)))
     except PvError as error:
         print(printable(f"not entered into the ledger: {error.what}"), file=sys.stderr)
         print("    `pv evidence ledger` enters it later", file=sys.stderr)

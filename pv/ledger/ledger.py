@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,10 +71,6 @@ class Ledger:
             The database cannot be read.
         """
         return self._do(functools.partial(_select, addresses=addresses), writes=False)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._engine.dispose()
 
     def _do(self, work: Callable[[Connection], _Result], *, writes: bool = True) -> _Result:
         from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -147,6 +144,7 @@ def _engine(url: str) -> Engine:
     try:
         from sqlalchemy import create_engine
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+        from sqlalchemy.pool import NullPool
     except ImportError as error:
         raise ConfigError(
             "a ledger needs SQLAlchemy, which is not installed", remedy="pip install 'pv[ledger]'"
@@ -154,13 +152,16 @@ def _engine(url: str) -> Engine:
     scheme, _, rest = url.partition(":")
     if scheme in {"postgresql", "postgres"}:
         scheme = "postgresql+psycopg"
+        # It warns on standard error of each connection that is lost; we try again, or say so.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
     if scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
         raise ConfigError(
             f"a ledger is SQLite or PostgreSQL, not {scheme!r}",
             remedy="write sqlite:///FILE or postgresql://HOST/DATABASE",
         )
     try:
-        engine = create_engine(f"{scheme}:{rest}", pool_pre_ping=scheme != "sqlite")
+        # A connection a transaction: none is left open, none goes stale, and none is forked.
+        engine = create_engine(f"{scheme}:{rest}", poolclass=NullPool)
     except ImportError as error:
         raise ConfigError(
             "PostgreSQL needs psycopg, which is not installed", remedy="pip install 'pv[postgresql]'"
@@ -230,14 +231,13 @@ def _select(connection: Connection, addresses: Sequence[tuple[str, str]]) -> lis
     joined = select(COMPARISONS).join(RECORDS).order_by(COMPARISONS.c.digest, COMPARISONS.c.position)
     if of is not None:
         records, joined = records.where(of), joined.where(of)
+    # Records first: what others commit between the two queries is then no record without its comparisons.
+    found = [dict(row) for row in connection.execute(records).mappings()]
     compared: Mapping[str, list[Compared]] = defaultdict(list)
     for row in connection.execute(joined).mappings():
         compared[row["digest"]].append(
             Compared(row["measured"], row["value"], row["margin"], row["relative"], row["unit"])
         )
-    found = []
-    for row in connection.execute(records).mappings():
-        values = dict(row)
+    for values in found:
         values["commit"] = values.pop("commit_id")
-        found.append(Facts(**values, compared=tuple(compared[row["digest"]])))
-    return found
+    return [Facts(**values, compared=tuple(compared[values["digest"]])) for values in found]
