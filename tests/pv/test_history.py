@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import subprocess
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.errors import SelectionError
+from pv.evidence_import import take
 from pv.evidence_transfer import Carried
 from pv.history import Point, into_series, points, points_of
 from pv.history_sources import SOURCES, configured, gather
@@ -100,6 +102,25 @@ def test_a_change_is_told_with_the_run_that_was_the_first_after_it() -> None:
     assert (round(change.before, 1), round(change.after, 1)) == (1.0, 2.0)
     assert series.trend.direction == "level"
     assert len(series.points) == 16
+
+
+def test_two_kinds_of_gpu_have_one_place_and_two_series(
+    copied: Project, restamp: Restamp, tmp_path: Path
+) -> None:
+    first = copied.record().read_bytes()
+    kinds = ["H100", "H200"]
+    store = Store(f"file://{tmp_path}/store")
+    name = NAME.replace("-cpu", "-cuda-sm90")
+    for second, kind in enumerate(kinds):
+        gpu = {"place.device": "cuda-sm90", "place.capability": "9.0", "place.gpu": kind}
+        began = {"run.started_at": f"2030-01-01T00:00:0{second}+00:00"}
+        store.push(Carried(name, restamp(first, gpu | began), {}))
+    offers, _ = store.offers()
+    assert [one.what for one in take(offers, copied.config())] == ["taken", "left"]
+    assert json.loads((copied.root / "evidence" / name).read_bytes())["predicate"]["place"]["gpu"] == "H200"
+    assert copied.record().read_bytes() == first  # what ran on a processor lies beside it
+    found = into_series(points_of(one for one in store.facts() if isinstance(one, Facts)))
+    assert [series.latest.host.rpartition(", ")[2] for series in found] == kinds
 
 
 def git(root: Path, *arguments: str) -> None:
