@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -59,7 +59,7 @@ class Store:
                 self._bytes(digest, carried.name)
         return self._objects.put(name, entry.to_bytes())
 
-    def entries(self, addresses: Sequence[tuple[str, str]] = ()) -> tuple[list[Entry], list[Refused]]:
+    def entries(self, addresses: Sequence[tuple[str, str]] = ()) -> list[Entry | Refused]:
         """List the records of the falsifiers `addresses` (contract, id), or all; and what is no entry.
 
         Raises
@@ -68,15 +68,14 @@ class Store:
             The store cannot be read.
         """
         folders = [folder_of(*address) for address in addresses] or [FOLDER]
-        found: list[Entry] = []
-        faults: list[Refused] = []
         names = [name for folder in folders for name in self._objects.names(folder)]
+        found: list[Entry | Refused] = []
         for name, data in self._objects.get_all(names):
             try:
                 found.append(read_entry(name, data))
             except EvidenceError as error:
-                faults.append(Refused.of(name, error))
-        return found, faults
+                found.append(Refused.of(name, error))
+        return found
 
     def fetch(self, entry: Entry) -> Carried:
         """Return the record of `entry`: its bytes have the digest that it is known by.
@@ -101,13 +100,18 @@ class Store:
         StoreError
             The store cannot be read.
         """
-        entries, faults = self.entries(addresses)
-        return [Offer(one.candidate, functools.partial(self.fetch, one)) for one in entries], faults
+        entries = self.entries(addresses)
+        offers = [
+            Offer(one.candidate, functools.partial(self.fetch, one))
+            for one in entries
+            if isinstance(one, Entry)
+        ]
+        return offers, [one for one in entries if isinstance(one, Refused)]
 
-    def facts(
-        self, addresses: Sequence[tuple[str, str]] = (), known: Mapping[str, Facts] = _NOTHING
+    def verified(
+        self, entries: Iterable[Entry | Refused], known: Mapping[str, Facts] = _NOTHING
     ) -> Iterator[Facts | Refused]:
-        """Yield the facts of every record, verified, and what does not verify.
+        """Yield the facts of each record, fetched and verified, and what does not verify.
 
         Those `known` by the digest of their record are not fetched.
 
@@ -116,17 +120,17 @@ class Store:
         StoreError
             The store cannot be read.
         """
-        entries, faults = self.entries(addresses)
-        yield from faults
         for entry in entries:
-            if entry.candidate.digest in known:
+            if isinstance(entry, Refused):
+                yield entry
+            elif entry.candidate.digest in known:
                 yield known[entry.candidate.digest]
-                continue
-            try:
-                carried = self.fetch(entry)
-                yield facts_of(check(carried, Path()), carried.digest)
-            except EvidenceError as error:
-                yield Refused.of(entry.candidate.name, error)
+            else:
+                try:
+                    carried = self.fetch(entry)
+                    yield facts_of(check(carried, Path()), carried.digest)
+                except EvidenceError as error:
+                    yield Refused.of(entry.candidate.name, error)
 
     def _bytes(self, digest: str, of: str) -> bytes:
         data = self._objects.get(object_name(digest))

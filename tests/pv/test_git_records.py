@@ -41,8 +41,7 @@ def repository(copied: Project) -> Project:
 
 
 def read(project: Project) -> list[Carried | Refused]:
-    config = project.config()
-    return list(committed_records(config).read("small-v1", ID, config))
+    return list(committed_records(project.config()).read("small-v1", ID))
 
 
 def test_every_version_that_was_committed_is_there_once(repository: Project, restamp: Restamp) -> None:
@@ -108,7 +107,7 @@ def test_without_a_repository_or_a_commit_there_is_none(copied: Project) -> None
     assert read(copied) == []
 
 
-def test_blobs_are_read_by_one_process_whatever_is_in_them(repository: Project) -> None:
+def test_blobs_are_read_whatever_is_in_them(repository: Project) -> None:
     contents = [b"", b"\n", b"a blob 3\nx\n", bytes(range(256)) * 300]
     blobs = [
         ask_git(repository.root, "hash-object", "-w", "--stdin", given=data).decode().strip()

@@ -58,12 +58,12 @@ def test_what_was_pushed_is_offered_with_its_bytes(discharged: Project, url: str
     assert sorted((one.fetch() for one in offers), key=lambda one: one.name) == pushed
     assert Store(url).offers([("small-v1", "FALSIFY-SMALL-002")]) == ([], [])
     assert len(Store(url).offers([("small-v1", ID)])[0]) == 2
-    assert len([one for one in store.facts() if isinstance(one, Facts)]) == 2
+    assert len([one for one in store.verified(store.entries()) if isinstance(one, Facts)]) == 2
 
 
 def test_a_store_that_is_empty_offers_nothing(url: str) -> None:
     assert Store(url).offers() == ([], [])
-    assert list(Store(url).facts([("small-v1", ID)])) == []
+    assert list(Store(url).entries([("small-v1", ID)])) == []
 
 
 def test_every_version_is_kept_and_none_is_written_twice(
@@ -143,7 +143,9 @@ def test_what_was_corrupted_in_the_store_is_named_and_refused(
     shown = copied.pv("evidence", "pull", store.url)
     assert shown.code == 1
     assert f"REFUSED  {refused['name']}" in shown.out
-    assert any(isinstance(one, Refused) for one in store.facts()) == ("another record" not in why)
+    assert any(isinstance(one, Refused) for one in store.verified(store.entries())) == (
+        "another record" not in why
+    )
 
 
 def test_a_missing_object_is_named(copied: Project, tmp_path: Path) -> None:
@@ -258,11 +260,11 @@ def test_a_killed_push_leaves_nothing_half_visible(copied: Project, restamp: Res
         time.sleep(pause)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
-        found = list(Store(url).facts())
+        found = list(Store(url).verified(Store(url).entries()))
         assert not [one for one in found if isinstance(one, Refused)]
     writer = pushing(url, paths)
     writer.communicate(timeout=60)
-    assert len(list(Store(url).facts())) == 20
+    assert len(list(Store(url).verified(Store(url).entries()))) == 20
 
 
 def test_entries_hold_what_is_ranked_and_no_more(discharged: Project, tmp_path: Path) -> None:
