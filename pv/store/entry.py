@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from pv.errors import EvidenceError
 from pv.evidence_choice import Candidate
+from pv.evidence_transfer import is_name
 from pv.record_facts import Refused
 
 __all__ = ["FOLDER", "Entry", "address_of", "entry_name", "folder_of", "object_name", "read_entry"]
@@ -88,5 +89,9 @@ def read_entry(name: str, data: bytes) -> Entry:
 def _refuse_other(entry: Entry, version: Any, name: str) -> None:
     if version != VERSION:
         raise ValueError(f"it is of version {version!r}")
-    if entry_name(entry.candidate) != name:
+    candidate = entry.candidate
+    inside = candidate.name.startswith(f"{candidate.contract}/{candidate.identifier}/")
+    if not is_name(candidate.name) or not inside:
+        raise ValueError("its record would lie elsewhere")
+    if entry_name(candidate) != name:
         raise ValueError("it is another one than its name says")

@@ -12,7 +12,7 @@ from pv.config import Config
 from pv.errors import ConfigError, EvidenceError
 from pv.evidence_choice import candidate_of
 from pv.evidence_import import Offer
-from pv.evidence_transfer import Carried, check, place
+from pv.evidence_transfer import Carried, check
 from pv.record_facts import Facts, Refused, facts_of
 from pv.store.entry import FOLDER, Entry, entry_name, folder_of, object_name, read_entry
 from pv.store.objects import Objects
@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._objects = Objects(url)
-        self.url = url
+        self.shown = self._objects.shown
 
     def push(self, carried: Carried) -> bool:
         """Add a record; return False where it is there already.
@@ -39,8 +39,6 @@ class Store:
         StoreError
             The store cannot be written.
         """
-        if place(carried) != carried.name:
-            raise EvidenceError(f"{carried.name}: it belongs to {place(carried)}", remedy="move it there")
         facts = facts_of(check(carried, Path()), carried.digest)
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in carried.sidecars.items()}
         entry = Entry(candidate_of(carried.name, facts), digests)
