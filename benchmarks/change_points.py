@@ -1,7 +1,7 @@
 """How often mere noise is called a change, and how often a step is found where it is; beside Apache Otava.
 
 Printed for each method and each kind of noise: the share of 300 series of noise that have a change point, by
-their length; and the share of 100 series with a step in their middle of which it is found to within one point.
+their length; and the share of 100 series with a step in their middle of which it is found within one point.
 Otava is measured where it is installed (``pip install apache-otava``, 0.8.0 or newer), at its level and ours.
 
     python -m benchmarks.change_points
