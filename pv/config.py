@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
 from pv.errors import ConfigError, Location
+from pv.gate_policy import DEFAULT_POLICY, FIELDS, GatePolicy, policy_of
 
 if TYPE_CHECKING:
     from pv.binding import Binding
@@ -70,7 +71,8 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
-_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})
+_GATE = _table({}, FIELDS)
+_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT), "gate": _GATE})
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
 
 
@@ -104,6 +106,8 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    gate: GatePolicy = DEFAULT_POLICY
+    """How ``pv gate`` ends where nobody says it on the command line."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -203,6 +207,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        gate=policy_of(stated.get("gate", {})),
         subjects={
             name: SubjectSpec(
                 name=name,

@@ -1,0 +1,156 @@
+"""Running what a change made stale: what fits the time that there is, and only where it says something.
+
+Runs measure the working tree. A falsifier is run only where what decides its verdict is the same there as in
+the tree that is judged: otherwise its record would be about something that is not committed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pv.config import Config
+from pv.contract import Contract, Falsifier, load_contract
+from pv.errors import PvError
+from pv.freshness import base_level, current_inputs
+from pv.needs import spell_duration
+from pv.outcome import Discharge, Options
+from pv.tally import Row
+
+__all__ = ["Ahead", "Run", "estimate", "foresee_runs", "run_within"]
+
+State = Literal["can", "elsewhere", "differs", "gate"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ahead:
+    """What would become of a stale falsifier here: it `can` run, must run `elsewhere`, or the tree `differs`.
+
+    `seconds` is what its last run took, None where no record says it; `contract` is that of the working tree,
+    where it can be run.
+    """
+
+    row: Row
+    state: State
+    why: str
+    command: str
+    seconds: float | None
+    level: str
+    contract: Contract | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What became of it: how it ended, or why it was not begun."""
+
+    address: str
+    end: Discharge | None
+    why: str = ""
+
+
+def estimate(row: Row) -> float | None:
+    """Return the seconds that the runs behind a status took; None where no record says it."""
+    taken = [record.predicate["run"].get("seconds") for record in row.status.records]
+    known = [float(seconds) for seconds in taken if isinstance(seconds, (int, float))]
+    return sum(known) if known else None
+
+
+def foresee_runs(rows: Sequence[Row], judged: Config, here: Config) -> Iterator[Ahead]:
+    """Say of each of `rows`, stale as `judged`, whether it can be run in the working tree `here`."""
+    # Imported late: a commit that makes nothing stale has no use for it.
+    from pv.subjects import Subjects
+    from pv.sweep_plan import foresee
+
+    subjects = Subjects(here)
+    for row in rows:
+        level = str(row.status.records[-1].predicate["place"]["level"]) if row.status.records else "auto"
+        again = f"pv discharge {row.address}" + (f" --level {level}" if level != "auto" else "")
+        ahead = Ahead(row, "gate", "it follows what it cites", again, estimate(row), level)
+        if row.falsifier.basis:
+            yield ahead
+            continue
+        found = _in_working_tree(row, judged, here)
+        if found is None:
+            why = "the working tree differs from what is judged"
+            yield dataclasses.replace(ahead, state="differs", why=why)
+            continue
+        options = Options(level=level, force=True)
+        plan = foresee(found, _same(found, row.falsifier), here, subjects, options)
+        if plan.state == "declined" or (level != "auto" and plan.level not in {None, level}):
+            declined = next(iter(plan.declined), None)
+            why, told = (declined.why, declined.command) if declined else (plan.why, again)
+            yield dataclasses.replace(ahead, state="elsewhere", why=why, command=told)
+        else:
+            yield dataclasses.replace(ahead, state="can", why="", contract=found)
+
+
+def run_within(
+    ahead: Sequence[Ahead],
+    budget: float | None,
+    config: Config,
+    argv: tuple[str, ...],
+    tell: Callable[[str], None],
+) -> Iterator[Run]:
+    """Run what `can` be, the shortest first, until `budget` seconds would be exceeded; records evidence.
+
+    What takes a time that no record tells does not fit a budget. The estimate decides what is begun; nothing
+    is begun once the time is used up.
+    """
+    from pv.discharge import discharge
+    from pv.runner import Runner
+    from pv.subjects import Subjects
+
+    began = time.monotonic()
+    subjects = Subjects(config)
+    order = sorted(ahead, key=lambda one: (one.seconds is None, one.seconds or 0.0))
+    with Runner(config.root / ".pv") as runner:
+        for one in order:
+            address = one.row.address
+            if one.contract is None:
+                yield Run(address, None, one.why)
+                continue
+            if budget is not None and one.seconds is None:
+                yield Run(address, None, "no record says how long it takes, so it fits no budget")
+                continue
+            left = budget - (time.monotonic() - began) if budget is not None else None
+            if left is not None and (one.seconds or 0.0) > left:
+                took, rest = spell_duration(one.seconds or 0.0), spell_duration(max(left, 0.0))
+                yield Run(address, None, f"it took {took} when it was recorded, and {rest} are left")
+                continue
+            options = Options(level=one.level, argv=argv)
+            tell(address)
+            falsifier = _same(one.contract, one.row.falsifier)
+            yield Run(address, discharge(one.contract, falsifier, config, subjects, runner, options))
+
+
+def _in_working_tree(row: Row, judged: Config, here: Config) -> Contract | None:
+    """Return the contract as the working tree has it, if what decides the verdict is the same there."""
+    try:
+        contract = load_contract(here.root / Path(row.contract.path).relative_to(judged.root))
+        falsifier = _same(contract, row.falsifier)
+        level = base_level(falsifier)
+        levels: Mapping[str, None] = dict.fromkeys((level, *falsifier.subjects))
+        for one in levels:
+            mine = current_inputs(falsifier, one, here).to_json()
+            if mine != current_inputs(row.falsifier, one, judged).to_json():
+                return None
+    except (PvError, LookupError, ValueError):
+        return None
+    return contract
+
+
+def _same(contract: Contract, falsifier: Falsifier) -> Falsifier:
+    """Return the falsifier of the same id.
+
+    Raises
+    ------
+    KeyError
+        There is none.
+    """
+    for other in contract.falsifiers:
+        if other.id == falsifier.id:
+            return other
+    raise KeyError(falsifier.id)
