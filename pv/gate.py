@@ -11,11 +11,13 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pv.config import Config, load_config
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import DocumentError, Location, PvError
 from pv.finding import Finding
+from pv.freshness import base_level, current_inputs
 from pv.gate_inputs import add_inputs
 from pv.gate_layout import Layout, layout_of
 from pv.gate_scope import Scope, find_scope
@@ -52,6 +54,8 @@ class Judged:
     """The falsifiers of all other contracts; None where they were not asked for."""
     waived: Mapping[str, str]
     """Address → its waiver, of what fails and has one in force."""
+    inputs: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Address → level → what decides the verdict, as staged, of what is stale and is no gate."""
 
     @property
     def stale(self) -> list[Row]:
@@ -111,10 +115,11 @@ def judged_change(
         rows = found.rows(contracts.values())
         untouched = found.rows(rest.values()) if tallied else None
         waived = found.waivers(rows, layout, config)
+        inputs = dict(_inputs(rows, found.project.config))
         before = dict(_before(view, layout, scope, found, contracts))
         yield Judged(
             scope=scope,
-            config=config,
+            config=found.project.config,
             findings=tuple(sorted(found.findings, key=lambda one: (one.where, one.code, one.message))),
             rows=tuple(rows),
             moved=tuple(_moved(before, rows)),
@@ -122,6 +127,7 @@ def judged_change(
             before=before,
             untouched=None if untouched is None else tuple(untouched),
             waived=waived,
+            inputs=inputs,
         )
 
 
@@ -202,6 +208,16 @@ def _config(view: PartialTree, layout: Layout) -> Config:
     folder = view.top / layout.prefix if layout.prefix else view.top
     folder.mkdir(parents=True, exist_ok=True)
     return load_config(folder, required=False)
+
+
+def _inputs(rows: Iterable[Row], config: Config) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
+    """Yield what decides the verdict of each stale falsifier that something runs for."""
+    for row in rows:
+        if row.status.name == "STALE" and not row.falsifier.basis:
+            levels = dict.fromkeys((base_level(row.falsifier), *row.falsifier.subjects))
+            with contextlib.suppress(PvError):
+                found = {level: current_inputs(row.falsifier, level, config).to_json() for level in levels}
+                yield row.address, found
 
 
 def _rest(view: PartialTree, layout: Layout, scope: Scope) -> dict[str, Contract]:

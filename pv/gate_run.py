@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pv.config import Config
 from pv.contract import Contract, Falsifier, load_contract
 from pv.errors import PvError
-from pv.freshness import base_level, current_inputs
+from pv.evidence import read_record, records_of
+from pv.freshness import current_inputs
+from pv.gate import Judged
 from pv.needs import spell_duration
 from pv.outcome import Discharge, Options
 from pv.tally import Row
 
 __all__ = ["Ahead", "Run", "estimate", "foresee_runs", "run_within"]
 
+_LEVEL_OF = {"DISCHARGED": "live", "FUNCTIONAL": "functional", "PARTIAL_ALGORITHM_LEVEL": "algorithm"}
+"""What a status that went stale was judged at: only a run there brings it back."""
 State = Literal["can", "elsewhere", "differs", "gate"]
 
 
@@ -51,24 +55,31 @@ class Run:
     why: str = ""
 
 
-def estimate(row: Row) -> float | None:
-    """Return the seconds that the runs behind a status took; None where no record says it."""
-    taken = [record.predicate["run"].get("seconds") for record in row.status.records]
-    known = [float(seconds) for seconds in taken if isinstance(seconds, (int, float))]
-    return sum(known) if known else None
+def estimate(row: Row, level: str, config: Config) -> float | None:
+    """Return the seconds that the last run at `level` took, with its counter-examples; None if unknown."""
+    taken: dict[str, float] = {}
+    for path in records_of(config.evidence, row.contract.stem, row.falsifier.id):
+        try:
+            predicate = read_record(path).predicate
+            at, seconds = str(predicate["place"]["level"]), float(predicate["run"]["seconds"])
+        except (PvError, LookupError, TypeError, ValueError):
+            continue
+        if level == "auto" or at in {level, "algorithm"}:
+            taken[at] = max(seconds, taken.get(at, 0.0))
+    return sum(taken.values()) if taken else None
 
 
-def foresee_runs(rows: Sequence[Row], judged: Config, here: Config) -> Iterator[Ahead]:
-    """Say of each of `rows`, stale as `judged`, whether it can be run in the working tree `here`."""
+def foresee_runs(judged: Judged, here: Config) -> Iterator[Ahead]:
+    """Say of each falsifier that became stale whether it can be run in the working tree `here`."""
     # Imported late: a commit that makes nothing stale has no use for it.
     from pv.subjects import Subjects
     from pv.sweep_plan import foresee
 
     subjects = Subjects(here)
-    for row in rows:
-        level = str(row.status.records[-1].predicate["place"]["level"]) if row.status.records else "auto"
+    for row in judged.stale:
+        level = _LEVEL_OF.get(row.status.before, "auto")
         again = f"pv discharge {row.address}" + (f" --level {level}" if level != "auto" else "")
-        ahead = Ahead(row, "gate", "it follows what it cites", again, estimate(row), level)
+        ahead = Ahead(row, "gate", "it follows what it cites", again, estimate(row, level, here), level)
         if row.falsifier.basis:
             yield ahead
             continue
@@ -126,16 +137,13 @@ def run_within(
             yield Run(address, discharge(one.contract, falsifier, config, subjects, runner, options))
 
 
-def _in_working_tree(row: Row, judged: Config, here: Config) -> Contract | None:
+def _in_working_tree(row: Row, judged: Judged, here: Config) -> Contract | None:
     """Return the contract as the working tree has it, if what decides the verdict is the same there."""
     try:
-        contract = load_contract(here.root / Path(row.contract.path).relative_to(judged.root))
+        contract = load_contract(here.root / Path(row.contract.path).relative_to(judged.config.root))
         falsifier = _same(contract, row.falsifier)
-        level = base_level(falsifier)
-        levels: Mapping[str, None] = dict.fromkeys((level, *falsifier.subjects))
-        for one in levels:
-            mine = current_inputs(falsifier, one, here).to_json()
-            if mine != current_inputs(row.falsifier, one, judged).to_json():
+        for level, staged in judged.inputs[row.address].items():
+            if current_inputs(falsifier, level, here).to_json() != staged:
                 return None
     except (PvError, LookupError, ValueError):
         return None

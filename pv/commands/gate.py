@@ -45,8 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--all-files", action="store_true", help="judge every contract, changed or not")
     how = parser.add_argument_group("what to do about it (defaults: [gate] of pv.toml)")
     how.add_argument("--stale", choices=("warn", "fail"), help="what is to become of what can be run here")
-    how.add_argument("--run", action="store_true", default=None, help="run what became stale")
-    how.add_argument("--no-run", dest="run", action="store_false", help="run nothing, whatever pv.toml says")
+    how.add_argument("--run", dest="running", action="store_true", default=None, help="run what became stale")
+    how.add_argument(
+        "--no-run", dest="running", action="store_false", help="run nothing, whatever pv.toml says"
+    )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     parser.add_argument(
@@ -95,10 +97,11 @@ def _run(
         policy = dataclasses.replace(
             policy,
             stale=arguments.stale or policy.stale,
-            run=policy.run if arguments.run is None else arguments.run,
+            run=policy.run if arguments.running is None else arguments.running,
             budget=policy.budget if budget is None else budget,
         )
-        if not (judged.scope.touched or judged.scope.gone) and arguments.format == "text":
+        nothing = not (judged.scope.touched or judged.scope.gone or judged.findings)
+        if nothing and arguments.format == "text":
             print(printable(f"gate  {against}: nothing of pv's was touched"))
             return Exit.ACCEPTED
         ahead, runs = _stale(judged, root, run=policy.run, budget=policy.budget, argv=arguments.argv)
@@ -185,6 +188,8 @@ def _named(word: str, repository: Repository, tree: Tree) -> str:
     top = repository.top
     inside = path.relative_to(top).as_posix() if path.is_relative_to(top) else ""
     if inside in tree.entries or (inside in tree.changed and inside):
+        if not inside.endswith((".yaml", ".yml")):
+            raise SelectionError(f"{word} is no contract", remedy="name a YAML file of contracts")
         return inside
     raise SelectionError(f"{word} is not in {tree.name}", remedy="`git add` it, or name a file that is there")
 
@@ -222,7 +227,7 @@ def _stale(
     except PvError as error:
         print(printable(f"note: nothing can be run here: {error.what}"), file=sys.stderr)
         return [], []
-    ahead = list(foresee_runs(judged.stale, judged.config, here))
+    ahead = list(foresee_runs(judged, here))
     if not run:
         return ahead, []
 

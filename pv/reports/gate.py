@@ -123,6 +123,7 @@ def _shown(report: GateReport, one: Finding) -> str:
 def as_json(report: GateReport) -> dict[str, Any]:
     """Return the stable form of ``--format json``; places are relative to the top of the repository."""
     judged = report.judged
+    ahead = {one.row.address: one for one in report.ahead}
     return {
         "against": report.against,
         "exit": int(report.ended),
@@ -143,17 +144,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
             }
             for one in judged.moved
         ],
-        "stale": [
-            {
-                "falsifier": one.row.address,
-                "reason": one.row.status.reason,
-                "here": one.state,
-                "why": one.why,
-                "seconds": one.seconds,
-                "command": one.command,
-            }
-            for one in report.ahead
-        ],
+        "stale": [_stale(row, ahead.get(row.address)) for row in judged.stale],
         "stale_before": judged.stale_before,
         "waived": dict(judged.waived),
         "runs": [
@@ -167,6 +158,17 @@ def as_json(report: GateReport) -> dict[str, Any]:
         ],
         "tally": _tally_json(judged),
         "notes": list(judged.notes),
+    }
+
+
+def _stale(row: Row, ahead: Ahead | None) -> dict[str, Any]:
+    return {
+        "falsifier": row.address,
+        "reason": row.status.reason,
+        "here": ahead.state if ahead else None,
+        "why": ahead.why if ahead else "",
+        "seconds": ahead.seconds if ahead else None,
+        "command": ahead.command if ahead else f"pv discharge {row.address}",
     }
 
 
@@ -208,7 +210,7 @@ def markdown(report: GateReport) -> Iterator[str]:
     yield from _table("What broke", ("falsifier", "status", "why"), broken)
     ahead = {one.row.address: one for one in report.ahead}
     stale = [
-        (row.address, _change(judged, row), row.status.reason, _step(ahead[row.address]) if ahead else "")
+        (row.address, _change(judged, row), row.status.reason, _step(ahead[row.address]) if row.address in ahead else "")
         for row in judged.stale
     ]
     yield from _table("What got stale", ("falsifier", "status", "because", "next"), stale)
