@@ -1,0 +1,217 @@
+"""The gate reads little of a repository: here it is held against reading all of it, at both ends of a change."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.pv.conftest import CLAUSE, Project
+
+Edit = Callable[[Project], None]
+CLAIM = {"discharge_status": "DISCHARGED"}
+
+
+def git(folder: Path, *words: str) -> str:
+    own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", "gc.auto=0"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", *own, *words], cwd=folder, check=True, capture_output=True, text=True, env=kept
+    ).stdout
+
+
+def clause(number: int, **changes: Any) -> dict[str, Any]:
+    return dict(CLAUSE) | {"id": f"FALSIFY-SMALL-00{number}"} | CLAIM | changes
+
+
+def cited(number: int = 2, **changes: Any) -> dict[str, Any]:
+    """The falsifier that the gate cites: its one counter-example shows in the one metric that is cited."""
+    live = {"live": {"numbers": "shipped"}}
+    return clause(number, **{"subjects": live, "counter_examples": ["one_half"]} | changes)
+
+
+def gate(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "FALSIFY-GATE-001",
+        "rule": "as measured",
+        "prediction": "near",
+        "if_fails": "far",
+        "basis": {"distance": {"falsifier": "FALSIFY-SMALL-002", "metric": "distance"}},
+        "expect": ["max(distance) <= 0.25"],
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def several(discharged: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Four contracts: two bound to checks, a gate over one of them, one that waits and names a file."""
+    made = Project.__new__(Project)
+    made.root = tmp_path_factory.mktemp("several") / "project"
+    shutil.copytree(discharged.root, made.root, ignore=shutil.ignore_patterns("__pycache__", ".pv"))
+    made.contract(clause(1), stem="one-v1")
+    made.contract(cited(), stem="two-v1")
+    made.contract(gate(**CLAIM), stem="gate-v1")
+    waiting = {"check": None, "counter_examples": None, "expect": None, "subjects": None, "needs": None}
+    made.contract(
+        clause(4, **waiting, **{"discharge_status": None}, blocked_by=["two-v1#FALSIFY-SMALL-002"],
+               test="small_checks/wholeness.py::wholeness"),
+        stem="waits-v1",
+    )  # fmt: skip
+    (made.root / "contracts" / "small-v1.yaml").unlink()
+    shutil.rmtree(made.root / "evidence")
+    ended = made.pv("discharge", "contracts", "--allow-declined")
+    assert ended.code == 0, ended.said
+    (made.root / ".gitignore").write_text(".pv/\n__pycache__/\n")
+    git(made.root, "init", "-q")
+    git(made.root, "add", ".")
+    git(made.root, "commit", "-qm", "all")
+    return made
+
+
+def appended(name: str, text: str) -> Edit:
+    def edit(project: Project) -> None:
+        path = project.root / name
+        if path.is_file():
+            path.write_text(path.read_text() + text)
+
+    return edit
+
+
+def removed(name: str) -> Edit:
+    def edit(project: Project) -> None:
+        path = project.root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    return edit
+
+
+def renamed(old: str, new: str) -> Edit:
+    def edit(project: Project) -> None:
+        if (project.root / old).exists() and not (project.root / new).exists():
+            (project.root / old).rename(project.root / new)
+
+    return edit
+
+
+def written(stem: str, *clauses: dict[str, Any]) -> Edit:
+    return lambda project: project.contract(*clauses, stem=stem) and None
+
+
+def replaced(name: str, old: str, new: str) -> Edit:
+    def edit(project: Project) -> None:
+        path = project.root / name
+        if path.is_file():
+            path.write_text(path.read_text().replace(old, new, 1))
+
+    return edit
+
+
+EDITS: dict[str, Edit] = {
+    "a check": appended("small_checks/wholeness.py", "\nMORE = 1\n"),
+    "what a check imports": appended("small_checks/distance.py", "\nMORE = 1\n"),
+    "a loader": appended("small_checks/loading.py", "\nMORE = 1\n"),
+    "a check that is no Python": appended("small_checks/distance.py", "\n(\n"),
+    "a check is gone": removed("small_checks/wholeness.py"),
+    "an import is gone": removed("small_checks/distance.py"),
+    "a comment": appended("small_checks/wholeness.py", "\n# nothing\n"),
+    "a pin": replaced("pv.toml", 'path = "data/shipped.txt"', 'path = "data/stand-in.txt"'),
+    "the sources": replaced("pv.toml", 'sources = ["."]', 'sources = ["data", "."]'),
+    "a clause": written("one-v1", clause(1, expect=["max(distance) <= 0.2", "count(distance) == expected"])),
+    "a clause that is cited": written("two-v1", cited(rule="in other words")),
+    "an id that is cited": written("two-v1", cited(7)),
+    "a twin": written("three-v1", clause(1)),
+    "a broken contract": appended("contracts/one-v1.yaml", "\n]"),
+    "a contract is gone": removed("contracts/two-v1.yaml"),
+    "a contract has another name": renamed("contracts/two-v1.yaml", "contracts/two-v2.yaml"),
+    "a file that is named": replaced("small_checks/wholeness.py", "def wholeness", "def whole"),
+    "evidence is gone": removed("evidence/two-v1"),
+    "evidence is altered": lambda project: (
+        [
+            path.write_text(path.read_text().replace('"Pass"', '"Fail"'))
+            for path in (project.root / "evidence").rglob("live*.json")
+        ]
+        and None
+    ),
+    "a circle": written("two-v1", cited(blocked_by=["waits-v1#FALSIFY-SMALL-004"])),
+}
+
+
+def statuses(project: Project) -> dict[str, str]:
+    ended = project.pv("status", "--json")
+    assert ended.code == 0, ended.said
+    return {row["falsifier"]: row["status"] for row in ended.json["falsifiers"]}
+
+
+def errors(document: Any) -> set[tuple[str, str]]:
+    return {(one["file"], one["code"]) for one in document["findings"] if one["severity"] == "error"}
+
+
+def checked_out(project: Project, folder: Path, *words: str) -> Project:
+    """What git has, in a folder that holds nothing else."""
+    folder.mkdir()
+    git(project.root, *words, f"--prefix={folder}/")
+    found = Project.__new__(Project)
+    found.root = folder
+    return found
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    staged=st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=3, unique=True),
+    afterwards=st.lists(st.sampled_from(sorted(EDITS)), max_size=2, unique=True),
+)
+def test_the_gate_finds_what_reading_everything_at_both_ends_finds(
+    several: Project, tmp_path_factory: pytest.TempPathFactory, staged: list[str], afterwards: list[str]
+) -> None:
+    hold(several, tmp_path_factory.mktemp("held"), staged, afterwards)
+
+
+@pytest.mark.parametrize("edit", sorted(EDITS))
+def test_each_change_alone_is_found(several: Project, tmp_path: Path, edit: str) -> None:
+    hold(several, tmp_path, [edit], [])
+
+
+def hold(several: Project, folder: Path, staged: list[str], afterwards: list[str]) -> None:
+    project = Project.__new__(Project)
+    project.root = folder / "project"
+    shutil.copytree(several.root, project.root)
+    for name in staged:
+        EDITS[name](project)
+    git(project.root, "add", "--all", ".")
+    for name in afterwards:
+        EDITS[name](project)
+    document = project.pv("gate", "--json").json
+    whole = checked_out(project, folder / "staged", "checkout-index", "--all")
+    (whole.root / ".git").mkdir()  # references are looked for from the top of the repository
+    found = errors(whole.pv("validate", "contracts", "--json").json)
+    before, known = at_first(several)
+    told = errors(document)
+    assert told <= found, f"{staged}: the gate says what is not so"
+    assert document["exit"] == (1 if told or document["rejected"] else 0)
+    if any(code.startswith(("YAML", "SCHEMA")) for _, code in found):
+        assert document["exit"] == 1
+        return  # nothing else can be told of a project with a contract that cannot be read
+    # That two have one id is told of the one that changed.
+    assert {one for one in found - known - told if one[1] != "PV-ID-001"} == set(), staged
+    assert ("PV-ID-001" in {code for _, code in found - known}) == ("PV-ID-001" in {code for _, code in told})
+    now = statuses(whole)
+    moved = {one["falsifier"]: (one["before"], one["after"]) for one in document["moved"]}
+    names = {*before, *now}
+    assert moved == {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}, staged
+
+
+@functools.cache
+def at_first(several: Project) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    return statuses(several), errors(several.pv("validate", "contracts", "--json").json)
