@@ -19,7 +19,7 @@ from pv.git import Repository, find_repository
 from pv.git_tree import Tree, read_commit, read_index
 from pv.needs import seconds
 from pv.printable import printable
-from pv.reports.destinations import add_report_argument, reporting
+from pv.reports.destinations import add_report_argument, reporting, write_atomically
 
 if TYPE_CHECKING:
     from pv.gate_run import Ahead, Run
@@ -53,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
+    parser.add_argument(
+        "--comment", type=Path, metavar="FILE", help="also write what `--format markdown` prints"
     )
     add_report_argument(parser)
 
@@ -90,7 +93,7 @@ def _run(
         prefix,
         named=[path for path in named if path in tree.entries],
         whole=arguments.all_files,
-        tallied=arguments.format == "markdown",
+        tallied=arguments.format == "markdown" or arguments.comment is not None,
     ) as found:
         judged = _only(found, named) if arguments.paths else found
         policy = judged.config.gate
@@ -101,7 +104,7 @@ def _run(
             budget=policy.budget if budget is None else budget,
         )
         nothing = not (judged.scope.touched or judged.scope.gone or judged.findings)
-        if nothing and arguments.format == "text":
+        if nothing and arguments.format == "text" and arguments.comment is None:
             print(printable(f"gate  {against}: nothing of pv's was touched"))
             return Exit.ACCEPTED
         ahead, runs = _stale(judged, root, run=policy.run, budget=policy.budget, argv=arguments.argv)
@@ -111,6 +114,10 @@ def _run(
 
         report = GateReport(judged, against, repository.top, ahead, runs, rejected, ended)
         _print(report, arguments.format)
+        if arguments.comment:
+            from pv.reports.gate import markdown
+
+            write_atomically(arguments.comment, "\n".join(markdown(report)) + "\n")
         if gathered is not None:
             _gather(gathered, report, root)
     return ended

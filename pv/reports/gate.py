@@ -210,7 +210,12 @@ def markdown(report: GateReport) -> Iterator[str]:
     yield from _table("What broke", ("falsifier", "status", "why"), broken)
     ahead = {one.row.address: one for one in report.ahead}
     stale = [
-        (row.address, _change(judged, row), row.status.reason, _step(ahead[row.address]) if row.address in ahead else "")
+        (
+            row.address,
+            _change(judged, row),
+            row.status.reason,
+            _step(ahead[row.address]) if row.address in ahead else "",
+        )
         for row in judged.stale
     ]
     yield from _table("What got stale", ("falsifier", "status", "because", "next"), stale)
