@@ -140,7 +140,10 @@ def main() -> None:
         print(f"{name:<26} {median * 1e3:9.1f} ms")
     ratio = medians["pv gate"] / medians["pv validate, that file"]
     judged = "met" if ratio <= TARGET else "missed"
-    print(f"\none of {CONTRACTS:,} contracts staged: pv gate takes {ratio:.2f} times `pv validate` of that file;", end="")
+    print(
+        f"\none of {CONTRACTS:,} contracts staged: pv gate takes {ratio:.2f} times `pv validate` of that file;",
+        end="",
+    )
     print(f" target {TARGET:.0f}: {judged}")
 
 

@@ -72,7 +72,21 @@ _PROJECT = _table(
     },
 )
 _GATE = _table({}, FIELDS)
-_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT), "gate": _GATE})
+_EXECUTORS = core.dict_schema(
+    _NAME,
+    core.dict_schema(
+        core.str_schema(), core.union_schema([core.str_schema(), core.int_schema(), core.bool_schema()])
+    ),
+)
+_FILE = _table(
+    {},
+    {
+        "project": _PROJECT,
+        "subjects": core.dict_schema(_NAME, _SUBJECT),
+        "executors": _EXECUTORS,
+        "gate": _GATE,
+    },
+)
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
 
 
@@ -108,6 +122,8 @@ class Config:
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
     gate: GatePolicy = DEFAULT_POLICY
     """How ``pv gate`` ends where nobody says it on the command line."""
+    executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
+    """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -208,6 +224,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
         gate=policy_of(stated.get("gate", {})),
+        executors=stated.get("executors", {}),
         subjects={
             name: SubjectSpec(
                 name=name,

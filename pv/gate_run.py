@@ -72,8 +72,9 @@ def estimate(row: Row, level: str, config: Config) -> float | None:
 def foresee_runs(judged: Judged, here: Config) -> Iterator[Ahead]:
     """Say of each falsifier that became stale whether it can be run in the working tree `here`."""
     # Imported late: a commit that makes nothing stale has no use for it.
+    from pv.selection import Selected
     from pv.subjects import Subjects
-    from pv.sweep_plan import foresee
+    from pv.sweep_plan import make_plan
 
     subjects = Subjects(here)
     for row in judged.stale:
@@ -89,7 +90,8 @@ def foresee_runs(judged: Judged, here: Config) -> Iterator[Ahead]:
             yield dataclasses.replace(ahead, state="differs", why=why)
             continue
         options = Options(level=level, force=True)
-        plan = foresee(found, _same(found, row.falsifier), here, subjects, options)
+        chosen = Selected(found, _same(found, row.falsifier), named=True)
+        (plan,) = make_plan([chosen], here, subjects, options, None)
         if plan.state == "declined" or (level != "auto" and plan.level not in {None, level}):
             declined = next(iter(plan.declined), None)
             why, told = (declined.why, declined.command) if declined else (plan.why, again)

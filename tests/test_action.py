@@ -95,7 +95,7 @@ class GitHub(BaseHTTPRequestHandler):
         body = self._body()
         found = [one for one in self.comments if self.path == f"/repos/o/r/issues/comments/{one['id']}"]
         for one in found:
-            one |= body
+            one.update(body)
         self._answer(found[0] if found else None)
 
     def _body(self) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def test_nothing_that_an_input_says_is_executed(
 
 @pytest.mark.service
 def test_text_of_a_contract_is_no_command_of_a_workflow(changed: Project, runner: dict[str, str]) -> None:
-    changed.contract(rule="::error::no\n::set-output name=x::y", **{"covers": ["\n::add-mask::x"]})
+    changed.contract(rule="::error::no\n::set-output name=x::y", covers=["\n::add-mask::x"])
     for base in ("base", ""):
         done = step("judge", changed.root, runner | {"PV_BASE": base})
         outside, stopped = [], ""
@@ -259,7 +259,9 @@ def test_the_comment_is_made_once_and_then_kept_up_to_date(
     text = tmp_path / "comment.md"
     text.write_text('<!-- pv gate -->\nfirst: 34 + 11 → 33 + 12 "quoted" $(id)\n')
     variables = runner | {"GITHUB_API_URL": api, "PV_COMMENT": str(text)}
-    others = [{"id": n, "user": {"type": "User"}, "body": f"talk {n}"} for n in range(130)]
+    others: list[dict[str, Any]] = [
+        {"id": n, "user": {"type": "User"}, "body": f"talk {n}"} for n in range(130)
+    ]
     others[3]["body"] = "<!-- pv gate -->\na person's copy"
     others[4] |= {"body": "quoting <!-- pv gate -->", "user": {"type": "Bot"}}
     GitHub.comments += others

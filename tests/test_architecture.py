@@ -34,6 +34,13 @@ TESTED_THROUGH = {
     "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
+    "tests/pv/test_gate.py": [
+        "pv/gate_inputs.py",
+        "pv/gate_layout.py",
+        "pv/gate_scope.py",
+        "pv/gate_tree.py",
+    ],
+    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [

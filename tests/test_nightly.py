@@ -1,4 +1,4 @@
-"""The nightly script, run for real: a clean night, one that was killed, two at once, a store, and its units."""
+"""The nightly script, run for real: a clean night, one that was killed, two at once, and its units."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
     """Variables under which `pv` is the one under test; what it is asked to push is written down."""
     program = tmp_path / "pv"
     program.write_text(
-        '#!/bin/sh\n[ "$1 $2" != "evidence push" ] || { shift 2; echo "$@" >> "$PUSHED"; exit "${PUSH_ENDS:-0}"; }\n'
+        '#!/bin/sh\nif [ "$1 $2" = "evidence push" ]; then\n'
+        'shift 2; echo "$@" >> "$PUSHED"; exit "${PUSH_ENDS:-0}"\nfi\n'
         f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m pv "$@"\n'
     )
     program.chmod(0o755)
@@ -69,7 +70,7 @@ def test_a_clean_night_leaves_evidence_a_page_and_a_log(
 
 @pytest.mark.service
 def test_how_a_night_ends_is_how_its_sweep_ended_or_else_what_followed(
-    project: Project, variables: dict[str, str], tmp_path: Path
+    project: Project, variables: dict[str, str]
 ) -> None:
     with (project.root / "pv.toml").open("a") as file:
         file.write('\n[gate]\nstale = "warn"\n')

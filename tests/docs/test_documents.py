@@ -47,9 +47,14 @@ def keys(schema: Any) -> set[str]:
 
 
 def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
-    project, _, subject = (DOCS / "configuration.md").read_text(encoding="utf-8").partition("## [subjects")
-    assert table_keys(subject) == keys(config._SUBJECT)
-    assert table_keys(project) == keys(config._PROJECT)
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    for title, schema in (
+        ("project", config._PROJECT),
+        ("gate", config._GATE),
+        ("subjects.NAME", config._SUBJECT),
+    ):
+        section = text.partition(f"## [{title}]")[2].partition("\n## ")[0]
+        assert table_keys(section) == keys(schema), title
 
 
 def test_the_documented_digest_of_a_folder_is_ours(tmp_path: Path, blocks_of: Blocks) -> None:

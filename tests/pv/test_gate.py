@@ -1,11 +1,9 @@
-"""The gate reads little of a repository: here it is held against reading all of it, at both ends of a change."""
+"""The gate reads little of a repository. Here it is held against reading all of it, at both ends."""
 
 from __future__ import annotations
 
 import functools
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,17 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.pv.conftest import CLAUSE, Project
+from tests.pv.staging import CLAIM, git
 
-Edit = Callable[[Project], None]
-CLAIM = {"discharge_status": "DISCHARGED"}
-
-
-def git(folder: Path, *words: str) -> str:
-    own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", "gc.auto=0"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return subprocess.run(
-        ["git", *own, *words], cwd=folder, check=True, capture_output=True, text=True, env=kept
-    ).stdout
+Edit = Callable[[Project], object]
 
 
 def clause(number: int, **changes: Any) -> dict[str, Any]:
@@ -60,7 +50,7 @@ def several(discharged: Project, tmp_path_factory: pytest.TempPathFactory) -> Pr
     made.contract(gate(**CLAIM), stem="gate-v1")
     waiting = {"check": None, "counter_examples": None, "expect": None, "subjects": None, "needs": None}
     made.contract(
-        clause(4, **waiting, **{"discharge_status": None}, blocked_by=["two-v1#FALSIFY-SMALL-002"],
+        clause(4, **waiting, discharge_status=None, blocked_by=["two-v1#FALSIFY-SMALL-002"],
                test="small_checks/wholeness.py::wholeness"),
         stem="waits-v1",
     )  # fmt: skip
@@ -101,7 +91,7 @@ def renamed(old: str, new: str) -> Edit:
 
 
 def written(stem: str, *clauses: dict[str, Any]) -> Edit:
-    return lambda project: project.contract(*clauses, stem=stem) and None
+    return lambda project: project.contract(*clauses, stem=stem)
 
 
 def replaced(name: str, old: str, new: str) -> Edit:
