@@ -1,14 +1,16 @@
 """How long `pv gate` takes for a commit that touches one contract of many, against `pv validate` of that file.
 
-A project of 1,740 contracts is made in a git repository below a temporary folder and committed; one contract, whose
-falsifiers have evidence and claim what it supports, is changed and staged. Runs are whole processes and paired: each
-round runs every command once, in turn. Printed are medians and the ratio, with the target of 3; a slow machine does
-not fail anything here, so the exit code is 0 either way.
+A project of 1,740 contracts is made in a git repository below a temporary folder and committed. One, whose
+falsifiers have evidence and claim what it supports, is changed and staged. Runs are whole processes and paired:
+each round runs every command once, in turn. Printed are medians and the ratio, with the target of 3, and the
+ratio to the same file in a project of its own, which has no others to look through. A slow machine does not fail
+anything here, so the exit code is 0 either way.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -122,18 +124,27 @@ def main() -> None:
     commands = {
         "python -c pass": ["-c", "pass"],
         "pv validate, that file": ["-m", "pv", "validate", ONE],
+        "pv validate, it alone": ["-m", "pv", "validate", ONE],
         "pv gate": ["-m", "pv", "gate"],
         "pv validate contracts": ["-m", "pv", "validate", "contracts"],
     }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "project"
         project(root)
+        alone = Path(folder) / "alone"
+        for name in ("pv.toml", "laws.py", ONE, "evidence"):
+            source = root / name
+            (alone / name).parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, alone / name)
+            else:
+                shutil.copy(source, alone / name)
         variables = environment(str(Path(folder) / "bytecode"))
         times: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(ROUNDS + 1):
             for name, words in commands.items():
                 if name != "pv validate contracts" or number in {1, 2, 3}:
-                    taken = seconds(root, words, variables)
+                    taken = seconds(alone if name.endswith("alone") else root, words, variables)
                     times[name] += [taken] if number else []  # the first round compiles, and fills the caches
     medians = {name: statistics.median(taken) for name, taken in times.items()}
     for name, median in medians.items():
@@ -141,10 +152,11 @@ def main() -> None:
     ratio = medians["pv gate"] / medians["pv validate, that file"]
     judged = "met" if ratio <= TARGET else "missed"
     print(
-        f"\none of {CONTRACTS:,} contracts staged: pv gate takes {ratio:.2f} times `pv validate` of that file;",
-        end="",
+        f"\none of {CONTRACTS:,} contracts staged, against `pv validate` of that file: {ratio:.2f}x;", end=" "
     )
-    print(f" target {TARGET:.0f}: {judged}")
+    print(f"target {TARGET:.0f}: {judged}")
+    alone = medians["pv gate"] / medians["pv validate, it alone"]
+    print(f"against `pv validate` of that file in a project that has no other: {alone:.2f}x")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from pv.tally import Row
 
 __all__ = ["Judged", "judged_change"]
 
+_LOST = "Stage the file itself: a commit holds nothing that lies outside of it."
 _BROKEN = frozenset({"FALSIFIED", "VACUOUS"})
 
 
@@ -138,7 +139,7 @@ class _Found:
         self.view = view
         self.scope = scope
         self.findings: list[Finding] = []
-        self.notes: list[str] = []
+        self.notes = [f"{folder} is evidence of no contract of this project" for folder in scope.orphans]
         self.project = Project(view.top)
 
     def read(self) -> dict[str, Contract]:
@@ -155,8 +156,11 @@ class _Found:
             except DocumentError as error:
                 where = error.where or Location(str(file), 1, 1)
                 self._take([Finding(where, error.code, "error", error.what, error.remedy)])
-            except PvError:
-                continue  # it is not there, at this end
+            except PvError as error:
+                if path in self.view.present:
+                    # A link, say, that leads out of the repository.
+                    where = Location(str(file), 1, 1)
+                    self._take([Finding(where, "YAML-007", "error", f"not in the tree: {error.what}", _LOST)])
         return contracts
 
     def judge(self, contracts: Mapping[str, Contract], config: Config) -> None:

@@ -37,6 +37,8 @@ class Scope:
     indirect: Mapping[str, str]
     support: frozenset[str]
     gone: tuple[str, ...]
+    orphans: tuple[str, ...] = ()
+    """Folders of evidence that changed and are about no contract."""
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -59,12 +61,14 @@ def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), 
     changed = [path for path in tree.changed if layout.is_contract(path)]
     gone = tuple(path for path in changed if path not in tree.entries)
     stems = {stem for path in tree.changed if (stem := layout.recorded(path))}
+    links = [path for path in listed if tree.entries[path].is_link]
+    changed += [path for path in links if view.target(path) in tree.changed and path not in changed]
     direct = set(listed) if whole else {path for path in changed if path in tree.entries} | set(named)
     direct |= {path for path in listed if _stem(path) in stems}
     others = [path for path in listed if path not in direct]
     view.add([layout.settings, layout.waivers, *sorted(direct)])
     elsewhere = [path for path in tree.changed if not layout.is_contract(path) and not layout.recorded(path)]
-    if not (direct or gone or elsewhere):
+    if not (direct or gone or elsewhere or stems):
         return Scope((), {}, frozenset(), ())
     search = Search(others, view.repository.blobs([tree.entries[path].blob for path in others]))
     indirect: dict[str, str] = {}
@@ -72,7 +76,7 @@ def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), 
         indirect.setdefault(path, what)
     view.add(indirect)
     now = {path: contract for path in (*direct, *indirect) if (contract := _read(view.top / path))}
-    then = _past_names(view, [*changed])
+    then = _past_names(view, [path for path in changed if path in tree.changed])
     # Names that were, or are, in a contract that changed: who refers to them may be wrong now, or a twin.
     names = dict.fromkeys(name for path in now for name in _names(now[path]))
     names |= dict.fromkeys((*then, *(_stem(path) for path in (*direct, *gone))))
@@ -88,7 +92,9 @@ def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), 
     support |= {path for path in others if _stem(path) in {_stem(one) for one in now}}
     support -= {*direct, *indirect}
     view.add(support)
-    return Scope(tuple(sorted(direct)), indirect, frozenset(support), gone)
+    known = {_stem(path) for path in (*listed, *gone)}
+    orphans = tuple(f"{layout.evidence}/{stem}" for stem in sorted(stems - known))
+    return Scope(tuple(sorted(direct)), indirect, frozenset(support), gone, orphans)
 
 
 def _by_sources(

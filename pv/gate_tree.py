@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,7 +32,9 @@ class PartialTree:
 
     def __enter__(self) -> Self:
         folder = self._held.enter_context(tempfile.TemporaryDirectory(prefix="pv-gate-"))
-        self.top = Path(folder).resolve()
+        # One folder deeper: what a pv.toml calls "..", is empty as well.
+        self.top = Path(folder).resolve() / "tree"
+        self.top.mkdir()
         (self.top / ".git").mkdir()  # whoever looks for the top of the repository ends here
         return self
 
@@ -50,6 +53,20 @@ class PartialTree:
         wanted = {path: entries[path] for path in paths if path in entries and path not in self.present}
         self.present |= wanted.keys()
         self._write(wanted)
+        if targets := [one for path in wanted if wanted[path].is_link and (one := self.target(path))]:
+            self.add(targets)
+
+    def target(self, path: str) -> str:
+        """Return what the symbolic link `path` leads to, as a path of the repository; empty where to nothing.
+
+        Raises
+        ------
+        SelectionError
+            Git does not have the bytes.
+        """
+        (data,) = self.repository.blobs([self.tree.entries[path].blob])
+        found = posixpath.normpath(posixpath.join(posixpath.dirname(path), os.fsdecode(data)))
+        return found if found in self.tree.entries else ""
 
     def add_small(self, paths: Iterable[str]) -> None:
         """Write files as :meth:`add` does; in the place of one that is large, an empty one, which is there.
@@ -129,5 +146,5 @@ class PartialTree:
 def _link(top: Path, path: Path, target: str) -> None:
     """Make a symbolic link, but none that leads out of the folder: what lies there is in no commit."""
     end = Path(os.path.normpath(path.parent / target))
-    if end.is_relative_to(top) and not path.exists():
+    if end.is_relative_to(top) and not os.path.lexists(path):
         path.symlink_to(target)

@@ -103,7 +103,7 @@ def _run(
             run=policy.run if arguments.running is None else arguments.running,
             budget=policy.budget if budget is None else budget,
         )
-        nothing = not (judged.scope.touched or judged.scope.gone or judged.findings)
+        nothing = not (judged.scope.touched or judged.scope.gone or judged.findings or judged.notes)
         if nothing and arguments.format == "text" and arguments.comment is None:
             print(printable(f"gate  {against}: nothing of pv's was touched"))
             return Exit.ACCEPTED

@@ -193,3 +193,33 @@ def test_outside_of_git_it_says_so(copied: Project, monkeypatch: pytest.MonkeyPa
     ended = copied.pv("gate")
     assert ended.code == Exit.USAGE
     assert "git repository" in ended.said
+
+
+def test_a_contract_that_is_a_link_is_what_it_leads_to(committed: Project, tmp_path: Path) -> None:
+    (committed.root / "kept").mkdir()
+    (committed.root / "contracts/small-v1.yaml").rename(committed.root / "kept/small.yaml")
+    link = committed.root / "contracts/small-v1.yaml"
+    link.symlink_to("../kept/small.yaml")
+    stage(committed)
+    assert committed.pv("gate").code == Exit.ACCEPTED, committed.pv("gate").said
+    git(committed.root, "commit", "-qm", "a link")
+    committed.edit("kept/small.yaml", "id: FALSIFY", "id_: FALSIFY")
+    stage(committed)
+    assert committed.pv("gate").code == Exit.REJECTED
+    git(committed.root, "checkout", "-q", "HEAD", "kept")
+    (tmp_path / "outside.yaml").write_text(link.read_text())
+    link.unlink()
+    link.symlink_to(tmp_path / "outside.yaml")
+    stage(committed)
+    ended = committed.pv("gate")
+    assert ended.code == Exit.REJECTED
+    assert "Stage the file itself" in ended.out
+
+
+def test_evidence_of_no_contract_is_told(committed: Project) -> None:
+    (committed.root / "evidence" / "other-v1").mkdir()
+    (committed.root / "evidence" / "other-v1" / "record.json").write_text("{}")
+    stage(committed)
+    ended = committed.pv("gate")
+    assert ended.code == Exit.ACCEPTED
+    assert "note: evidence/other-v1 is evidence of no contract" in ended.out
