@@ -1,10 +1,10 @@
-"""How long `pv gate` takes for a commit that touches one contract of many, against `pv validate` of that file.
+"""How long `pv gate` takes where a commit touches one contract of many, against `pv validate` of that file.
 
 A project of 1,740 contracts is made in a git repository below a temporary folder and committed. One, whose
-falsifiers have evidence and claim what it supports, is changed and staged. Runs are whole processes and paired:
-each round runs every command once, in turn. Printed are medians and the ratio, with the target of 3, and the
-ratio to the same file in a project of its own, which has no others to look through. A slow machine does not fail
-anything here, so the exit code is 0 either way.
+falsifiers have evidence and claim what it supports, is changed and staged. Runs are whole processes and
+paired: each round runs every command once, in turn. Printed are medians and the ratio, with the target of 3,
+and the ratio to the same file in a project of its own, which has no others to look through. A slow machine
+does not fail anything here, so the exit code is 0 either way.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ def main() -> None:
         f"\none of {CONTRACTS:,} contracts staged, against `pv validate` of that file: {ratio:.2f}x;", end=" "
     )
     print(f"target {TARGET:.0f}: {judged}")
-    alone = medians["pv gate"] / medians["pv validate, it alone"]
-    print(f"against `pv validate` of that file in a project that has no other: {alone:.2f}x")
+    by_itself = medians["pv gate"] / medians["pv validate, it alone"]
+    print(f"against `pv validate` of that file in a project that has no other: {by_itself:.2f}x")
 
 
 if __name__ == "__main__":
