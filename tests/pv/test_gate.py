@@ -39,9 +39,44 @@ def gate(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+FILES = {
+    "tools/total.py": "def total(xs):\n    return sum(xs)\n",
+    "tools/spare.py": "def spare():\n    return 1\n",
+    "tools/measure.py": "import json, sys\nfrom tools.total import total\n"
+    "print(json.dumps({'total': total(json.load(open(sys.argv[1])))}))\n",
+    "tools/limits.json": "[1, 2]\n",
+    "tools/wrong.json": "[1, 7]\n",
+    "mutants/total.py": "def total(xs):\n    return 0\n",
+    "checked/conftest.py": "X = 1\n",
+    "checked/test_total.py": "from tools.total import total\n\n\n"
+    "def test_total():\n    assert total([1, 2]) == 3\n",
+    "pytest.ini": "[pytest]\npythonpath = .\n",
+}
+TESTED = {
+    "id": "FALSIFY-TESTED-001",
+    "rule": "totals are totals",
+    "prediction": "one and two are three",
+    "if_fails": "something else is added",
+    "pytest": "checked/test_total.py::test_total",
+    "expect": ["min(passed) == 1"],
+    "counter_examples": {"wrong": {"modules": {"tools/total.py": "mutants/total.py"}}},
+}
+COMMANDED = {
+    "id": "FALSIFY-COMMANDED-001",
+    "rule": "the tool totals",
+    "prediction": "three",
+    "if_fails": "the tool is wrong",
+    "command": ["python", "tools/measure.py", "tools/limits.json"],
+    "metrics": [{"name": "total", "pointer": "/total"}],
+    "expect": ["total == 3"],
+    "sources": ["tools/wrong.json"],
+    "counter_examples": {"wrong": {"arguments": ["tools/measure.py", "tools/wrong.json"]}},
+}
+
+
 @pytest.fixture(scope="module")
 def several(discharged: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Four contracts: two bound to checks, a gate over one of them, one that waits and names a file."""
+    """Contracts bound to checks, a test and a command, a gate, one that waits and names a file."""
     made = Project.__new__(Project)
     made.root = tmp_path_factory.mktemp("several") / "project"
     shutil.copytree(discharged.root, made.root, ignore=shutil.ignore_patterns("__pycache__", ".pv"))
@@ -54,10 +89,16 @@ def several(discharged: Project, tmp_path_factory: pytest.TempPathFactory) -> Pr
                test="small_checks/wholeness.py::wholeness"),
         stem="waits-v1",
     )  # fmt: skip
+    for name, text in FILES.items():
+        (made.root / name).parent.mkdir(exist_ok=True)
+        (made.root / name).write_text(text)
+    made.contract(TESTED | CLAIM, stem="tested-v1")
+    made.contract(COMMANDED | CLAIM, stem="commanded-v1")
     (made.root / "contracts" / "small-v1.yaml").unlink()
     shutil.rmtree(made.root / "evidence")
     ended = made.pv("discharge", "contracts", "--allow-declined")
     assert ended.code == 0, ended.said
+    assert sorted(statuses(made).values()) == ["DISCHARGED"] * 5 + ["UNBOUND"]
     (made.root / ".gitignore").write_text(".pv/\n__pycache__/\n")
     git(made.root, "init", "-q")
     git(made.root, "add", ".")
@@ -129,6 +170,15 @@ EDITS: dict[str, Edit] = {
         ]
         and None
     ),
+    "what a test imports": appended("tools/total.py", "\nMORE = 1\n"),
+    "what no test imports": appended("tools/spare.py", "\nMORE = 1\n"),
+    "a conftest": appended("checked/conftest.py", "\nMORE = 1\n"),
+    "a test is gone": removed("checked/test_total.py"),
+    "the settings of pytest": appended("pytest.ini", "xfail_strict = true\n"),
+    "a mutant": appended("mutants/total.py", "\nMORE = 1\n"),
+    "what a command is given": appended("tools/limits.json", "\n"),
+    "what a command reads": removed("tools/wrong.json"),
+    "the script of a command": appended("tools/measure.py", "\nMORE = 1\n"),
     "a circle": written("two-v1", cited(blocked_by=["waits-v1#FALSIFY-SMALL-004"])),
 }
 
