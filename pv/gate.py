@@ -76,6 +76,11 @@ class Judged:
         return [row for row in self.rows if row.address in changed]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the change touches nothing of the project, and there is nothing to say."""
+        return not (self.scope.touched or self.scope.gone or self.findings or self.notes)
+
+    @property
     def errors(self) -> list[Finding]:
         """The findings that reject."""
         return [finding for finding in self.findings if finding.severity == "error"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from pv.config import FILE_NAME
 
-__all__ = ["Layout", "layout_of"]
+__all__ = ["Layout", "is_below", "layout_of"]
 
 
 @dataclasses.dataclass(frozen=True)

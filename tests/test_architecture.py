@@ -40,7 +40,8 @@ TESTED_THROUGH = {
         "pv/gate_scope.py",
         "pv/gate_tree.py",
     ],
-    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py"],
+    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py", "pv/gate_verdict.py"],
+    "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [

@@ -18,7 +18,7 @@ from pv.printable import printable
 from pv.reports.formats import markdown as page
 from pv.tally import SHIPPABLE, Row
 
-__all__ = ["MARK", "GateReport", "as_json", "markdown", "text"]
+__all__ = ["MARK", "GateReport", "as_json", "markdown", "nothing", "text"]
 
 MARK = "<!-- pv gate -->"
 """The first line of the Markdown, by which a comment is found again."""
@@ -33,7 +33,9 @@ class GateReport:
 
     judged: Judged
     against: str
-    """The base, in words."""
+    """What is judged and the base, in words."""
+    project: str
+    """The folder of the project, relative to the top of its repository; empty at the top."""
     top: Path
     ahead: Sequence[Ahead]
     runs: Sequence[Run]
@@ -47,7 +49,8 @@ def text(report: GateReport) -> Iterator[str]:
     judged = report.judged
     direct, indirect = len(judged.scope.direct), len(judged.scope.touched) - len(judged.scope.direct)
     more = f", {indirect} more touched" if indirect else ""
-    yield f"gate  {report.against}: {direct} contract(s){more}"
+    where = f"{report.project}: " if report.project else ""
+    yield printable(f"gate  {where}{report.against}: {direct} contract(s){more}")
     for note in judged.notes:
         yield printable(f"note: {note}")
     for one in judged.findings:
@@ -125,6 +128,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
     judged = report.judged
     ahead = {one.row.address: one for one in report.ahead}
     return {
+        "project": report.project,
         "against": report.against,
         "exit": int(report.ended),
         "rejected": list(report.rejected),
@@ -197,7 +201,8 @@ def markdown(report: GateReport) -> Iterator[str]:
     """Yield the lines of a comment; no text of a contract becomes markup."""
     judged = report.judged
     yield MARK
-    yield f"### pv gate: {'rejected' if report.rejected else report.ended.name.lower()}"
+    where = f" of {page.text(report.project)}" if report.project else ""
+    yield f"### pv gate{where}: {'rejected' if report.rejected else report.ended.name.lower()}"
     yield ""
     yield from (f"- {page.text(why)}" for why in report.rejected)
     if report.rejected:
@@ -234,6 +239,11 @@ def markdown(report: GateReport) -> Iterator[str]:
     if not (broken or stale or places or rest or runs):
         yield "No status moved, and there is nothing to say of the contracts."
         yield ""
+
+
+def nothing(against: str) -> Iterator[str]:
+    """Yield the lines of a comment where a change touches nothing."""
+    yield from (MARK, "### pv gate: accepted", "", page.text(f"{against}: nothing of pv's was touched"), "")
 
 
 def _tally(judged: Judged) -> Iterator[str]:

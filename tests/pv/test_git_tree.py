@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -223,3 +224,38 @@ def test_evidence_of_no_contract_is_told(committed: Project) -> None:
     ended = committed.pv("gate")
     assert ended.code == Exit.ACCEPTED
     assert "note: evidence/other-v1 is evidence of no contract" in ended.out
+
+
+@pytest.mark.parametrize("folders", [["sub/project"], ["a", "b"]])
+def test_a_hook_at_the_top_finds_the_projects_in_folders(
+    committed: Project, tmp_path: Path, folders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = Project.__new__(Project)
+    top.root = tmp_path / "top"
+    for folder in folders:
+        shutil.copytree(committed.root, top.root / folder, ignore=shutil.ignore_patterns(".git"))
+        shutil.copytree(
+            committed.root, top.root / folder / "tests/nested", ignore=shutil.ignore_patterns(".git")
+        )
+    git(top.root, "init", "-q")
+    stage(top)
+    git(top.root, "commit", "-qm", "all")
+    assert "nothing of pv's" in top.pv("gate").out
+    for folder in folders:
+        inside = Project.__new__(Project)
+        inside.root = top.root / folder
+        inside.contract(**CLAIM, id=TWO)
+    stage(top)
+    hook(top)
+    done, said = commits(top)
+    assert not done
+    assert said.count("claims DISCHARGED, evidence supports UNBOUND") == len(folders)
+    assert all(f"gate  {folder}: what is staged" in said for folder in folders)
+    ended = top.pv("gate", "--json")
+    documents = ended.json if len(folders) > 1 else [ended.json]
+    assert [one["project"] for one in documents] == folders
+    comment = top.pv("gate", "--format", "markdown").out
+    assert comment.count("<!-- pv gate -->") == 1
+    assert comment.count("### pv gate of ") == len(folders)
+    only = top.pv("gate", "--json", f"{folders[-1]}/contracts/small-v1.yaml")
+    assert (only.json if len(folders) == 1 else only.json)["project"] == folders[-1]

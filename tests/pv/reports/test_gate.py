@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pv.exits import Exit
-from tests.pv.conftest import CLAUSE, Project
+from tests.pv.conftest import CLAUSE, ROOT, Project
 from tests.pv.staging import ADDRESS, CLAIM, TWO, claimed, commit, meaning, stage
 
 
@@ -63,3 +63,22 @@ def test_reports_have_the_findings_and_a_result_for_each_falsifier(
     places = [one["file"] for one in report["findings"]] + [one["where"]["file"] for one in report["results"]]
     assert set(places) == {"contracts/small-v1.yaml"}
     assert "contracts/small-v1.yaml" in files["sarif"].read_text()
+
+
+def test_every_key_of_the_document_is_documented(committed: Project, tmp_path: Path) -> None:
+    meaning(committed)
+    stage(committed)
+    found = committed.pv("gate", "--json", "--run", "--comment", str(tmp_path / "comment.md"))
+    text = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    section = text.partition("## The JSON of pv gate")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in row.replace("`", "").replace(",", "").split()} == set(found.json)
+    inner = [
+        *found.json["contracts"],
+        *found.json["moved"][0],
+        *found.json["stale"][0],
+        *found.json["runs"][0],
+    ]
+    assert not {key for key in inner if f"`{key}`" not in section} - {"falsifier"}
+    assert found.json["tally"] == {"before": {"DISCHARGED": 1}, "after": {"STALE": 1}}
+    assert "**1 + 0 → 0 + 1**" in (tmp_path / "comment.md").read_text()
