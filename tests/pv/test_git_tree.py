@@ -228,15 +228,12 @@ def test_evidence_of_no_contract_is_told(committed: Project) -> None:
 
 @pytest.mark.parametrize("folders", [["sub/project"], ["a", "b"]])
 def test_a_hook_at_the_top_finds_the_projects_in_folders(
-    committed: Project, tmp_path: Path, folders: list[str], monkeypatch: pytest.MonkeyPatch
+    committed: Project, tmp_path: Path, folders: list[str]
 ) -> None:
     top = Project.__new__(Project)
     top.root = tmp_path / "top"
-    for folder in folders:
-        shutil.copytree(committed.root, top.root / folder, ignore=shutil.ignore_patterns(".git"))
-        shutil.copytree(
-            committed.root, top.root / folder / "tests/nested", ignore=shutil.ignore_patterns(".git")
-        )
+    for name in (name for folder in folders for name in (folder, f"{folder}/tests/nested")):
+        shutil.copytree(committed.root, top.root / name, ignore=shutil.ignore_patterns(".git"))
     git(top.root, "init", "-q")
     stage(top)
     git(top.root, "commit", "-qm", "all")
@@ -258,4 +255,4 @@ def test_a_hook_at_the_top_finds_the_projects_in_folders(
     assert comment.count("<!-- pv gate -->") == 1
     assert comment.count("### pv gate of ") == len(folders)
     only = top.pv("gate", "--json", f"{folders[-1]}/contracts/small-v1.yaml")
-    assert (only.json if len(folders) == 1 else only.json)["project"] == folders[-1]
+    assert only.json["project"] == folders[-1]
