@@ -89,7 +89,8 @@ def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), 
     view.add(indirect)
     now |= {path: contract for path in indirect if path not in now and (contract := _read(view.top / path))}
     support |= _referred(now.values(), search)
-    support |= {path for path in others if _stem(path) in {_stem(one) for one in now}}
+    namesakes = {_stem(path) for path in now}
+    support |= {path for path in others if _stem(path) in namesakes}
     support -= {*direct, *indirect}
     view.add(support)
     known = {_stem(path) for path in (*listed, *gone)}

@@ -16,6 +16,9 @@ _SPELLS = (b"\\x", b"\\u", b"\\U", b"\\/", b"\\\n", b"\\\r")
 """What in a double-quoted scalar can spell a character of a name, or join the halves of one."""
 _KEY_BY_ALIAS = re.compile(rb"\*[\w.-]+[ \t]*:")
 _OF_A_NAME = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_WORD = re.compile(rb"[A-Za-z0-9_-]+")
+"""Of these characters and no others: what stands between two that are none is a whole word."""
+_FEW = 64
 _CHECK = re.compile(rb"check[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]*)?")
 _RUN = re.compile(rb"(?:pytest|command)[\"']?\s*:")
 _GATE = re.compile(rb"basis[\"']?\s*:")
@@ -41,9 +44,20 @@ class Search:
         self._unsure |= {self._path(match.start()) for match in _KEY_BY_ALIAS.finditer(self._all)}
 
     def naming(self, names: Iterable[str]) -> dict[str, str]:
-        """Return path → the first of `names` that stands in it as a whole word, or ``?`` if unsure."""
+        """Return path → one of `names` that stands in it as a whole word, or ``?`` if unsure."""
         found = dict.fromkeys(sorted(self._unsure), "?")
-        for name in names:
+        wanted = list(dict.fromkeys(names))
+        if len(wanted) > _FEW:
+            # Each name is a pass of its own: of many, all words are looked at instead, once.
+            spelled = {name.encode("utf-8", "surrogateescape"): name for name in wanted}
+            words = {word: name for word, name in spelled.items() if _WORD.fullmatch(word)}
+            for match in _WORD.finditer(self._all):
+                if name := words.get(match[0], ""):
+                    path = self._path(match.start())
+                    if found.get(path, "?") == "?":
+                        found[path] = name
+            wanted = [name for word, name in spelled.items() if word not in words]
+        for name in wanted:
             needle = name.encode("utf-8", "surrogateescape")
             for path, at in self._find(needle):
                 if found.get(path, "?") == "?" and self._is_whole(at, len(needle)):

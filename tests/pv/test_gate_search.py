@@ -62,6 +62,14 @@ def test_a_name_is_a_whole_word_and_is_told() -> None:
     assert search.holding(["LSIFY-A-10"]) == {"a": "LSIFY-A-10"}
 
 
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4), names=st.sets(st.sampled_from(NAMES)))
+def test_of_many_names_the_same_are_found_as_of_few(texts: list[str], names: set[str]) -> None:
+    paths = [str(number) for number in range(len(texts))]
+    search = Search(paths, [text.encode() for text in texts])
+    others = [f"OTHER-{number}" for number in range(100)]
+    assert search.naming([*sorted(names), *others]).keys() == search.naming(sorted(names)).keys()
+
+
 def test_nothing_is_found_across_the_end_of_a_contract() -> None:
     search = Search(["a", "b", "c"], [b"FALSIFY-A", b"-1", b""])
     assert search.naming(["FALSIFY-A-1"]) == {}
