@@ -22,6 +22,7 @@ COMMANDS = {
     "validate": "check contracts; runs no code of contracts or checks",
     "discharge": "run the checks bound to falsifiers, judge them, record evidence",
     "sweep": "discharge many falsifiers, by a plan and with a journal that survives being killed",
+    "gate": "judge what is staged, as it is staged, and say what it makes stale: for hooks and CI",
     "status": "show the status that evidence supports, for every falsifier",
     "report": "write a static site that says what holds, a page a falsifier",
     "coverage": "show which proof obligations are covered by falsifiers that ran",

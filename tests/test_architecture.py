@@ -42,6 +42,14 @@ TESTED_THROUGH = {
     "tests/pv/test_git_records.py": ["pv/git_objects.py"],
     "tests/pv/test_history.py": ["pv/history_sources.py"],
     "tests/pv/evidence_actions/test_evidence_actions.py": ["pv/reports/history.py"],
+    "tests/pv/test_gate.py": [
+        "pv/gate_inputs.py",
+        "pv/gate_layout.py",
+        "pv/gate_scope.py",
+        "pv/gate_tree.py",
+    ],
+    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py", "pv/gate_verdict.py"],
+    "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [
