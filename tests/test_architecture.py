@@ -23,7 +23,11 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-OPTIONAL = {"pv/reports/site.py": {"jinja2", "markupsafe"}}
+OPTIONAL = {
+    "pv/reports/site.py": {"jinja2", "markupsafe"},
+    # A plugin of pytest is loaded by pytest, so that it is there.
+    **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
+}
 """Module → what else it imports, late, and tells its user to install."""
 
 CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
@@ -56,6 +60,7 @@ TESTED_THROUGH = {
         "pv/predicate.py",
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
+    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",
