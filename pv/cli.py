@@ -27,6 +27,7 @@ COMMANDS = {
     "coverage": "show which proof obligations are covered by falsifiers that ran",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",
+    "fetch": "bring subjects from the Hugging Face hub here, and hold them against their pinned digests",
     "scaffold": "write skeletons of checks and tests that falsifiers lack, which fail until written",
     "evidence": "show and verify records",
     "sync": "write the statuses that evidence supports into contracts, and nothing else",
