@@ -12,6 +12,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from pv.subjects import Artefact, Subjects
 __all__ = ["FetchError", "Fetched", "fetch"]
 
 Say = Callable[[str], None]
+_ETAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _SHA256, _SHA1 = 64, 40
 """Characters of an ETag: of large files the digest, of others git's."""
 
@@ -153,7 +155,7 @@ def _look(api: Any, hub: HubPath, name: str, endpoint: str | None) -> _Wanted:
             f"the hub answered with commit {said.commit_hash} where {hub.revision} was asked for",
             remedy="look at HF_ENDPOINT",
         )
-    if not said.etag.isalnum():
+    if not _ETAG.fullmatch(said.etag):  # it will be the name of a file
         raise FetchError(f"what the hub states of {name} is no digest", remedy="look at HF_ENDPOINT")
     return _Wanted(name, said.size, said.etag)
 

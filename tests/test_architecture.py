@@ -61,7 +61,7 @@ TESTED_THROUGH = {
         "pv/predicate.py",
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
-    "tests/pv/test_fetch.py": ["pv/hub.py"],
+    "tests/pv/test_fetch.py": ["pv/commands/fetch.py", "pv/hub.py"],
     "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
     "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],

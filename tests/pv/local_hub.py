@@ -32,6 +32,8 @@ class LocalHub(ThreadingHTTPServer):
         """After how many bytes the next downloads are cut off."""
         self.served: dict[str, bytes] = {}
         """File → the bytes that are sent in place of its own."""
+        self.headers: dict[str, str] = {}
+        """Headers in place of its own."""
         self.pause_seconds = 0.0
         self.asked: list[tuple[str, str, str]] = []
         """Method, file and range of every request."""
@@ -91,8 +93,12 @@ class _Handler(BaseHTTPRequestHandler):
         data = hub.served.get(file, hub.files[file])
         start = int(asked.removeprefix("bytes=").rstrip("-")) if body and asked else 0
         self.send_response(206 if start else 200)
-        self.send_header("ETag", f'"{hub.etag(file)}"')
-        self.send_header("X-Repo-Commit", hub.commit)
+        for name, value in {
+            "ETag": f'"{hub.etag(file)}"',
+            "X-Repo-Commit": hub.commit,
+            **hub.headers,
+        }.items():
+            self.send_header(name, value)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(data) - start))
         if start:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,11 +230,24 @@ def test_no_network_and_a_network_that_is_not_wanted(
     assert "password" not in str(caught.value)
 
 
-def test_what_answers_and_is_no_hub_is_refused(bench: Bench, hub: LocalHub) -> None:
+def test_what_answers_and_is_no_hub_is_refused(
+    bench: Bench, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.subject("numbers.txt", None)
-    hub.commit = "f" * 40
-    with pytest.raises(FetchError, match="has no revision"):
+    hub.headers = {"X-Repo-Commit": "f" * 40}
+    with pytest.raises(FetchError, match="answered with commit ffff"):
         bench.fetch()
+    hub.headers = {"ETag": "../../../outside"}
+    with pytest.raises(FetchError, match="is no digest"):
+        bench.fetch()
+    hub.headers = {"X-Repo-Commit": ""}
+    with pytest.raises(FetchError, match=r"is no hub|answered with commit"):
+        bench.fetch()
+    assert hub.downloads == []
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(FetchError, match="is not installed") as caught:
+        bench.fetch()
+    assert "pip install 'pv[hub]'" in caught.value.remedy
 
 
 def test_a_revision_that_moves_needs_a_pin(bench: Bench, hub: LocalHub) -> None:
