@@ -51,7 +51,7 @@ class Tally:
         """Print the counts; and why falsifiers were skipped, where pytest itself was not asked to."""
         if not self._outcomes:
             return
-        terminalreporter.section("contracts", "=")
+        terminalreporter.write_sep("=", "contracts")
         if "s" not in terminalreporter.reportchars:
             for node, reason in self._skipped[:_SHOWN]:
                 terminalreporter.write_line(f"SKIPPED {node}: {reason}")
