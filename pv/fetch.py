@@ -6,34 +6,22 @@ the digest that ``pv.toml`` pins; what has another is refused and, if it came ju
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
-import hashlib
-import logging
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from pv import __version__
 from pv.config import Config, SubjectSpec
-from pv.errors import ConfigError, PvError, SubjectError
+from pv.errors import ConfigError, SubjectError
 from pv.hub import HubPath, hub_cache, hub_path
+from pv.hub_download import SHA256, Wanted, damage, download, library, look
+from pv.hub_errors import FetchError, explained, quiet
 from pv.subjects import Artefact, Subjects
 
 __all__ = ["FetchError", "Fetched", "fetch"]
 
 Say = Callable[[str], None]
-_ETAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_SHA256, _SHA1 = 64, 40
-"""Characters of an ETag: of large files the digest, of others git's."""
-
-
-class FetchError(PvError):
-    """A subject cannot be brought here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +33,6 @@ class Fetched:
     bytes: int
     sha256: str
     pinned: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class _Wanted:
-    """A file that is not here: its name in the repository, and what the hub says of it."""
-
-    name: str
-    size: int | None
-    etag: str
 
 
 def fetch(spec: SubjectSpec, config: Config, say: Say) -> Fetched:
@@ -73,10 +52,10 @@ def fetch(spec: SubjectSpec, config: Config, say: Say) -> Fetched:
     if not hub.missing() and (there := _there(spec, hub, config, say)):
         return there
     names = hub.missing() or list(hub.names)  # all of them where a branch has moved
-    api = _library()
+    api = library()
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-    with _quiet(), _explained(hub):
-        wanted = [_look(api, hub, name, endpoint) for name in names]
+    with quiet(), explained(hub):
+        wanted = [look(api, hub, name, endpoint) for name in names]
     if spec.sha256 and not spec.files:
         _refuse_other(spec, wanted[0])
     _require_space(spec, wanted)
@@ -87,23 +66,10 @@ def fetch(spec: SubjectSpec, config: Config, say: Say) -> Fetched:
             say(f"{spec.name}: fetching {file.name}{size}")
             blob = hub.storage / "blobs" / file.etag
             was_there = blob.exists()
-            with _quiet(), _explained(hub, file.name):
-                path = Path(
-                    api.hf_hub_download(
-                        hub.repo,
-                        file.name,
-                        revision=hub.revision,
-                        cache_dir=str(hub_cache()),
-                        endpoint=endpoint,
-                        library_name="pv",
-                        library_version=__version__,
-                    )
-                )
+            path = download(api, hub, file, endpoint)
             came += [path] if was_there else [path, blob]
-            if said := _damage(path, file.etag):
-                raise FetchError(f"{file.name} of {hub.repo} came damaged: {said}", remedy="fetch it again")
         return _counted(spec, config, len(wanted), sum(file.size or 0 for file in wanted))
-    except (FetchError, SubjectError):
+    except SubjectError:
         for path in came:
             path.unlink(missing_ok=True)
         raise
@@ -122,47 +88,9 @@ def _require_fixed(spec: SubjectSpec, hub: HubPath) -> None:
         )
 
 
-def _library() -> Any:
-    # It would also say which versions of torch and which programs are here.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
-        import huggingface_hub
-        from huggingface_hub import constants
-    except ImportError:
-        raise FetchError(
-            "huggingface_hub is not installed, which fetches from the hub",
-            remedy="type: python -m pip install 'pv[hub]'",
-        ) from None
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    if offline or constants.HF_HUB_OFFLINE:
-        raise FetchError(
-            "HF_HUB_OFFLINE is set: nothing is fetched",
-            remedy="unset it, or bring the files into the cache otherwise",
-        )
-    return huggingface_hub
-
-
-def _look(api: Any, hub: HubPath, name: str, endpoint: str | None) -> _Wanted:
-    url = api.hf_hub_url(hub.repo, name, revision=hub.revision, endpoint=endpoint)
-    said = api.get_hf_file_metadata(url)
-    if said.etag is None or said.commit_hash is None:
-        raise FetchError(
-            f"what answered for {hub.repo} is no hub: it names neither commit nor digest",
-            remedy="look at HF_ENDPOINT, and at a proxy between",
-        )
-    if hub.is_commit and said.commit_hash != hub.revision:
-        raise FetchError(
-            f"the hub answered with commit {said.commit_hash} where {hub.revision} was asked for",
-            remedy="look at HF_ENDPOINT",
-        )
-    if not _ETAG.fullmatch(said.etag):  # it will be the name of a file
-        raise FetchError(f"what the hub states of {name} is no digest", remedy="look at HF_ENDPOINT")
-    return _Wanted(name, said.size, said.etag)
-
-
-def _refuse_other(spec: SubjectSpec, file: _Wanted) -> None:
+def _refuse_other(spec: SubjectSpec, file: Wanted) -> None:
     """Refuse a large file by the digest that the hub states, before it is fetched."""
-    if len(file.etag) == _SHA256 and file.etag != spec.sha256:
+    if len(file.etag) == SHA256 and file.etag != spec.sha256:
         raise SubjectError(
             f"subject {spec.name} is not the one that pv.toml pins: the hub has sha256 {file.etag},"
             f" pinned {spec.sha256}; it was not fetched",
@@ -170,7 +98,7 @@ def _refuse_other(spec: SubjectSpec, file: _Wanted) -> None:
         )
 
 
-def _require_space(spec: SubjectSpec, wanted: list[_Wanted]) -> None:
+def _require_space(spec: SubjectSpec, wanted: list[Wanted]) -> None:
     needed = sum(file.size or 0 for file in wanted)
     folder = hub_cache().absolute()
     while not folder.exists():
@@ -209,92 +137,12 @@ def _remove_damaged(hub: HubPath, say: Say) -> bool:
     snapshot = hub.storage / "snapshots" / hub.commit
     for name in hub.names:
         path = snapshot / name
-        if path.is_symlink() and (said := _damage(path, path.resolve().name)):
+        if path.is_symlink() and (said := damage(path, path.resolve().name)):
             say(f"{name} in the cache is damaged, and fetched anew: {said}")
             path.resolve().unlink()
             path.unlink()
             found = True
     return found
-
-
-def _damage(path: Path, etag: str) -> str:
-    """Return in which way the bytes of `path` are not those of `etag`; empty where nothing tells."""
-    if len(etag) not in {_SHA256, _SHA1}:
-        return ""
-    kind = "sha256" if len(etag) == _SHA256 else "sha1"
-    digest = hashlib.new(kind, usedforsecurity=kind == "sha256")
-    with path.open("rb") as file:
-        if kind == "sha1":  # git's, of a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
-            digest.update(f"blob {os.fstat(file.fileno()).st_size}\0".encode())
-        while part := file.read(1 << 20):
-            digest.update(part)
-    found = digest.hexdigest()
-    return "" if found == etag else f"{kind} {found}, the hub says {etag}"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library from printing addresses, which may hold signatures."""
-    logger = logging.getLogger("huggingface_hub")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextlib.contextmanager
-def _explained(hub: HubPath, name: str = "") -> Iterator[None]:
-    """Turn what the library raises into one sentence; its own may hold addresses with signatures in them."""
-    try:
-        yield
-    except PvError:
-        raise
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise FetchError("the disk of the cache is full", remedy="make room, and fetch again") from None
-        raise _why(error, hub, name) from None
-    except Exception as error:
-        raise _why(error, hub, name) from None
-
-
-def _why(error: Exception, hub: HubPath, name: str) -> FetchError:
-    shown = f"{hub.repo}@{hub.revision}"
-    response = getattr(error, "response", None)
-    if response is None:
-        response = getattr(error.__cause__, "response", None)
-    status = getattr(response, "status_code", None)
-    code = response.headers.get("X-Error-Code", "") if response is not None else ""
-    file = name or " or ".join(hub.names[:3])
-    match status, code:
-        case _, "GatedRepo":
-            return FetchError(
-                f"{hub.repo} is gated: its owner grants access one by one",
-                remedy="ask for it on the hub's page, then log in: hf auth login",
-            )
-        case 401 | 403, _:
-            return FetchError(
-                f"the hub does not let us read {shown} ({status}): it is private, or not there",
-                remedy="log in with an account that may: hf auth login",
-            )
-        case 404, "RevisionNotFound":
-            return FetchError(f"{hub.repo} has no revision {hub.revision}", remedy="correct it in pv.toml")
-        case 404, "EntryNotFound":
-            return FetchError(f"{shown} has no file {file}", remedy="correct it in pv.toml")
-        case 404, _:
-            return FetchError(
-                f"the hub has no {shown}, or no file {file} in it", remedy="correct it in pv.toml"
-            )
-        case int(), _:
-            return FetchError(f"the hub answered {status} for {shown}", remedy="try again later")
-    if isinstance(error, OSError) and "Consistency check" in str(error):
-        return FetchError(f"{file} of {shown} ended early, or has another size", remedy="fetch it again")
-    kind = type(error.__cause__ or error).__name__
-    return FetchError(
-        f"the hub cannot be reached for {shown}, or the connection broke ({kind})",
-        remedy="look at the network, and fetch again: files that came whole are kept",
-    )
 
 
 def _spell(count: int) -> str:

@@ -138,7 +138,7 @@ class _Work:
         for falsifier in falsifiers:
             role = next(iter(_base_roles(falsifier)), MADE)
             for plant in self._plants(falsifier, planted):
-                name = self._unique(path, _word(f"{function}_{plant}"), falsifier, plant)
+                name = _free(file, _word(f"{function}_{plant}"))
                 file.add(name, counter_example_skeleton(falsifier, function, plant, role, name), {})
                 planted[plant] = role
                 self.incomplete.add(str(falsifier.where))
@@ -190,9 +190,9 @@ class _Work:
             self.modules[path] = PythonModule(path, self.config)
         return self.modules[path]
 
-    def _unique(self, path: Path, name: str, falsifier: Falsifier, plant: str = "") -> str:
+    def _unique(self, path: Path, name: str, falsifier: Falsifier) -> str:
         """Return `name`, or one like it where another falsifier of this command has that."""
-        owner = f"{falsifier.where}{plant}"
+        owner = str(falsifier.where)
         found, number = name, 1
         while self._names.setdefault((path, found), owner) != owner:
             number += 1
@@ -238,6 +238,15 @@ class _Work:
         raise ConfigError(
             "no folder of [project] sources is inside the project", remedy="name one in pv.toml"
         )
+
+
+def _free(file: PythonModule, name: str) -> str:
+    """Return `name`, or one like it that nothing in the file has: no definition may hide another."""
+    found, number = name, 1
+    while file.defines(found):
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 def _roles(falsifiers: Sequence[Falsifier]) -> dict[str, bool]:

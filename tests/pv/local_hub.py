@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -34,7 +33,9 @@ class LocalHub(ThreadingHTTPServer):
         """File → the bytes that are sent in place of its own."""
         self.headers: dict[str, str] = {}
         """Headers in place of its own."""
-        self.pause_seconds = 0.0
+        self.stall_at: int | None = None
+        """Where downloads stand still until :attr:`released`."""
+        self.released = threading.Event()
         self.asked: list[tuple[str, str, str]] = []
         """Method, file and range of every request."""
         self.authorization: list[str | None] = []
@@ -109,8 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = hub.cuts.pop(0) if hub.cuts else len(data)
         with contextlib.suppress(ConnectionError):
             for at in range(start, end, 1 << 16):
+                if hub.stall_at is not None and at >= hub.stall_at:
+                    hub.released.wait(60)
                 self.wfile.write(data[at : min(end, at + (1 << 16))])
-                time.sleep(hub.pause_seconds)
         self.close_connection |= end < len(data)
         return None
 
@@ -124,5 +126,6 @@ def local_hub() -> Iterator[LocalHub]:
         try:
             yield hub
         finally:
+            hub.released.set()
             hub.shutdown()
             thread.join()

@@ -268,11 +268,12 @@ def test_a_revision_that_moves_needs_a_pin(bench: Bench, hub: LocalHub) -> None:
 def test_of_a_folder_the_files_that_count_come(bench: Bench, hub: LocalHub) -> None:
     listing = f"{sha256(b'a')}  a.txt\n{sha256(b'b')}  b.txt\n".encode()
     bench.subject("deep/", sha256(listing), files=["a.txt", "b.txt"])
-    hub.answers["deep/b.txt"] = (503, "")
-    with pytest.raises(FetchError):
+    hub.served["deep/b.txt"] = b"x"
+    with pytest.raises(FetchError, match=r"deep/b\.txt of owner/repo came damaged"):
         bench.fetch()
-    del hub.answers["deep/b.txt"]
-    assert bench.fetch() == Fetched("hub", 2, 2, sha256(listing), pinned=True)
+    assert isinstance(bench.resolve(), Missing)
+    hub.served.clear()
+    assert bench.fetch() == Fetched("hub", 1, 1, sha256(listing), pinned=True), "a.txt is kept"
     bench.resolve().path.joinpath("b.txt").unlink()
     assert isinstance(bench.resolve(), Missing), "a part of it is not it"
     assert bench.fetch().files == 1
@@ -328,18 +329,36 @@ def test_the_command_goes_on_and_ends_as_the_worst(project: Project, bench: Benc
         assert project.pv("fetch", *arguments).code == 2, arguments
 
 
-def test_an_interrupt_leaves_no_part_of_a_file(project: Project, bench: Bench, hub: LocalHub) -> None:
-    bench.subject("big.bin", sha256(BIG))
-    hub.pause_seconds = 0.5
+@pytest.mark.parametrize(("ended_by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_what_was_ended_in_the_middle_is_taken_up_there(
+    project: Project, bench: Bench, hub: LocalHub, ended_by: signal.Signals, code: int
+) -> None:
+    data = BIG * 9
+    hub.files["big.bin"] = data
+    hub.stall_at = 11 << 20
+    bench.subject("big.bin", sha256(data))
     process = project.start("fetch", "hub")
-    deadline = time.monotonic() + 60
-    while not hub.downloads and process.poll() is None and time.monotonic() < deadline:
+    while not any(path.stat().st_size for path in bench.cache.glob("*/blobs/*")) and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ended_by)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "hub: fetching big.bin (1." in err
+    assert process.returncode == code, err
+    assert "hub: fetching big.bin (14.5 MiB)" in err
     assert TOKEN not in err
-    assert bench.left() == []
-    hub.pause_seconds = 0.0
-    assert bench.fetch().files == 1
+    assert isinstance(bench.resolve(), Missing), "a part of it is not it"
+    hub.stall_at = None
+    hub.released.set()
+    assert bench.fetch().sha256 == sha256(data)
+    assert hub.downloads == [("big.bin", ""), ("big.bin", f"bytes={10 << 20}-")]
+    assert not any("partial" in name for name in bench.left())
+
+
+@pytest.mark.parametrize("size", [5, len(BIG) + 5])
+def test_a_part_of_other_bytes_is_fetched_from_its_beginning(bench: Bench, hub: LocalHub, size: int) -> None:
+    bench.subject("big.bin", sha256(BIG))
+    partial = bench.cache / "models--owner--repo" / "blobs" / f"{sha256(BIG)}.pv-partial"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"x" * size)
+    assert bench.fetch().sha256 == sha256(BIG)
+    assert hub.downloads[-1] == ("big.bin", "")
+    assert not partial.exists()

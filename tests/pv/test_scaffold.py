@@ -101,13 +101,16 @@ def test_what_is_missing_is_added_and_what_is_there_stays(project: Project) -> N
     before = path.read_text()
     project.contract(
         {**CLAUSE, "check": "small_checks.wholeness:halves", "with": {"copies": 2}},
-        {**CLAUSE, "id": "FALSIFY-SMALL-002", "counter_examples": ["one_half", "a third"]},
+        {**CLAUSE, "id": "FALSIFY-SMALL-002", "counter_examples": ["one_half", "a third", "é", "ü"]},
     )
     scaffold = plan(project)
     write(scaffold)
     assert path.read_text().startswith(before)
     assert [module.added for module in scaffold.modules] == [
-        ["halves", "halves_one_half", "halves_one_missing", "wholeness_a_third"],
+        [
+            *("halves", "halves_one_half", "halves_one_missing"),
+            *("wholeness_a_third", "wholeness_2", "wholeness_3"),
+        ],
         ["test_halves"],
     ]
     assert 'counter_example("a third", of="numbers")' in path.read_text()
