@@ -29,6 +29,8 @@ COMMANDS = {
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",
     "evidence": "show and verify records, share them between hosts, and look back at earlier ones",
+    "fetch": "bring subjects from the Hugging Face hub here, and hold them against their pinned digests",
+    "scaffold": "write skeletons of checks and tests that falsifiers lack, which fail until written",
     "sync": "write the statuses that evidence supports into contracts, and nothing else",
     "waivers": "list the failures that somebody took responsibility for, and check that each is in order",
     "schema": "print the JSON Schema of a contract, for editors",

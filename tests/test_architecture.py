@@ -28,6 +28,9 @@ OPTIONAL = {
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
+    "pv/hub_download.py": {"huggingface_hub"},
+    # A plugin of pytest is loaded by pytest, so that it is there.
+    **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -72,6 +75,14 @@ TESTED_THROUGH = {
         "pv/predicate.py",
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
+    "tests/pv/test_fetch.py": [
+        "pv/commands/fetch.py",
+        "pv/hub.py",
+        "pv/hub_download.py",
+        "pv/hub_errors.py",
+    ],
+    "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
+    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",
