@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import gc
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     from pv.revision import revision
     from pv.sweep_run import FOLDER
 
+    gc.disable()  # what is read and derived is needed to the end, and there may be much of it
     config = load_config()
     waivers = load_waivers(config, _today())
     source = Source(

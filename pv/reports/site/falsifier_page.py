@@ -8,7 +8,7 @@ from typing import Any
 
 from pv.evidence import Record
 from pv.planning import levels_of
-from pv.reports.gathering import result_of_row
+from pv.reports.gathering import reproduction, worst_cases
 from pv.reports.site.history import Point, changes_of, points_of, records_on_file, since
 from pv.reports.site.history_plot import as_wanted, lines_of, plot
 from pv.reports.site.index import short_margin, tags_of
@@ -53,23 +53,26 @@ def past_of(row: Row, source: Source) -> Past:
 
 def falsifier_context(row: Row, past: Past, source: Source) -> dict[str, Any]:
     """Return what the page of a falsifier shows."""
-    config, report, falsifier = source.config, source.report, row.falsifier
-    result = result_of_row(row, config, report.waived.get(row.address, ""))
+    report, falsifier = source.report, row.falsifier
     refuted = falsifier.outcome == "refuted"
     lines = lines_of(past.points)
     last: Mapping[str, Any] | None = row.status.records[-1].predicate if row.status.records else None
+    verdict: Mapping[str, Any] = last["verdict"] if last else {}
     return {
-        "result": result,
         "row": row,
         "falsifier": falsifier,
+        "status": row.status.name,
+        "where": source.place_of(row),
         "css": row.status.name.lower(),
         "since": past.since,
-        "margin": short_margin(result.relative, result.margin),
+        "waived": report.waived.get(row.address, ""),
+        "margin": short_margin(verdict) if last else "",
         "tags": tags_of(row),
         "expect": falsifier.expect.items(),
-        "verdict": last["verdict"] if last else None,
         "last": last,
-        "gpus": [gpu for gpu in last["host"]["gpus"] if isinstance(gpu, dict)] if last else [],
+        "verdict": verdict,
+        "worst": list(worst_cases(verdict)),
+        "gpus": [gpu for gpu in last["host"]["gpus"] if isinstance(gpu, dict)] if last else (),
         "plants": list(_plants(row.status.records or past.records)),
         "lines": lines,
         "plot": plot(lines, changes_of(past.points), refuted=refuted) if lines else "",
@@ -77,15 +80,16 @@ def falsifier_context(row: Row, past: Past, source: Source) -> dict[str, Any]:
         "past": [(point, as_wanted(point, refuted=refuted)) for point in reversed(past.points[-_MOST:])],
         "older": max(0, len(past.points) - _MOST),
         "findings": source.cited.get(row.address, ()),
-        "origins": origins_of(falsifier, config, source.origins),
+        "origins": origins_of(falsifier, source.config, source.origins),
         "levels": list(_levels(row, past, source)),
-        "step": next_step(row, config),
+        "step": next_step(row, source.config),
         "waits_for": report.blocking.before(row.address) if report.blocking.waiting else (),
         "waited_by": report.blocking.behind(row.address) if report.blocking.waiting else (),
         "covers": [(name, _property(row, name)) for name in falsifier.covers],
         "records": [
-            (record_link(one.path, config.evidence), config.relative(one.path)) for one in past.records
+            (record_link(row.address, one.path.name), source.shown(one.path)) for one in past.records
         ],
+        "reproduce": reproduction(row.address, last["place"]["level"] if last else None),
         "rows": source.rows,
     }
 

@@ -55,10 +55,14 @@ def tags_of(row: Row) -> list[str]:
     return list(dict.fromkeys(text for value in listed for text in value if isinstance(text, str)))
 
 
-def short_margin(relative: float | None, words: str) -> str:
+def short_margin(verdict: Mapping[str, Any]) -> str:
     """Return a margin in a column's width: a share in percent, or ``exact`` where only equalities decide."""
-    if relative is None or not -1e300 < relative < 1e300:
-        return words if words == "exact" else ""
+    closest = verdict["closest"]
+    if not closest:
+        return "exact" if verdict["outcome"] == "Pass" else ""
+    relative = closest["relative"]
+    if not isinstance(relative, (int, float)) or not -1e300 < relative < 1e300:
+        return ""
     value = relative * 100
     return f"{value:+.3g} %" if abs(value) < 1e5 else f"{value:+.1e} %"
 
@@ -66,9 +70,7 @@ def short_margin(relative: float | None, words: str) -> str:
 def _row(row: Row, source: Source, since: str) -> dict[str, Any]:
     rule = " ".join(row.falsifier.rule.split())
     last = row.status.records[-1].predicate if row.status.records else None
-    closest = (last["verdict"]["closest"] or {}) if last else {}
-    relative = closest.get("relative")
-    exact = "exact" if last and not closest and last["verdict"]["outcome"] == "Pass" else ""
+    relative = (last["verdict"]["closest"] or {}).get("relative") if last else None
     return {
         "id": row.falsifier.id,
         "href": falsifier_link(row.address),
@@ -79,7 +81,7 @@ def _row(row: Row, source: Source, since: str) -> dict[str, Any]:
         "waived": row.address in source.report.waived,
         "level": last["place"]["level"] if last else "",
         "relative": relative if isinstance(relative, (int, float)) else "",
-        "margin": short_margin(relative if isinstance(relative, (int, float)) else None, exact),
+        "margin": short_margin(last["verdict"]) if last else "",
         "since": since,
         "model": row.model or "",
         "tags": " ".join(tags_of(row)),

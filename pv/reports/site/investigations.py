@@ -48,9 +48,9 @@ def read_investigations(config: Config) -> list[Found]:
     return found
 
 
-def investigations_context(source: Source) -> Mapping[str, Any]:
-    """Return what the page of investigations shows."""
-    return {"found": source.investigations, "named": source.named}
+def investigations_context(source: Source, records: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what the page of investigations shows; `records` is path of a record → link to its copy."""
+    return {"found": source.investigations, "named": source.named, "records": records}
 
 
 def _read(path: Path, config: Config) -> Found:

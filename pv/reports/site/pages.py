@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from pathlib import Path
-from urllib.parse import quote
 
 __all__ = ["contract_link", "falsifier_link", "page_name", "record_link"]
+
+_LONGEST = 100
+"""Characters of a record's name; file systems take 255 for all of it."""
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -29,6 +30,13 @@ def contract_link(stem: str) -> str:
     return f"c/{page_name(stem)}"
 
 
-def record_link(path: Path, evidence: Path) -> str:
-    """Return the way from the site's folder to its copy of a record, as a link spells it."""
-    return quote(f"records/{path.relative_to(evidence).as_posix()}", errors="surrogateescape")
+def record_link(address: str, name: str) -> str:
+    """Return the way from the site's folder to its copy of a record's file, which is called `name`.
+
+    All copies lie in one folder: to make thousands takes longer than to write the pages.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._+@-]+", "-", name)
+    if plain != name or len(plain) > _LONGEST:
+        digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+        plain = f"{plain[:_LONGEST]}-{digest}.json"
+    return f"records/{page_name(address).removesuffix('.html')}-{plain}"

@@ -6,10 +6,13 @@ import dataclasses
 import datetime as dt
 import functools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pv.config import Config
 from pv.contract import Contract
 from pv.coverage import ContractCoverage, cover
+from pv.reports.gathering import moved, where_of
+from pv.reports.model import top_of
 from pv.reports.site.investigations import Found
 from pv.reports.site.last_sweep import LastSweep
 from pv.reports.site.provenance import Made
@@ -67,6 +70,22 @@ class Source:
                 found.setdefault(name, set()).add(row.address)
                 found.setdefault(f"{row.contract.stem}#{name}", set()).add(row.address)
         return {name: addresses.pop() for name, addresses in found.items() if len(addresses) == 1}
+
+    @functools.cached_property
+    def _paths(self) -> dict[str, str]:
+        return {}
+
+    def place_of(self, row: Row) -> str:
+        """Return where a falsifier stands, relative to the top of the repository."""
+        where = row.falsifier.where
+        if where.path not in self._paths:
+            here = where_of(row.falsifier, self.config)
+            self._paths[where.path] = moved(here, top_of(self.config.root.resolve())).path
+        return f"{self._paths[where.path]}:{where.line}:{where.column}"
+
+    def shown(self, record: Path) -> str:
+        """Return the path of a record, relative to the project."""
+        return f"{self.config.relative(self.config.evidence)}/{record.relative_to(self.config.evidence)}"
 
     @functools.cached_property
     def cited(self) -> Mapping[str, Sequence[Found]]:
