@@ -34,7 +34,13 @@ TARGET_SECONDS = 5.0
 def with_evidence(root: Path, count: int) -> None:
     """Write a project of `count` falsifiers, each with the records of a discharge."""
     project(root, count)
-    subprocess.run([sys.executable,"-m","pv","discharge","FALSIFY-TRIVIAL-00000"],cwd=root,env=environment(),check=True,stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "pv", "discharge", "FALSIFY-TRIVIAL-00000"],
+        cwd=root,
+        env=environment(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     config = load_config(root)
     found = [
         (path, read_record(path).predicate)
@@ -48,9 +54,13 @@ def with_evidence(root: Path, count: int) -> None:
             for original, predicate in found:
                 inputs = current_inputs(falsifier, predicate["place"]["base_level"], config).to_json()
                 stated = dict(predicate["falsifier"]) | {
-                    "contract": contract.stem, "path": config.relative(path), "id": falsifier.id
+                    "contract": contract.stem,
+                    "path": config.relative(path),
+                    "id": falsifier.id,
                 }
                 made = statement({**predicate, "falsifier": stated, "inputs": inputs})
                 (folder / original.name).write_text(json.dumps(made, indent=1, sort_keys=True))
-if __name__=="__main__":
+
+
+if __name__ == "__main__":
     with_evidence(Path(sys.argv[1]), int(sys.argv[2]))

@@ -23,7 +23,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-OPTIONAL = {"pv/reports/site.py": {"jinja2", "markupsafe"}}
+OPTIONAL = {"pv/reports/site/templates.py": {"jinja2"}}
 """Module → what else it imports, late, and tells its user to install."""
 
 CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})

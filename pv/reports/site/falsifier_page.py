@@ -1,4 +1,4 @@
-"""The page of a falsifier: what it claims, what was judged, on what, by which past, and how to do it again."""
+"""The page of a falsifier: what it claims, what was judged, on what, its past, and how to do it again."""
 
 from __future__ import annotations
 
@@ -133,4 +133,6 @@ def _step(row: Row, level: str, source: Source) -> str:
 
 
 def _property(row: Row, name: str) -> str:
-    return next((o.property for o in row.contract.obligations if o.id == name), "no obligation of its contract")
+    return next(
+        (o.property for o in row.contract.obligations if o.id == name), "no obligation of its contract"
+    )

@@ -71,7 +71,7 @@ def lines_of(points: Iterable[Point]) -> list[Line]:
 
 def as_wanted(point: Point, *, refuted: bool) -> bool:
     """Tell whether a judgement bears the claim out; one that is claimed refuted must fail."""
-    return point.outcome == "Refuted" or point.outcome == ("Fail" if refuted else "Pass")
+    return point.outcome in ({"Fail", "Refuted"} if refuted else {"Pass"})
 
 
 def plot(lines: Sequence[Line], changes: Sequence[Change] = (), *, refuted: bool = False) -> str:
@@ -87,8 +87,9 @@ def plot(lines: Sequence[Line], changes: Sequence[Change] = (), *, refuted: bool
         up = _Scale(0.0, 1.0, _HEIGHT - _BOTTOM, _TOP, spare=0.25)
     failed = sum(not as_wanted(point, refuted=refuted) for point in points)
     told = f"{len(points)} judgement(s) in {len(lines)} line(s), {failed} not as claimed. The table has them."
+    named = 'role="img" aria-labelledby="plot-title plot-text"'
     parts = [
-        f'<svg class="plot" role="img" viewBox="0 0 {_WIDTH} {_HEIGHT}" aria-labelledby="plot-title plot-text">',
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" {named}>',
         f'<title id="plot-title">{"Margins" if measured else "Outcomes"} over time</title>',
         f'<desc id="plot-text">{told}</desc>',
         *(_margins(up) if measured else _outcomes(up)),
@@ -121,7 +122,8 @@ def _margins(up: _Scale) -> Iterator[str]:
     """Yield the axis of margins in percent, the threshold at 0, and what lies below it."""
     zero = up(0.0)
     bottom = _HEIGHT - _BOTTOM
-    yield f'<rect class="missed" x="{_LEFT}" y="{zero}" width="{_WIDTH - _LEFT - _RIGHT}" height="{bottom - zero:.1f}"/>'
+    inner = _WIDTH - _LEFT - _RIGHT
+    yield f'<rect class="missed" x="{_LEFT}" y="{zero}" width="{inner}" height="{bottom - zero:.1f}"/>'
     for value in _round_values(up.low, up.high):
         place = up(value)
         if value:
@@ -151,7 +153,8 @@ def _times(across: _Scale, moments: Sequence[float]) -> Iterator[str]:
         yield f'<path class="axis" d="M{place},{bottom}v5"/>'
         yield f'<text x="{place}" y="{bottom + 19}" text-anchor="middle">{word}</text>'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    yield f'<text class="title" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">time of the run, UTC</text>'
+    yield f'<text class="title" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">'
+    yield "time of the run, UTC</text>"
 
 
 def _ticks(across: _Scale, moments: Sequence[float]) -> Iterator[tuple[float, str]]:
@@ -171,7 +174,8 @@ def _changes(changes: Sequence[Change], across: _Scale) -> Iterator[str]:
     for change in changes:
         place = across(_seconds(change.at))
         yield f'<g class="change"><title>{_text(change.what)}</title>'
-        yield f'<path d="M{place},{_TOP}V{_HEIGHT - _BOTTOM}"/><text x="{place + 4}" y="{_TOP + 9}">change</text></g>'
+        yield f'<path d="M{place},{_TOP}V{_HEIGHT - _BOTTOM}"/>'
+        yield f'<text x="{place + 4}" y="{_TOP + 9}">change</text></g>'
 
 
 def _line(line: Line, across: _Scale, up: _Scale, measured: bool, refuted: bool) -> Iterator[str]:

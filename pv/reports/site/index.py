@@ -1,4 +1,4 @@
-"""The first page: what holds, what broke in the last sweep, what got stale, and every falsifier in a table."""
+"""The first page: what holds, what broke in the last sweep, what got stale, every falsifier in a table."""
 
 from __future__ import annotations
 

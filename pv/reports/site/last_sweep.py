@@ -79,7 +79,10 @@ def last_sweep(folder: Path) -> LastSweep | None:
         took=took,
         command=" ".join(str(word) for word in reading.sweep.get("argv", ())),
         counts=dict(sorted(Counter(reading.outcomes.values()).items())),
-        **{kind: tuple(found) for kind, found in broken.items()},
+        failed=tuple(broken["failed"]),
+        errors=tuple(broken["errors"]),
+        declined=tuple(broken["declined"]),
+        retried=tuple(broken["retried"]),
         stepped_over=reading.stepped_over,
         left=reading.left,
     )
@@ -87,7 +90,9 @@ def last_sweep(folder: Path) -> LastSweep | None:
 
 def _broken(end: Discharge) -> Broken:
     failing = [line["text"] for line in (end.verdict or {}).get("lines", ()) if not line["truth"]]
-    why = end.message.partition("\n")[0] or "; ".join(failing)
+    why = end.message.partition("\n")[0]
+    if failing:
+        why = "; ".join(failing) + (f" ({why})" if why else "")
     return Broken(end.address, end.outcome, why, end.seconds, tuple(getattr(end, "attempts", ())))
 
 
