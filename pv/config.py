@@ -70,7 +70,20 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
-_FILE = _table({}, {"project": _PROJECT, "subjects": core.dict_schema(_NAME, _SUBJECT)})
+_EXECUTORS = core.dict_schema(
+    _NAME,
+    core.dict_schema(
+        core.str_schema(), core.union_schema([core.str_schema(), core.int_schema(), core.bool_schema()])
+    ),
+)
+_FILE = _table(
+    {},
+    {
+        "project": _PROJECT,
+        "subjects": core.dict_schema(_NAME, _SUBJECT),
+        "executors": _EXECUTORS,
+    },
+)
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
 
 
@@ -104,6 +117,8 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
+    """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -203,6 +218,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        executors=stated.get("executors", {}),
         subjects={
             name: SubjectSpec(
                 name=name,

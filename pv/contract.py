@@ -171,6 +171,7 @@ class Falsifier(Clause):
 
     At most one of `check`, `pytest`, `command` and `basis` is set; with none, the falsifier is unbound.
     `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
+    `retries` is how often a sweep may run it again where it ended in Error; a verdict is never sought again.
     `counter_examples` are names; for ``pytest:`` and ``command:`` checks, `replacements` says what they are.
     """
 
@@ -203,6 +204,7 @@ class Falsifier(Clause):
     satisfying_example: Mapping[str, Any] | None
     excluded: str | None
     runs: Runs | None
+    retries: int
 
     @property
     def bound(self) -> bool:

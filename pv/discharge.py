@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import PvError
@@ -10,6 +12,9 @@ from pv.outcome import Discharge, Options, Outcome
 from pv.planning import Declined
 from pv.runner import Runner
 from pv.subjects import Subjects
+
+if TYPE_CHECKING:
+    from pv.discharge_check import Work
 
 __all__ = ["Tell", "discharge"]
 
@@ -72,7 +77,12 @@ def _work(
     if falsifier.runs is not None:
         from pv.discharge_runs import SeveralRuns
 
-        return SeveralRuns(*given).run()
-    from pv.discharge_check import Work
+        work: Work = SeveralRuns(*given)
+    else:
+        from pv.discharge_check import Work as OneRun
 
-    return Work(*given).run()
+        work = OneRun(*given)
+    try:
+        return work.run()
+    finally:
+        work.release()

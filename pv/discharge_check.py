@@ -20,7 +20,7 @@ from pv.errors import EvidenceError
 from pv.evidence import Record, read_record, record_path, superseded, write_record
 from pv.fit import fit, planned
 from pv.freshness import base_level, changes, clause_digest, closure_of, current_inputs, satisfying_roles
-from pv.host import gpus
+from pv.host import Gpu, gpus
 from pv.measuring import Measurer, Stop, Tell
 from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
@@ -48,7 +48,10 @@ class Work:
         options: Options,
         tell: Tell,
         declined: list[Declined],
+        visible: Sequence[Gpu] | None = None,
     ) -> None:
+        """Take what it needs; `visible` are the GPUs to plan with, by default those of this host."""
+        self.gpus = gpus() if visible is None else visible
         self.contract = contract
         self.falsifier = falsifier
         self.config = config
@@ -94,6 +97,10 @@ class Work:
             self._record(algorithm, judged, shown)
             return self._end(algorithm, judged, plants, missed)
         return self._reach(algorithm, target, judged, shown, plants)
+
+    def release(self) -> None:
+        """Let others have what was leased for its runs."""
+        self.measurer.release()
 
     def foresee(self) -> Discharge | Ready:
         """Return the end that is on record and fresh, or else what :meth:`run` would judge; runs nothing.
@@ -150,7 +157,9 @@ class Work:
         raise Stop("Declined", self.declined[0].why)
 
     def _prepare(self, level: str) -> Ready | Declined:
-        return prepare(self.falsifier, level, self.subjects, gpus(), self.options.device, self.measurer.build)
+        return prepare(
+            self.falsifier, level, self.subjects, self.gpus, self.options.device, self.measurer.build
+        )
 
     def _judge(
         self,
@@ -186,7 +195,7 @@ class Work:
                 self.falsifier,
                 "algorithm",
                 self.subjects,
-                gpus(),
+                self.gpus,
                 self.options.device,
                 self.measurer.build,
                 satisfying=True,

@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ __all__ = [
     "remove_partial",
     "seal",
     "sections",
+    "sidecars_of",
     "statement",
     "superseded",
     "write_record",
+    "write_unchanged",
 ]
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -129,9 +132,26 @@ def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
         for key, value in long.items():
             kept[key] = {"sidecar": sidecar.name, "sha256": digest_of(value)}
     text = json.dumps(statement(kept), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    replace_file(path, text.encode() + b"\n")
+    _replace_record(path, text.encode() + b"\n", {sidecar.name} if sidecar else set())
+
+
+def write_unchanged(path: Path, data: bytes, sidecars: Mapping[str, bytes]) -> None:
+    """Put the bytes of a record that was made elsewhere at `path`, its `sidecars` (name → bytes) first.
+
+    Atomic, and under the folder's lock, as :func:`write_record`. Whether the record is in order is for the
+    caller to have made sure of.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        for name, series in sorted(sidecars.items()):
+            replace_file(path.with_name(name), series)
+        _replace_record(path, data, set(sidecars))
+
+
+def _replace_record(path: Path, data: bytes, sidecars: AbstractSet[str]) -> None:
+    replace_file(path, data)
     for other in path.parent.glob(f"*{_SIDECAR_SUFFIX}"):
-        if other != sidecar and re.fullmatch(
+        if other.name not in sidecars and re.fullmatch(
             rf"{re.escape(path.stem)}\.[0-9a-f]{{12}}", other.name[: -len(_SIDECAR_SUFFIX)]
         ):
             other.unlink(missing_ok=True)
@@ -210,9 +230,7 @@ def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | 
     predicate = whole["predicate"]
     for key, stored in [*predicate.items()]:
         if isinstance(stored, dict) and set(stored) == {"sidecar", "sha256"}:
-            name = str(stored["sidecar"])
-            if not name.endswith(_SIDECAR_SUFFIX) or "/" in name or "\0" in name:
-                raise _unusable(path.name, f"section {key} names no sidecar")
+            name = _sidecar_name(path.name, key, stored)
             series = _parse(name, read_sidecar(name) or b"null")
             if not isinstance(series, dict) or digest_of(series.get(key)) != stored["sha256"]:
                 raise _unusable(path.name, f"section {key} differs from its sidecar {stored['sidecar']}")
@@ -221,6 +239,30 @@ def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | 
             predicate[key] = series[key]
             predicate["seal"][key] = digest_of(series[key])
     return Record(path, whole)
+
+
+def sidecars_of(name: str, data: bytes) -> tuple[str, ...]:
+    """Return the names of the sidecars that the bytes of the record called `name` refer to, sorted.
+
+    Raises
+    ------
+    EvidenceError
+        They are not strict JSON, or name a sidecar that cannot lie beside the record.
+    """
+    whole = _parse(name, data)
+    predicate = whole.get("predicate") if isinstance(whole, dict) else None
+    found = set()
+    for key, stored in predicate.items() if isinstance(predicate, dict) else ():
+        if isinstance(stored, dict) and set(stored) == {"sidecar", "sha256"}:
+            found.add(_sidecar_name(name, key, stored))
+    return tuple(sorted(found))
+
+
+def _sidecar_name(record: str, key: str, stored: Mapping[str, Any]) -> str:
+    name = str(stored["sidecar"])
+    if not name.endswith(_SIDECAR_SUFFIX) or "/" in name or "\0" in name:
+        raise _unusable(record, f"section {key} names no sidecar")
+    return name
 
 
 def records_of(evidence: Path, contract: str, identifier: str) -> list[Path]:

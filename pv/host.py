@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ __all__ = ["Gpu", "describe", "gpu_satisfies", "gpus", "versions"]
 
 @dataclasses.dataclass(frozen=True)
 class Gpu:
-    """One NVIDIA GPU as its driver reports it; capability as ``"9.0"``, memory in MiB."""
+    """One NVIDIA GPU as its driver reports it; capability as ``"9.0"``, memory in MiB.
+
+    `uuid` tells it from every other; it is what CUDA_VISIBLE_DEVICES takes, and never part of evidence.
+    """
 
     name: str
     capability: str
     driver: str
     memory_mib: int
+    uuid: str = ""
 
     @property
     def tag(self) -> str:
@@ -30,24 +34,61 @@ class Gpu:
 
 @cache
 def gpus() -> tuple[Gpu, ...]:
-    """Ask ``nvidia-smi``; none where it is not there or does not answer."""
-    import subprocess  # late: `pv validate` asks for no GPU, and waits for every import
+    """Ask ``nvidia-smi``; none where it is not there or does not answer.
 
-    query = [
-        "nvidia-smi",
-        "--query-gpu=name,compute_cap,driver_version,memory.total",
-        "--format=csv,noheader,nounits",
-    ]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ()
+    Where CUDA_VISIBLE_DEVICES says which of them are ours, those alone, in its order: a scheduler that gave
+    us two of eight did so by that variable.
+    """
+    answer = _nvidia_smi(
+        "--query-gpu=name,compute_cap,driver_version,memory.total,uuid", "--format=csv,noheader,nounits"
+    )
     found = []
     for line in answer.splitlines():
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) == 4 and re.fullmatch(r"\d+\.\d+", fields[1]) and fields[3].isdigit():
-            found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3])))
-    return tuple(found)
+        if len(fields) == 5 and re.fullmatch(r"\d+\.\d+", fields[1]) and fields[3].isdigit():
+            found.append(Gpu(fields[0], fields[1], fields[2], int(fields[3]), fields[4]))
+    stated = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(found if stated is None else _visible(stated, found))
+
+
+def _visible(stated: str, every: Sequence[Gpu]) -> Iterator[Gpu]:
+    """Yield those of `every` that `stated` names: by number, UUID or its beginning, or an instance.
+
+    As CUDA does, it stops at the first word that names none.
+    """
+    for word in (part.strip() for part in stated.split(",")):
+        if word.isdigit():
+            named = list(every[int(word) : int(word) + 1])
+        elif word.startswith("MIG-"):
+            owner = _owner_of_instance(word)
+            named = [dataclasses.replace(gpu, uuid=word) for gpu in every if gpu.uuid == owner]
+        else:
+            named = [gpu for gpu in every if word and gpu.uuid.startswith(word)]
+        if len(named) != 1:
+            return
+        yield named[0]
+
+
+def _owner_of_instance(instance: str) -> str:
+    """Return the UUID of the GPU that `instance` (of its multi-instance mode) is part of; empty if none."""
+    owner = ""
+    for line in _nvidia_smi("-L").splitlines():
+        if match := re.search(r"UUID: ((?:GPU|MIG)-[\w/-]+)", line):
+            if match[1].startswith("GPU-"):
+                owner = match[1]
+            elif match[1] == instance:
+                return owner
+    return ""
+
+
+def _nvidia_smi(*words: str) -> str:
+    import subprocess  # late: `pv validate` asks for no GPU, and waits for every import
+
+    query = ["nvidia-smi", *words]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def gpu_satisfies(need: str, capability: str) -> bool:
@@ -70,7 +111,8 @@ def describe() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
-        "gpus": [dataclasses.asdict(gpu) for gpu in gpus()],
+        # Not which ones: a serial number would name the host.
+        "gpus": [{key: value for key, value in vars(gpu).items() if key != "uuid"} for gpu in gpus()],
     }
 
 

@@ -70,6 +70,8 @@ class Job:
     settings: str = ""
     """The file with pytest's settings; empty where there is none."""
     readings: tuple[Reading, ...] = ()
+    visible: str = ""
+    """The UUID of the one GPU that is to be seen; empty: whatever is."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The journal of a sweep: JSON lines, each flushed to the disk before what it tells of goes on.
 
 One ``sweep`` line; one ``planned`` line for each falsifier; ``start`` before each is run and ``end`` after;
-``stopped`` for those that were ended by an interrupt, which is no fault of theirs; ``finish`` at the end.
+``stopped`` for those that were ended by an interrupt, which is no fault of theirs; ``retry`` for those that
+ended without a verdict and are to be run again; ``finish`` at the end.
 A sweep may be killed at any moment: what is half written at the end of the file is as if it had never
 been begun. What was started and has neither ended nor been stopped was running when the sweep was killed.
 """
@@ -22,7 +23,7 @@ from pv.outcome import EXITS, Discharge, Outcome
 
 __all__ = ["VERSION", "Journal", "Reading", "ends", "latest_journal", "read_journal"]
 
-VERSION = 1
+VERSION = 2
 """Of the format."""
 _SUFFIX = ".jsonl"
 
@@ -48,6 +49,8 @@ class Reading:
     """What was started, has not ended, and was not stopped."""
     stepped_over: tuple[str, ...]
     """What was running when the sweep was killed, and ended in Error for it."""
+    attempts: Mapping[str, tuple[str, ...]]
+    """Address → why each attempt ended that was not its last."""
     finish: Mapping[str, Any] | None
     length: int
     """Bytes up to the end of the last line that is whole."""
@@ -56,7 +59,7 @@ class Reading:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """What was to run and was not begun, or was stopped, in order."""
+        """What was to run and was not begun, or was stopped, or is to be run again; in order."""
         ended = {*self.outcomes, *self.running}
         return tuple(a for a, line in self.planned.items() if line["state"] == "run" and a not in ended)
 
@@ -161,6 +164,7 @@ def read_journal(path: Path) -> Reading:
     running: dict[str, None] = {}
     stepped_over: dict[str, None] = {}
     places: dict[str, int] = {}
+    attempts: dict[str, tuple[str, ...]] = {}
     finish: dict[str, Any] | None = None
     length = 0
     for event, place, stop in _events(path):
@@ -190,6 +194,9 @@ def read_journal(path: Path) -> Reading:
                         stepped_over[end["address"]] = None
                 case "stopped":
                     running.pop(event["falsifier"], None)
+                case "retry":
+                    running.pop(event["falsifier"], None)
+                    attempts[event["falsifier"]] = (*attempts.get(event["falsifier"], ()), event["why"])
                 case "finish":
                     finish = event
         except (LookupError, TypeError) as error:
@@ -206,6 +213,7 @@ def read_journal(path: Path) -> Reading:
         outcomes,
         tuple(running),
         tuple(stepped_over),
+        attempts,
         finish,
         length,
         places,

@@ -14,8 +14,10 @@ from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import SubjectError
 from pv.freshness import base_level, closure_of
+from pv.host import Gpu, gpus
 from pv.jobs import Broken, Build, Measured
 from pv.launch import job_of, limits_of, role_of
+from pv.leases import Lease, take_lease
 from pv.outcome import Outcome
 from pv.planning import Declined, Ready
 from pv.runner import Runner
@@ -57,6 +59,22 @@ class Measurer:
         self.runner = runner
         self.tell = tell
         self.declined = declined
+        self._lease: Lease | None = None
+
+    def release(self) -> None:
+        """Let others have the GPU, if one was leased."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    def _leased(self, ready: Ready) -> Gpu | None:
+        """Return the GPU to run on, which is ours from the first run on one until :meth:`release`."""
+        if not ready.candidates:
+            return None
+        if self._lease is None or self._lease.gpu not in ready.candidates:
+            self.release()
+            self._lease = take_lease(ready.candidates, lambda: self.tell("waiting for a GPU", 0, None))
+        return self._lease.gpu
 
     def build(self, unbuilt: Unbuilt) -> None:
         """Make a subject that is built here.
@@ -123,6 +141,9 @@ class Measurer:
             arguments=self.falsifier.arguments if arguments is None else arguments,
             plant=plant,
         )
+        gpu = self._leased(ready)
+        if gpu is not None and len(gpus()) > 1:
+            job = dataclasses.replace(job, device="cuda:0", visible=gpu.uuid)
         self.tell(what, 0, None)
         run = self.runner.run(job, lambda done, total: self.tell(what, done, total))
         if isinstance(run, Broken) and run.kind == "declined":

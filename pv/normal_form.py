@@ -30,6 +30,7 @@ LEFT_OUT: Mapping[str, str] = {
     "aliases": "other names of the same clause",
     "model": "it groups clauses in `pv status`",
     "tags": "they group clauses",
+    "retries": "a run that ended in Error gave no verdict; one that did is never run again for another",
 }
 """Key → why it can alter no verdict."""
 

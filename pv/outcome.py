@@ -29,6 +29,23 @@ class Options:
     today: dt.date | None = None
     """The UTC date by which runs are told apart; None: the one that the clock says."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return them as journals and executors have them, without the date: a later run has its own."""
+        return {name: value for name, value in vars(self).items() if name != "today"} | {
+            "argv": list(self.argv)
+        }
+
+    @classmethod
+    def from_json(cls, whole: Mapping[str, Any]) -> Options:
+        """Return what :meth:`to_json` returned the values of.
+
+        Raises
+        ------
+        KeyError, TypeError
+            They are not such values.
+        """
+        return cls(**{**whole, "argv": tuple(whole["argv"])})
+
 
 @dataclasses.dataclass(frozen=True)
 class Plant:
@@ -59,6 +76,8 @@ class Discharge:
     runs: tuple[str, ...] = ()
     """The keys of the runs that were judged together; empty where there is one."""
     detail: str = ""
+    attempts: tuple[str, ...] = ()
+    """Why each earlier attempt of a sweep ended without a verdict, oldest first."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, which :meth:`from_json` takes back."""
@@ -66,7 +85,7 @@ class Discharge:
         whole: dict[str, Any] = dict(vars(self))
         for name in ("plants", "declined"):
             whole[name] = [dict(vars(part)) for part in whole[name]]
-        return {**whole, "records": list(self.records), "runs": list(self.runs)}
+        return {**whole, **{name: list(whole[name]) for name in ("records", "runs", "attempts")}}
 
     @classmethod
     def from_json(cls, whole: Mapping[str, Any]) -> Discharge:
@@ -84,6 +103,7 @@ class Discharge:
                 "declined": tuple(Declined(**part) for part in whole["declined"]),
                 "records": tuple(whole["records"]),
                 "runs": tuple(whole["runs"]),
+                "attempts": tuple(whole["attempts"]),
             }
         )
 

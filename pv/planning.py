@@ -13,7 +13,15 @@ from pv.installed import missing_modules
 from pv.needs import spell_modules
 from pv.subjects import Artefact, Missing, Subjects, Unbuilt
 
-__all__ = ["DEFAULT_MEMORY_BYTES", "DEFAULT_TIMEOUT_SECONDS", "Declined", "Ready", "levels_of", "prepare"]
+__all__ = [
+    "DEFAULT_MEMORY_BYTES",
+    "DEFAULT_TIMEOUT_SECONDS",
+    "Declined",
+    "Ready",
+    "choose_gpus",
+    "levels_of",
+    "prepare",
+]
 
 DEFAULT_MEMORY_BYTES = 4 << 30
 DEFAULT_TIMEOUT_SECONDS = 600.0
@@ -38,6 +46,8 @@ class Ready:
     artefacts: Mapping[str, Artefact]
     device: str
     gpu: Gpu | None
+    candidates: tuple[Gpu, ...] = ()
+    """The GPUs that would do, of one kind, `gpu` first: which of them it is decides who is free."""
 
     @property
     def device_tag(self) -> str:
@@ -79,7 +89,7 @@ def prepare(
     address = falsifier.id
     at = base_level(falsifier) if level == "algorithm" else level
     needs = falsifier.needs_at(at)
-    chosen = _choose(needs.gpu, gpus, device)
+    chosen = choose_gpus(needs.gpu, gpus, device)
     if isinstance(chosen, str):
         where = f" --device {device}" if device.startswith("cuda") else ""
         return Declined(level, chosen, f"on such a host: pv discharge {address} --level {level}{where}")
@@ -111,23 +121,29 @@ def prepare(
             f"where it is: {fetch} && pv discharge {address} --level {level}"
             f"  (or point at it: {' '.join(f'--subject {m.name}=PATH' for m in missing)})",
         )
-    number, gpu = chosen
-    return Ready(level, artefacts, "cpu" if gpu is None else f"cuda:{number}", gpu)
+    if not chosen:
+        return Ready(level, artefacts, "cpu", None)
+    return Ready(level, artefacts, f"cuda:{gpus.index(chosen[0])}", chosen[0], chosen)
 
 
-def _choose(need: str | None, gpus: Sequence[Gpu], device: str) -> tuple[int, Gpu | None] | str:
-    """Return the GPU to compute on and its number, (0, None) for the processor, or why there is none.
+def choose_gpus(need: str | None, gpus: Sequence[Gpu], device: str) -> tuple[Gpu, ...] | str:
+    """Return the GPUs that would do, of one kind; none for the processor; or why there is none.
 
     What is asked for is never replaced: neither a GPU by the processor, nor one GPU by another.
     """
     if need is None and not device.startswith("cuda"):
-        return 0, None
+        return ()
     if device == "cpu":
         return f"it needs a GPU of compute capability {need}, and --device cpu was asked for"
     _, _, asked = device.partition(":")
-    for number, gpu in enumerate(gpus):
-        if (not asked or int(asked) == number) and (need is None or gpu_satisfies(need, gpu.capability)):
-            return number, gpu
+    able = [
+        gpu
+        for number, gpu in enumerate(gpus)
+        if (not asked or int(asked) == number) and (need is None or gpu_satisfies(need, gpu.capability))
+    ]
+    if able:
+        first = able[0]
+        return tuple(g for g in able if (g.name, g.capability) == (first.name, first.capability))
     have = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in gpus) or "none"
     if need is None:
         return f"--device {device} was asked for; this host has {have}"

@@ -365,6 +365,7 @@ def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
         "metrics": [[m.name, m.unit, m.low, m.high, m.slack, m.kind] for m in job.metrics],
         "roles": {name: dataclasses.asdict(role) for name, role in job.roles.items()},
         "device": job.device,
+        "visible": job.visible,
         "level": job.level,
         "plant": job.plant,
         "project": job.project,

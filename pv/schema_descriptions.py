@@ -169,6 +169,7 @@ KEYS: dict[str, dict[str, str]] = {
         "outcome": "`refuted` for a claim known to be false, and worth guarding.",
         "satisfying_example": "For `outcome: refuted`: arguments and subjects under which it would hold.",
         "excluded": "The reason why nothing can measure this. It leaves the tally.",
+        "retries": "How often a sweep may run it again where it ended in Error; never after a verdict.",
         "runs": "For a claim over several runs: what tells them apart, and how many there must be.",
     },
     "harness": {

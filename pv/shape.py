@@ -202,6 +202,7 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         outcome=item["outcome"],
         satisfying_example=place["raw"].get("satisfying_example"),
         excluded=item["excluded"],
+        retries=item["retries"],
         runs=None
         if item["runs"] is None
         else Runs(item["runs"]["by"], item["runs"]["at_least"], tuple(item["runs"]["seeds"])),

@@ -12,15 +12,17 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.discharge_check import Work
 from pv.errors import PvError
+from pv.freshness import base_level
+from pv.host import Gpu, gpus
 from pv.jobs import Broken, Build, Job, Measured
 from pv.measuring import Stop
 from pv.outcome import Discharge, Options
-from pv.planning import Declined, Ready
+from pv.planning import Declined, Ready, choose_gpus, levels_of
 from pv.runner import Progress, Runner
 from pv.selection import Selected, place
 from pv.subjects import Subjects
 
-__all__ = ["Planned", "State", "foresee", "make_plan"]
+__all__ = ["Hosts", "Planned", "State", "foresee", "make_plan"]
 
 State = Literal["run", "fresh", "declined", "unbound", "excluded"]
 
@@ -43,6 +45,7 @@ class Planned:
     gate: bool = False
     end: Discharge | None = None
     declined: tuple[Declined, ...] = ()
+    retries: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the line of the journal, less its event."""
@@ -54,16 +57,21 @@ class Planned:
             "level": self.level,
             "device": self.device,
             "gate": self.gate,
+            "retries": self.retries,
             "declined": [dict(vars(declined)) for declined in self.declined],
         }
-
-    def task(self) -> dict[str, Any]:
-        """Return what an executor is given."""
-        return {"address": self.address, "path": self.path, "device": self.device, "gate": self.gate}
 
 
 class _WouldRunError(Exception):
     """Something is to be built first, which a plan does not do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosts:
+    """Where falsifiers are going to run: the GPUs there, and whether that is not this host."""
+
+    gpus: Sequence[Gpu]
+    elsewhere: bool = False
 
 
 class _NoRunner(Runner):
@@ -72,18 +80,38 @@ class _NoRunner(Runner):
 
 
 def make_plan(
-    chosen: Sequence[Selected], config: Config, subjects: Subjects, options: Options, shuffle: int | None
+    chosen: Sequence[Selected],
+    config: Config,
+    subjects: Subjects,
+    options: Options,
+    shuffle: int | None,
+    hosts: Hosts | None = None,
 ) -> list[Planned]:
-    """Foresee each of `chosen`, gates last; with `shuffle` as seed, in an order that nobody chose."""
+    """Foresee each of `chosen`, gates last; with `shuffle` as seed, in an order that nobody chose.
+
+    `hosts` is where they are going to run, by default here.
+    """
     order = list(chosen)
     if shuffle is not None:
         random.Random(shuffle).shuffle(order)  # noqa: S311 -- an order, not a secret
     order.sort(key=lambda item: bool(item.falsifier.basis))
-    return [foresee(item.contract, item.falsifier, config, subjects, options) for item in order]
+    hosts = hosts or Hosts(gpus())
+    return [
+        dataclasses.replace(
+            foresee(item.contract, item.falsifier, config, subjects, options, hosts),
+            retries=item.falsifier.retries,
+        )
+        for item in order
+    ]
 
 
 def foresee(
-    contract: Contract, falsifier: Falsifier, config: Config, subjects: Subjects, options: Options
+    contract: Contract,
+    falsifier: Falsifier,
+    config: Config,
+    subjects: Subjects,
+    options: Options,
+    hosts: Hosts,
 ) -> Planned:
     """Say what becomes of one falsifier; reads its subjects and evidence, and runs nothing."""
     address = f"{contract.stem}#{falsifier.id}"
@@ -105,18 +133,27 @@ def foresee(
         return Planned(address, path, "run", f"judged by the evidence of {cited}", gate=True)
     declined: list[Declined] = []
     try:
-        found = _work(contract, falsifier, config, subjects, options, declined).foresee()
+        found = _work(contract, falsifier, config, subjects, options, declined, hosts.gpus).foresee()
     except _WouldRunError:
-        return Planned(address, path, "run", "a subject is built first", declined=tuple(declined))
+        device = _device(falsifier, options, hosts)
+        why = "a subject is built first"
+        return Planned(address, path, "run", why, device=device, declined=tuple(declined))
     except Stop as stop:
         if stop.outcome != "Declined":
             return Planned(address, path, "run", stop.message, declined=tuple(declined))
+        if lacking := _elsewhere(falsifier, options, hosts, declined):
+            device = _device(falsifier, options, hosts)
+            return Planned(address, path, "run", lacking, device=device)
         end = Discharge(address, falsifier.rule, "Declined", message=stop.message, declined=tuple(declined))
         return Planned(address, path, "declined", stop.message, end=end, declined=tuple(declined))
     except PvError as error:
         return Planned(address, path, "run", error.what, declined=tuple(declined))
+    if lacking := _elsewhere(falsifier, options, hosts, declined):
+        device = _device(falsifier, options, hosts)
+        return Planned(address, path, "run", lacking, device=device)
     if isinstance(found, Ready):
-        return Planned(address, path, "run", level=found.level, device=found.device, declined=tuple(declined))
+        device = "cpu" if found.gpu is None else options.device if ":" in options.device else "cuda"
+        return Planned(address, path, "run", level=found.level, device=device, declined=tuple(declined))
     return Planned(address, path, "fresh", found.outcome, found.level, end=found, declined=tuple(declined))
 
 
@@ -127,14 +164,33 @@ def _work(
     subjects: Subjects,
     options: Options,
     declined: list[Declined],
+    visible: Sequence[Gpu],
 ) -> Work:
     runner = _NoRunner(config.root / ".pv")
-    given = (contract, falsifier, config, subjects, runner, options, lambda *_: None, declined)
+    given = (contract, falsifier, config, subjects, runner, options, lambda *_: None, declined, visible)
     if falsifier.runs is not None:
         from pv.discharge_runs import SeveralRuns
 
         return SeveralRuns(*given)
     return Work(*given)
+
+
+def _elsewhere(falsifier: Falsifier, options: Options, hosts: Hosts, declined: Sequence[Declined]) -> str:
+    """Say what is not on this host and may be where it is judged; empty where no other host can help."""
+    for one in declined if hosts.elsewhere else ():
+        need = falsifier.needs_at(base_level(falsifier) if one.level == "algorithm" else one.level).gpu
+        if not isinstance(choose_gpus(need, hosts.gpus, options.device), str):
+            return f"it may be judged on another host; here {one.why}"
+    return ""
+
+
+def _device(falsifier: Falsifier, options: Options, hosts: Hosts) -> str:
+    """Return the device to ask for, where it is not known at which level it will be judged."""
+    asked = levels_of(falsifier) if options.level == "auto" else (options.level,)
+    wanted = any(falsifier.needs_at(level).gpu for level in asked) or options.device.startswith("cuda")
+    if not wanted or not hosts.gpus or options.device == "cpu":
+        return "cpu"
+    return options.device if ":" in options.device else "cuda"
 
 
 def _path(contract: Contract, config: Config) -> str:

@@ -59,6 +59,11 @@ class _Counted:
         why = end.message.partition("\n")[0]
         return printable(f"{end.outcome.upper()}  {end.address}: {why}"[:_WIDTH])
 
+    def again(self, end: Discharge) -> str:
+        """Return the line to show of an attempt that ended without a verdict."""
+        why = end.message.partition("\n")[0]
+        return printable(f"AGAIN  {end.address}: {why}"[:_WIDTH])
+
     def expected(self) -> str:
         """Say how long it took so far, and how long the rest takes if it goes on like this."""
         taken = time.monotonic() - self.began
@@ -90,6 +95,9 @@ class _Lines(_Counted):
     def ended(self, end: Discharge) -> None:
         if line := self.count(end):
             print(line, file=self.stream, flush=True)
+
+    def retried(self, end: Discharge) -> None:
+        print(self.again(end), file=self.stream, flush=True)
 
     def tick(self) -> None:
         if time.monotonic() - self.last >= _EVERY_SECONDS:
@@ -143,6 +151,14 @@ class _Bars(_Counted):
             self._rich.remove_task(self._bars.pop(end.address))
         if line := self.count(end):
             self._rich.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._tell_whole()
+
+    def retried(self, end: Discharge) -> None:
+        with contextlib.suppress(KeyError):
+            self._rich.remove_task(self._bars.pop(end.address))
+        self._rich.console.print(self.again(end), markup=False, highlight=False, soft_wrap=True)
+
+    def _tell_whole(self) -> None:
         failed = f"{self.failed} failed, " if self.failed else ""
         self._rich.update(self._whole, completed=self.done, description=f"{failed}{self.expected()}")
 

@@ -1,15 +1,16 @@
-"""A sweep from its journal: what was planned and has not ended is run, on this machine."""
+"""A sweep from its journal: what was planned and has not ended is run, by an executor."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,16 +18,18 @@ from pv import __version__
 from pv.config import Config
 from pv.errors import PvError
 from pv.evidence import remove_partial
+from pv.executors import make_executor
 from pv.executors.local import LocalExecutor
+from pv.executors.protocol import Executor, Setup
 from pv.journal import Journal, Reading, read_journal
 from pv.outcome import Discharge, Options
 from pv.selection import load_paths
 from pv.subjects import Subjects
 from pv.sweep import KILLED, now, run_tasks
-from pv.sweep_plan import Planned, foresee
+from pv.sweep_plan import Hosts, Planned, foresee
 from pv.sweep_progress import show_sweep
 
-__all__ = ["FOLDER", "begin", "go_on", "new_journal_path"]
+__all__ = ["FOLDER", "Place", "begin", "go_on", "new_journal_path", "scratch_of"]
 
 FOLDER = Path(".pv", "sweeps")
 """Where journals lie, below the project."""
@@ -39,12 +42,33 @@ def new_journal_path(config: Config) -> Path:
     folder = config.root / FOLDER
     for old in sorted(folder.glob("*.jsonl"))[: -_KEPT + 1]:
         old.unlink(missing_ok=True)
-        shutil.rmtree(_scratch(old), ignore_errors=True)
+        shutil.rmtree(scratch_of(old), ignore_errors=True)
     began = dt.datetime.now(dt.UTC)
     return folder / f"{began:%Y%m%dT%H%M%S}.{began.microsecond // 1000:03}Z-{os.getpid()}.jsonl"
 
 
-def begin(path: Path, planned: Sequence[Planned], options: Options, argv: Sequence[str]) -> Journal:
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a sweep runs, as its journal keeps it: the executor's name and its settings."""
+
+    executor: str
+    settings: Mapping[str, Any]
+
+    def open(self, config: Config, journal: Path, options: Mapping[str, Any], jobs: int | None) -> Executor:
+        """Return the executor, for the sweep of `journal`.
+
+        Raises
+        ------
+        ConfigError
+            See :func:`pv.executors.make_executor`.
+        """
+        scratch = scratch_of(journal)
+        return make_executor(self.executor, Setup(config.root, scratch, options, jobs, self.settings))
+
+
+def begin(
+    path: Path, planned: Sequence[Planned], options: Options, argv: Sequence[str], place: Place
+) -> Journal:
     """Write down what is planned, and the ends of what needs no run.
 
     Raises
@@ -53,14 +77,15 @@ def begin(path: Path, planned: Sequence[Planned], options: Options, argv: Sequen
         See :meth:`pv.journal.Journal.begin`.
     """
     at = now()
-    kept = {key: value for key, value in dataclasses.asdict(options).items() if key != "today"}
     return Journal.begin(
         path,
         {
             "at": at,
             "pv": __version__,
             "argv": list(options.argv or argv),
-            "options": kept,
+            "options": options.to_json(),
+            "executor": place.executor,
+            "settings": dict(place.settings),
             "falsifiers": len(planned),
         },
         [one.to_json() for one in planned],
@@ -72,9 +97,9 @@ def go_on(
     journal: Journal,
     reading: Reading,
     config: Config,
+    executor: Executor,
     *,
     retry: bool,
-    jobs: int,
     failures: int | None,
     forgiven: Collection[str],
     stream: TextIO,
@@ -83,28 +108,38 @@ def go_on(
 
     What was running when the sweep was killed is not run again, unless it is a gate or `retry`: it may be
     what killed the host. If it had written its evidence by then, that is its end; else it ends in Error, and
-    `retry` runs it later, too.
+    `retry` runs it later, too. What was running on other hosts killed nothing here: it is taken over where it
+    still runs, and else run again.
     """
-    options = Options(**{**reading.sweep["options"], "argv": tuple(reading.sweep["options"]["argv"])})
-    scratch = _scratch(journal.path)
+    options = Options.from_json(reading.sweep["options"])
+    scratch = scratch_of(journal.path)
     _clean(reading, config)
-    shutil.rmtree(scratch, ignore_errors=True)
-    again = [a for a in reading.running if retry or reading.planned[a]["gate"]]
-    again += reading.stepped_over if retry else ()
+    if not executor.elsewhere:
+        shutil.rmtree(scratch, ignore_errors=True)
+    adopted: list[dict[str, Any]] = []
+    again = [*reading.stepped_over] if retry else []
     for address in reading.running:
-        if address not in again:
-            end = _end_of_killed(address, reading, config, options)
+        if executor.adopt(task := _task(reading.planned[address])):
+            adopted.append(task)
+        elif retry or task["gate"]:
+            again.append(address)
+        else:
+            end = _end_of_killed(address, reading, config, executor, options)
             killed = end.message == KILLED
+            if killed and executor.elsewhere:
+                again.append(address)
+                continue
+            end = dataclasses.replace(end, attempts=reading.attempts.get(address, ()))
             journal.write({"event": "end", "at": now(), "end": end.to_json(), "stepped_over": killed})
     tasks = [_task(reading.planned[address]) for address in (*again, *reading.left)]
     whole = True
-    if tasks:
-        given = {key: value for key, value in reading.sweep["options"].items() if key != "argv"}
-        executor = LocalExecutor(jobs, config.root, scratch, {**given, "argv": list(options.argv)})
+    if tasks or adopted:
+        gates = LocalExecutor(1, config.root, scratch, options.to_json())
         with (
+            contextlib.closing(gates),
             contextlib.closing(executor),
             _asked_to_stop() as interrupted,
-            show_sweep(stream, len(tasks)) as watcher,
+            show_sweep(stream, len(tasks) + len(adopted)) as watcher,
         ):
             whole = run_tasks(
                 tasks,
@@ -114,6 +149,10 @@ def go_on(
                 failures=failures,
                 forgiven=forgiven,
                 interrupted=interrupted,
+                adopted=adopted,
+                attempts=reading.attempts,
+                receive=functools.partial(_receive, config=config),
+                gate_executor=gates if executor.elsewhere else None,
             )
         shutil.rmtree(scratch, ignore_errors=True)
         _clean(read_journal(journal.path), config)
@@ -121,7 +160,8 @@ def go_on(
     return whole
 
 
-def _scratch(journal: Path) -> Path:
+def scratch_of(journal: Path) -> Path:
+    """Return the folder in which the runs of the sweep of `journal` get theirs."""
     return journal.with_name(f"{journal.name}.scratch")
 
 
@@ -131,10 +171,19 @@ def _task(line: Any) -> dict[str, Any]:
         "path": line["path"],
         "device": line["device"],
         "gate": line["gate"],
+        "retries": line["retries"],
     }
 
 
-def _end_of_killed(address: str, reading: Reading, config: Config, options: Options) -> Discharge:
+def _receive(records: Mapping[str, str], config: Config) -> None:
+    from pv.evidence_transfer import receive  # late: what is recorded here need not be carried
+
+    receive(records, config)
+
+
+def _end_of_killed(
+    address: str, reading: Reading, config: Config, executor: Executor, options: Options
+) -> Discharge:
     rule = ""
     try:
         contract = load_paths([str(config.root / reading.planned[address]["path"])], config)[0]
@@ -142,7 +191,7 @@ def _end_of_killed(address: str, reading: Reading, config: Config, options: Opti
         rule = falsifier.rule
         # Forced, it had fresh evidence before it began, which says nothing of how this run ended.
         if options.record and not options.force:
-            found = foresee(contract, falsifier, config, Subjects(config), options)
+            found = foresee(contract, falsifier, config, Subjects(config), options, Hosts(executor.gpus))
             if found.state == "fresh" and found.end is not None:
                 return found.end
     except (PvError, StopIteration):

@@ -100,6 +100,10 @@ def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int
         os.dup2(output, 2)
         os.close(output)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if job.get("visible"):
+            os.environ["CUDA_VISIBLE_DEVICES"] = job[
+                "visible"
+            ]  # CUDA reads it at its first use, which is here
         if not job["device"].startswith("cuda"):
             # Counts private writable memory, not mapped models; a CUDA context maps far more than it uses.
             bound = base + job["memory_bytes"]

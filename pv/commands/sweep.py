@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Collection
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from pv.command_line import check_device, portable
 from pv.config import Config, load_config
 from pv.errors import ConfigError, SelectionError
+from pv.executors import EXECUTORS, parse_settings
 from pv.exits import Exit, worst
 from pv.journal import Journal, Reading, latest_journal, read_journal
 from pv.outcome import EXITS, Options
 from pv.printable import printable
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.sweep import plan_lines, print_sweep, sweep_json
+from pv.selection import Selected
 from pv.subjects import Subjects
-from pv.sweep_plan import Planned, make_plan
-from pv.sweep_run import FOLDER, begin, go_on, new_journal_path
+from pv.sweep_plan import Hosts, make_plan
+from pv.sweep_run import FOLDER, Place, begin, go_on, new_journal_path
 from pv.sweep_selection import Wanted, choose
 from pv.waivers import load_waivers
 
@@ -50,7 +53,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=int, default=None, help="seed of every generator (default 0)")
     how.add_argument("--force", action="store_true", help="run again what has fresh evidence")
     how.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
-    how.add_argument("--jobs", type=int, default=1, metavar="N", help="how many run at once (default 1)")
+    how.add_argument(
+        "--executor", choices=tuple(EXECUTORS), default="local", help="where they run (default: on this host)"
+    )
+    how.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the executor, in place of that in [executors.NAME] of pv.toml; repeatable",
+    )
+    how.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="how many run at once (default: 1 on this host, else all it has)",
+    )
     how.add_argument("--shuffle", type=int, metavar="SEED", help="run in another order")
     how.add_argument(
         "-x", dest="max_fail", action="store_const", const=1, help="begin nothing more after a failure"
@@ -102,7 +120,6 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     waived = {w.address: w for w in waivers.waivers if w.state(waivers.today) == "in force"}
     text = arguments.format == "text"
     options: dict[str, Any] = {
-        "jobs": arguments.jobs,
         "failures": arguments.max_fail,
         "forgiven": waived.keys(),
         "stream": sys.stderr,
@@ -116,21 +133,33 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
             if text:
                 left = f"{len(reading.left)} of {len(reading.planned)} left"
                 print(printable(f"resume  {path.name}: {left}"), file=sys.stderr)
-            whole = go_on(journal, reading, config, retry=arguments.retry, **options)
+            place = Place(reading.sweep["executor"], reading.sweep["settings"])
+            executor = place.open(config, path, reading.sweep["options"], arguments.jobs)
+            with contextlib.closing(executor):
+                whole = go_on(journal, reading, config, executor, retry=arguments.retry, **options)
     else:
-        planned, asked = _plan(arguments, config)
-        lines = [one.to_json() for one in planned]
-        if text or arguments.dry_run:
-            print(*plan_lines(lines), sep="\n", file=sys.stdout if arguments.dry_run and text else sys.stderr)
-        if all(one.state == "excluded" for one in planned):
-            raise SelectionError("everything that was selected is excluded", remedy="`pv status` says why")
-        if arguments.dry_run:
-            if not text:
-                print(json.dumps(lines, indent=1))
-            return Exit.ACCEPTED
         path = arguments.journal or new_journal_path(config)
-        with begin(path, planned, asked, arguments.argv) as journal:
-            whole = go_on(journal, read_journal(path), config, retry=False, **options)
+        chosen, asked = _choose(arguments, config)
+        place = _place(arguments, config)
+        with contextlib.closing(place.open(config, path, asked.to_json(), arguments.jobs)) as executor:
+            hosts = Hosts(executor.gpus, executor.elsewhere)
+            planned = make_plan(chosen, config, Subjects(config), asked, arguments.shuffle, hosts)
+            chosen.clear()
+            config.everything.clear()  # the sweep goes by the journal, and may have hours to go
+            lines = [one.to_json() for one in planned]
+            if text or arguments.dry_run:
+                aside = not (arguments.dry_run and text)
+                print(*plan_lines(lines), sep="\n", file=sys.stderr if aside else sys.stdout)
+            if all(one.state == "excluded" for one in planned):
+                raise SelectionError(
+                    "everything that was selected is excluded", remedy="`pv status` says why"
+                )
+            if arguments.dry_run:
+                if not text:
+                    print(json.dumps(lines, indent=1))
+                return Exit.ACCEPTED
+            with begin(path, planned, asked, arguments.argv, place) as journal:
+                whole = go_on(journal, read_journal(path), config, executor, retry=False, **options)
     reading = read_journal(path)
     ended = _exit(reading, waived, whole=whole, allow_declined=arguments.allow_declined)
     shown = _shown(path, config)
@@ -172,6 +201,8 @@ def _check(arguments: argparse.Namespace) -> None:
         "--force": arguments.force,
         "--no-record": arguments.no_record,
         "--shuffle": arguments.shuffle is not None,
+        "--executor": arguments.executor != "local",
+        "--set": arguments.set,
         "--dry-run": arguments.dry_run,
     }
     named = next((name for name, value in given.items() if value), None)
@@ -182,7 +213,18 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _plan(arguments: argparse.Namespace, config: Config) -> tuple[list[Planned], Options]:
+def _place(arguments: argparse.Namespace, config: Config) -> Place:
+    """Return where the sweep is to run: what ``pv.toml`` says, less what the command line says otherwise."""
+    stated = dict(config.executors.get(arguments.executor, {}))
+    for word in arguments.set:
+        key, sign, value = word.partition("=")
+        if not sign or not key:
+            raise ConfigError(f"--set {word!r} is not KEY=VALUE", remedy="write --set KEY=VALUE")
+        stated[key] = value
+    return Place(arguments.executor, parse_settings(arguments.executor, stated))
+
+
+def _choose(arguments: argparse.Namespace, config: Config) -> tuple[list[Selected], Options]:
     failed_in = None
     if arguments.lf:
         failed_in = arguments.journal or latest_journal(config.root / FOLDER)
@@ -197,9 +239,7 @@ def _plan(arguments: argparse.Namespace, config: Config) -> tuple[list[Planned],
         force=arguments.force,
         argv=portable(arguments.argv, config),
     )
-    planned = make_plan(choose(wanted, config), config, Subjects(config), options, arguments.shuffle)
-    config.everything.clear()  # the sweep goes by the journal, and may have hours to go
-    return planned, options
+    return choose(wanted, config), options
 
 
 def _exit(reading: Reading, waived: Collection[str], *, whole: bool, allow_declined: bool) -> Exit:

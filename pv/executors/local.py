@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from pv.executors.protocol import Event, Task
+from pv.executors.protocol import Event, Setup, Task
+from pv.host import Gpu, gpus
 
-__all__ = ["LocalExecutor"]
+__all__ = ["SETTINGS", "LocalExecutor", "make_executor"]
 
 _DETAIL_BYTES = 1 << 13
 _END_SECONDS = 5.0
@@ -44,6 +45,15 @@ class _Process:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
+
+
+SETTINGS: Mapping[str, Callable[[str], Any]] = {}
+"""It has none."""
+
+
+def make_executor(setup: Setup) -> LocalExecutor:
+    """Return an executor of this machine; one process unless more are asked for."""
+    return LocalExecutor(setup.jobs or 1, setup.root, setup.scratch, setup.options)
 
 
 class LocalExecutor:
@@ -83,6 +93,20 @@ class LocalExecutor:
     def slots(self) -> int:
         """How many tasks may run at once."""
         return self._slots
+
+    @property
+    def gpus(self) -> Sequence[Gpu]:
+        """The GPUs of this machine that are ours."""
+        return gpus()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether tasks run on other hosts: they do not."""
+        return False
+
+    def adopt(self, task: Task) -> bool:  # noqa: ARG002  its processes died with the engine
+        """Take over a task of a dead engine: there is none."""
+        return False
 
     def start(self, task: Task) -> None:
         """Begin `task` in a process that is idle, or in a new one."""

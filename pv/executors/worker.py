@@ -1,4 +1,4 @@
-"""One process of the local executor: discharges what it is told to, one falsifier after another.
+"""A process that discharges what it is told to, one falsifier after another; of the local executor.
 
 It reads JSON lines from standard input: first ``{"root", "scratch", "options"}``, then tasks. Events go to
 what was standard output; whatever else is printed goes to standard error. It ends when its input does, and
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from pv.runner import Runner
 from pv.selection import load_paths
 from pv.subjects import Subjects
 
-__all__ = ["main"]
+__all__ = ["Worker", "main"]
 
 _PROGRESS_SECONDS = 0.1
 _CONTRACTS = 8
@@ -51,20 +51,26 @@ def main(engine: int) -> None:
     config = load_config(Path(given["root"]))
     overrides = {name: Path(path) for name, path in given["subjects"].items()}
     with Runner(Path(given["scratch"])) as runner:
-        work = _Worker(config, Subjects(config, overrides), runner, Options(**given["options"]))
+        work = Worker(config, Subjects(config, overrides), runner, Options.from_json(given["options"]))
         for line in sys.stdin:
             work.serve(json.loads(line), send)
 
 
-class _Worker:
-    def __init__(self, config: Config, subjects: Subjects, runner: Runner, options: Options) -> None:
+class Worker:
+    """Serves tasks on this host; with `carry`, what it records goes along with the end of each."""
+
+    def __init__(
+        self, config: Config, subjects: Subjects, runner: Runner, options: Options, *, carry: bool = False
+    ) -> None:
+        self.carry = carry
         self.config = config
         self.subjects = subjects
         self.runner = runner
         self.options = options
         self.contracts: dict[str, Contract] = {}
 
-    def serve(self, task: dict[str, Any], send: Send) -> None:
+    def serve(self, task: Mapping[str, Any], send: Send) -> None:
+        """Discharge one falsifier, and `send` the events of it; the last is its end."""
         address = task["address"]
         try:
             contract, falsifier = self._find(address, task["path"])
@@ -82,7 +88,13 @@ class _Worker:
         except Exception as error:
             why = f"a defect of pv, please report it: {type(error).__name__}: {error}"
             end = Discharge(address, "", "Error", message=why, detail=traceback.format_exc())
-        send({"task": address, "kind": "ended", "end": end.to_json()})
+        records = self._records(end) if self.carry else {}
+        send({"task": address, "kind": "ended", "end": end.to_json(), "records": records})
+
+    def _records(self, end: Discharge) -> dict[str, str]:
+        from pv.evidence_transfer import bundle_of  # late: what is recorded here need not be carried
+
+        return bundle_of(self.config.root / record for record in end.records)
 
     def _find(self, address: str, path: str) -> tuple[Contract, Falsifier]:
         contract = self.contracts.pop(path, None) or load_paths([path], self.config)[0]

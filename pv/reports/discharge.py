@@ -31,6 +31,9 @@ def _lines(end: Discharge) -> list[str]:
     lines = [f"{end.outcome.upper()}  {end.address}{level}", f"  {end.rule}"]
     if end.subject:
         lines.append(f"  judged on   {end.subject} ({end.device}, {end.seconds:.2f} s)")
+    for number, why in enumerate(end.attempts, 1):
+        head, *rest = why.splitlines() or [""]
+        lines += [f"  attempt {number}   {head}", *(f"              {text}" for text in rest)]
     if end.runs:
         lines.append(f"  runs        {', '.join(end.runs)}")
     for line in (end.verdict or {}).get("lines", []):
@@ -136,4 +139,5 @@ def as_json(end: Discharge) -> dict[str, Any]:
         "records": list(end.records),
         "fresh": end.fresh,
         "seconds": end.seconds,
+        "attempts": list(end.attempts),
     }

@@ -77,17 +77,23 @@ def _few(lines: Iterator[str], count: int) -> Iterator[str]:
 
 def print_sweep(reading: Reading, journal: str, waived: Mapping[str, Waiver]) -> None:
     """Print what did not pass, one by one; all of it in a table if that is short; and what is left."""
-    bad = 0
+    bad = bad_before = 0
     short: list[Discharge] = []
     for end, _ in ends(reading):
         if EXITS[end.outcome] in {Exit.REJECTED, Exit.ERROR}:
             bad += 1
             if bad <= _MOST:
                 print_one(end, (), waived[end.address].note if end.address in waived else "")
+        elif end.attempts:
+            bad_before += 1
+            if bad_before <= _MOST:
+                print_one(end)
         if len(reading.planned) <= _MOST:
             short.append(end)
     if bad > _MOST:
         print(f"... {bad} in all that failed; the journal lists them\n")
+    if bad_before:
+        print(f"{bad_before} ended well after an attempt that broke, as above\n")
     if len(short) > 1:
         print_table(short, waived.keys())
     else:

@@ -45,12 +45,54 @@ def answering(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 def test_gpus_are_what_the_driver_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         answering(
-            tmp_path, monkeypatch, "echo 'NVIDIA H200, 9.0, 580.95.05, 143771'; echo 'broken, [N/A], 1, 2'"
+            tmp_path,
+            monkeypatch,
+            "echo 'NVIDIA H200, 9.0, 580.95.05, 143771, GPU-1'; echo 'broken, [N/A], 1, 2, GPU-2'",
         )
-        assert gpus() == (Gpu("NVIDIA H200", "9.0", "580.95.05", 143771),)
+        assert gpus() == (Gpu("NVIDIA H200", "9.0", "580.95.05", 143771, "GPU-1"),)
         assert gpus()[0].tag == "cuda-sm90"
         answering(tmp_path, monkeypatch, "exit 9")
         assert gpus() == ()
+    finally:
+        gpus.cache_clear()
+
+
+LISTED = """
+case "$1" in
+-L) printf 'GPU 0: H100 (UUID: GPU-aa)\n  MIG 1g.10gb Device 0: (UUID: MIG-11)\nGPU 1: H100 (UUID: GPU-ab)\n';
+    printf '  MIG 1g.10gb Device 0: (UUID: MIG-12)\n' ;;
+*)  printf 'H100, 9.0, 1, 80, GPU-aa\nH100, 9.0, 1, 80, GPU-ab\nT4, 7.5, 1, 16, GPU-ba\n' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("stated", "wanted"),
+    [
+        (None, ["GPU-aa", "GPU-ab", "GPU-ba"]),
+        ("2,0", ["GPU-ba", "GPU-aa"]),
+        ("GPU-ab", ["GPU-ab"]),
+        ("GPU-b", ["GPU-ba"]),
+        ("MIG-12", ["MIG-12"]),
+        ("0,GPU-a,2", ["GPU-aa"]),
+        ("0, 7, 1", ["GPU-aa"]),
+        ("-1", []),
+        ("", []),
+        ("MIG-13", []),
+    ],
+)
+def test_a_scheduler_says_which_gpus_are_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str | None, wanted: list[str]
+) -> None:
+    if stated is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", stated)
+    try:
+        answering(tmp_path, monkeypatch, LISTED)
+        assert [gpu.uuid for gpu in gpus()] == wanted
+        assert all("uuid" not in gpu for gpu in describe()["gpus"])
+        assert len(describe()["gpus"]) == len(wanted)
     finally:
         gpus.cache_clear()
 

@@ -30,7 +30,8 @@ def start(address: str) -> dict[str, Any]:
 
 
 def end(address: str, outcome: Any = "Pass", **more: Any) -> dict[str, Any]:
-    return {"event": "end", "at": "later", "end": Discharge(address, "a rule", outcome).to_json(), **more}
+    shown = Discharge(address, "a rule", outcome).to_json()
+    return {"event": "end", "at": "later", "end": shown | {"attempts": more.pop("attempts", [])}, **more}
 
 
 def test_what_is_left_is_what_was_neither_begun_nor_has_an_end(tmp_path: Path) -> None:
@@ -73,6 +74,24 @@ def test_what_is_run_again_has_its_last_end_alone(tmp_path: Path) -> None:
     reading = read_journal(path)
     assert [(one.address, one.outcome) for one, _ in ends(reading)] == [("c#B", "Pass"), ("c#A", "Pass")]
     assert reading.stepped_over == ()
+
+
+def test_what_is_to_be_run_again_is_left_and_its_attempts_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with begun(path, "run", "run") as journal:
+        journal.write(start("c#A"))
+        journal.write({"event": "retry", "falsifier": "c#A", "at": "now", "why": "it broke"})
+        reading = read_journal(path)
+        assert (reading.running, reading.left) == ((), ("c#A", "c#B"))
+        assert reading.attempts == {"c#A": ("it broke",)}
+        journal.write(start("c#A"))
+        assert read_journal(path).running == ("c#A",)
+        journal.write({"event": "retry", "falsifier": "c#A", "at": "now", "why": "and again"})
+        journal.write(start("c#A"), end("c#A", attempts=["it broke", "and again"]))
+    reading = read_journal(path)
+    assert reading.attempts == {"c#A": ("it broke", "and again")}
+    assert [one.attempts for one, _ in ends(reading)] == [("it broke", "and again")]
+    assert reading.left == ("c#B",)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)

@@ -97,6 +97,7 @@ def rewritten(draw: st.DrawFn) -> str:
         "aliases": ["FALSIFY-B-001"],
         "model": "tiny",
         "tags": ["a", "b"],
+        "retries": 2,
         "environment": {},
         "sources": [],
         "outcome": "holds",

@@ -4,17 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pv.host import Gpu
 from pv.outcome import Options
 from pv.subjects import Subjects
-from pv.sweep_plan import Planned, foresee
+from pv.sweep_plan import Hosts, Planned, foresee
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
 
 
-def plan(project: Project, options: Options | None = None) -> Planned:
+def plan(project: Project, options: Options | None = None, hosts: Hosts | None = None) -> Planned:
     config, contract = project.config(), project.load()
-    return foresee(contract, contract.falsifiers[0], config, Subjects(config), options or Options())
+    hosts = hosts or Hosts(())
+    return foresee(contract, contract.falsifiers[0], config, Subjects(config), options or Options(), hosts)
 
 
 def test_what_is_fresh_has_its_end_without_a_run(copied: Project) -> None:
@@ -62,6 +64,40 @@ def test_a_level_that_is_declined_above_the_one_that_is_judged_is_told(project: 
     found = plan(project)
     assert (found.state, found.level) == ("run", "functional")
     assert [one.level for one in found.declined] == ["live"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "wanted"),
+    [
+        ({"subjects": {"live": {"numbers": "far-away"}}}, {}, ("run", None, "cpu")),
+        (
+            {"subjects": {"functional": {"numbers": "stand-in"}, "live": {"numbers": "far-away"}}},
+            {},
+            ("run", None, "cpu"),
+        ),
+        ({"needs": {"modules": ["nowhere"]}}, {}, ("run", None, "cpu")),
+        ({"needs": {"gpu": "==9.0"}}, {}, ("run", "live", "cuda")),
+        ({"needs": {"gpu": "==9.0"}}, {"device": "cuda:1"}, ("run", "live", "cuda:1")),
+        (
+            {"needs": {"gpu": "==9.0"}, "subjects": {"live": {"numbers": "far-away"}}},
+            {},
+            ("run", None, "cuda"),
+        ),
+        ({"needs": {"gpu": "==9.9"}}, {}, ("declined", None, "cpu")),
+        ({"needs": {"gpu": "==9.0"}}, {"device": "cpu"}, ("declined", None, "cpu")),
+        ({}, {}, ("run", "live", "cpu")),
+    ],
+)
+def test_what_this_host_lacks_another_may_have(
+    project: Project, changes: dict[str, Any], options: dict[str, Any], wanted: tuple[str, str, str]
+) -> None:
+    project.contract(**changes)
+    two = (Gpu("H100", "9.0", "1", 80, "GPU-a"), Gpu("H100", "9.0", "1", 80, "GPU-b"))
+    found = plan(project, Options(**options), Hosts(two, elsewhere=True))
+    assert (found.state, found.level, found.device) == wanted
+    assert bool(found.why) == (wanted[1] is None)
+    here = plan(project, Options(**options), Hosts(two))
+    assert here.state == ("run" if wanted[1] or len(changes.get("subjects", {})) == 2 else "declined")
 
 
 def test_it_builds_nothing(project: Project) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv.exits import Exit
+from pv.host import gpus
 from pv.journal import latest_journal, read_journal
 
 if TYPE_CHECKING:
@@ -92,6 +94,96 @@ def test_a_sweep_ends_as_the_worst_of_what_it_ran_and_does_nothing_twice(project
     assert project.evidence() == before
     forced = project.pv("sweep", "--force", "--no-record", "--json", IDS[0])
     assert forced.json["planned"] == {"run": 1}
+
+
+ONCE = {
+    "check": "small_checks.devices:breaks_once",
+    "subjects": None,
+    "expect": ["min(x) >= 1"],
+    "counter_examples": ["fewer"],
+}
+
+
+def test_what_broke_is_run_again_where_the_contract_allows_it_and_shown(
+    project: Project, tmp_path: Path
+) -> None:
+    once = {"with": {"marker": str(tmp_path / "one"), "value": 1.0}}
+    never = {"with": {"marker": str(tmp_path / "two"), "value": 1.0}}
+    write(project, _1=ONCE | once | {"retries": 1}, _2=ONCE | never, _3=FAILS | {"retries": 3})
+    ended = project.pv("sweep", "--json")
+    assert ended.code == Exit.ERROR
+    assert outcomes(ended) == dict(zip(IDS, ("Pass", "Error", "Fail", "Pass", "Pass"), strict=True))
+    attempts = {one["falsifier"].partition("#")[2]: one["attempts"] for one in ended.json["results"]}
+    assert [len(attempts[one]) for one in IDS] == [1, 0, 0, 0, 0]
+    assert "the device fell off the bus" in attempts[IDS[0]][0]
+    assert "AGAIN  small-v1#FALSIFY-SMALL-001" in ended.err
+    assert started(journal_of(project)) == [*IDS, IDS[0]]
+    (tmp_path / "one").unlink()
+    text = project.pv("sweep", "--force", IDS[0])
+    assert text.code == Exit.ACCEPTED
+    assert "attempt 1   live: RuntimeError: the device fell off the bus" in text.out
+    assert "1 ended well after an attempt that broke" in text.out
+
+
+def test_killed_in_a_later_attempt_the_earlier_ones_are_still_shown(project: Project, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    write(project, _1=ONCE | {"with": {"marker": str(marker), "value": 1.0}, "retries": 1})
+    assert project.pv("sweep", "--json", IDS[0]).code == Exit.ACCEPTED
+    journal = journal_of(project)
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if json.loads(line)["event"] not in {"end", "finish"}))
+    project.record().unlink()
+    project.record("algorithm").unlink()
+    ended = project.pv("sweep", "--resume", "--json")
+    (result,) = ended.json["results"]
+    assert result["message"] == "was running when the sweep was killed"
+    assert len(result["attempts"]) == 1
+    assert "fell off the bus" in result["attempts"][0]
+
+
+SMI = """#!/bin/sh
+for gpu in a b; do echo "H100, 9.0, 580.95, 81559, GPU-$gpu"; done
+"""
+
+
+def test_no_two_checks_have_one_gpu_and_each_sees_its_own(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "log").mkdir()
+    (tmp_path / "bin/nvidia-smi").write_text(SMI)
+    (tmp_path / "bin/nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PV_LEASES", str(tmp_path / "leases"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    gpus.cache_clear()
+    held = {
+        "check": "small_checks.devices:holds_a_device",
+        "with": {"log": str(tmp_path / "log"), "seconds": 0.05, "value": 1.0},
+        "subjects": None,
+        "expect": ["min(x) >= 1", "count(visible) == 1"],
+        "counter_examples": ["less"],
+        "needs": {"memory": "64 MiB", "timeout": "60 s", "gpu": ">=8.9"},
+    }
+    write(project, _1=held, _2=held, _3=held, _4=held, _5=held)
+    try:
+        ended = project.pv("sweep", "--jobs", "4", "--json")
+        assert ended.code == Exit.ACCEPTED, ended.said
+        assert {one["device"] for one in ended.json["results"]} == {"cuda-sm90"}
+        records = [json.loads(data)["predicate"] for data in project.evidence().values()]
+        assert {record["place"]["gpu"] for record in records} == {"H100"}
+        assert "GPU-" not in json.dumps([record["host"] for record in records])
+    finally:
+        gpus.cache_clear()
+    lines = [path.read_text().split() for path in (tmp_path / "log").iterdir()]
+    assert len(lines) == 10
+    assert {(visible, device) for visible, _, _, device in lines} == {
+        ("GPU-a", "cuda:0"),
+        ("GPU-b", "cuda:0"),
+    }
+    for one in ("GPU-a", "GPU-b"):
+        spans = sorted((int(began), int(done)) for visible, began, done, _ in lines if visible == one)
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
 
 
 def test_what_ended_is_told_from_the_journal_in_text(project: Project) -> None:

@@ -82,5 +82,5 @@ def test_a_long_line_that_a_check_printed_is_cut(project: Project) -> None:
 def test_the_json_form_is_stable() -> None:
     assert set(as_json(Discharge("c#A", "r", "Unbound"))) == {
         "falsifier", "rule", "outcome", "level", "subject", "device", "message", "detail", "verdict",
-        "counter_examples", "declined", "records", "fresh", "seconds",
+        "counter_examples", "declined", "records", "fresh", "seconds", "attempts",
     }  # fmt: skip
