@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import copy
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pv.errors import EvidenceError
-from pv.evidence import read_record, seal, write_record
+from pv.evidence import read_record, seal
 from pv.evidence_transfer import Carried, bundle_of, carry, check, place, receive, unbundle
 from pv.exits import Exit
 
@@ -19,31 +19,14 @@ if TYPE_CHECKING:
     from tests.pv.conftest import Project
 
 ID = "FALSIFY-SMALL-001"
+Lengthen = Callable[..., Path]
 
 
 def records(project: Project) -> list[Path]:
     return [project.record("algorithm"), project.record("live")]
 
 
-def lengthen(project: Project, value: float = 0.0) -> Path:
-    """Give the live record a series so long that it lies in a sidecar; it still verifies."""
-    from pv.check import Metric
-    from pv.expression import measurements_from_json
-    from pv.verdict import judge
-
-    path = project.record()
-    predicate = copy.deepcopy(dict(json.loads(path.read_bytes())["predicate"]))
-    del predicate["seal"]
-    count = 70_000
-    predicate["measurements"] = {"distance": {"values": [value] * count}, "expected": {"values": [count]}}
-    metrics = {entry["name"]: Metric(**entry) for entry in predicate["rule"]["metrics"]}
-    measured = measurements_from_json(predicate["measurements"])
-    predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
-    write_record(path, predicate)
-    return path
-
-
-def test_records_arrive_as_they_left(copied: Project) -> None:
+def test_records_arrive_as_they_left(copied: Project, lengthen: Lengthen) -> None:
     lengthen(copied)
     before = copied.evidence()
     bundle = json.loads(json.dumps(bundle_of(records(copied))))
@@ -59,7 +42,9 @@ def test_records_arrive_as_they_left(copied: Project) -> None:
     assert copied.evidence() == before
 
 
-def test_what_arrives_takes_the_place_and_the_sidecar_of_what_was_there(copied: Project) -> None:
+def test_what_arrives_takes_the_place_and_the_sidecar_of_what_was_there(
+    copied: Project, lengthen: Lengthen
+) -> None:
     lengthen(copied, 0.125)
     bundle = bundle_of(records(copied))
     old = set(copied.evidence())
@@ -119,7 +104,7 @@ def test_a_sealed_place_outside_the_folder_is_none(discharged: Project, contract
         place(Carried("x.json", json.dumps(whole).encode(), {}))
 
 
-def test_sidecars_come_along_or_nothing_does(copied: Project) -> None:
+def test_sidecars_come_along_or_nothing_does(copied: Project, lengthen: Lengthen) -> None:
     path = lengthen(copied)
     bundle = bundle_of([path])
     (sidecar,) = (name for name in bundle if name.endswith(".series.json"))
@@ -134,7 +119,7 @@ def test_sidecars_come_along_or_nothing_does(copied: Project) -> None:
         bundle_of([path])
 
 
-def test_a_sidecar_named_as_anothers_is_refused(copied: Project) -> None:
+def test_a_sidecar_named_as_anothers_is_refused(copied: Project, lengthen: Lengthen) -> None:
     carried = carry(lengthen(copied))
     ((name, series),) = carried.sidecars.items()
     other = "algorithm-stand-in-cpu." + name.split(".", 1)[1]

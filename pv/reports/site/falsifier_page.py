@@ -9,7 +9,7 @@ from typing import Any
 from pv.evidence import Record
 from pv.planning import levels_of
 from pv.reports.gathering import reproduction, worst_cases
-from pv.reports.site.history import Point, changes_of, points_of, records_on_file, since
+from pv.reports.site.history import Change, Point, points_of, records_on_file, since
 from pv.reports.site.history_plot import as_wanted, lines_of, plot
 from pv.reports.site.index import short_margin, tags_of
 from pv.reports.site.pages import record_link
@@ -29,7 +29,10 @@ class Past:
 
     records: Sequence[Record]
     points: Sequence[Point]
+    changes: Sequence[Change]
     since: str
+    lacking: str
+    """Why the history goes no further back, where something could not be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +50,8 @@ class LevelReached:
 def past_of(row: Row, source: Source) -> Past:
     """Read what is on record of a falsifier."""
     records = records_on_file(row, source.config)
-    points = points_of(records, row, source.config)
-    return Past(records, points, since(row, points))
+    points, changes, lacking = points_of(records, row, source.config)
+    return Past(records, points, changes, since(row, points), lacking)
 
 
 def falsifier_context(row: Row, past: Past, source: Source) -> dict[str, Any]:
@@ -75,9 +78,10 @@ def falsifier_context(row: Row, past: Past, source: Source) -> dict[str, Any]:
         "gpus": [gpu for gpu in last["host"]["gpus"] if isinstance(gpu, dict)] if last else (),
         "plants": list(_plants(row.status.records or past.records)),
         "lines": lines,
-        "plot": plot(lines, changes_of(past.points), refuted=refuted) if lines else "",
-        "changes": changes_of(past.points),
+        "plot": plot(lines, past.changes, refuted=refuted) if lines else "",
+        "changes": past.changes,
         "past": [(point, as_wanted(point, refuted=refuted)) for point in reversed(past.points[-_MOST:])],
+        "lacking": past.lacking,
         "older": max(0, len(past.points) - _MOST),
         "findings": source.cited.get(row.address, ()),
         "origins": origins_of(falsifier, source.config, source.origins),

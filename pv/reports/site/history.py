@@ -1,21 +1,29 @@
 """How a falsifier was judged over time, in the form that the site plots.
 
-:func:`points_of` is the one place that knows where the past comes from.
+:func:`points_of` is the one place that knows where the past comes from: :mod:`pv.history`, and where that
+could have no more than the evidence folder, the records that were read already.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
+from pv.change_points import ChangePoint
 from pv.config import Config
-from pv.errors import EvidenceError
+from pv.errors import EvidenceError, PvError
 from pv.evidence import Record, read_record, records_of
+from pv.history import Point as HistoryPoint
+from pv.history import into_series, points
+from pv.history_sources import committed, configured
+from pv.record_facts import host_class
 from pv.tally import Row
 from pv.verify import verify
 
-__all__ = ["Change", "Judged", "Point", "changes_of", "points_of", "records_on_file", "since"]
+__all__ = ["Change", "Judged", "Point", "points_of", "records_on_file", "since"]
 
 
 class Point(Protocol):
@@ -91,17 +99,48 @@ class Change:
     what: str
 
 
-def points_of(records: Sequence[Record], row: Row, config: Config) -> Sequence[Point]:  # noqa: ARG001
-    """Return how a falsifier was judged, oldest first. `records` are those of the evidence folder.
+def points_of(
+    records: Sequence[Record], row: Row, config: Config
+) -> tuple[Sequence[Point], Sequence[Change], str]:
+    """Return how a falsifier was judged, oldest first, where that changed, and what could not be read.
 
-    The hook: where a longer history is kept than the latest records, it is to be read here.
+    `records` are those of the evidence folder, verified. Git and the ledger have older ones; a store is not
+    asked: it may lie on another host, and its records are in the ledger once they were pulled.
     """
-    return sorted((_point(record) for record in records), key=lambda point: point.at)
+    latest: Sequence[Point] = sorted((_point(record) for record in records), key=lambda point: point.at)
+    sources = [name for name in configured(config) if name in {"ledger", "folder", "git"}]
+    try:
+        if "ledger" not in sources and not _older(records, row, config):
+            return latest, (), ""
+        past = points(row.address, config, sources)
+    except PvError as error:
+        return latest, (), error.what
+    changes = [_change(point, change) for series in into_series(past) for point, change in series.changes]
+    return past, sorted(changes, key=lambda change: change.at), ""
 
 
-def changes_of(points: Sequence[Point]) -> Sequence[Change]:  # noqa: ARG001
-    """Return where the history changed. The other half of the hook: the latest records show no change."""
-    return ()
+def _older(records: Sequence[Record], row: Row, config: Config) -> bool:
+    """Tell whether git has records of a falsifier besides those of the folder; asks for no object of it."""
+    versions = committed(config).records.get((row.contract.stem, row.falsifier.id), ())
+    if not versions:
+        return False
+    here = {"/".join(record.path.parts[-3:]): record.path for record in records}
+    return any(name not in here or blob != _blob(here[name]) for name, blob in versions)
+
+
+def _blob(path: Path) -> str:
+    """Return the name that git has for the bytes of a file."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0%s" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
+def _change(point: HistoryPoint, change: ChangePoint) -> Change:
+    unit = f" {point.unit}" if point.unit and point.unit != "1" else ""
+    return Change(
+        point.at,
+        f"{point.measured} from {change.before:.6g} to {change.after:.6g}{unit} on average"
+        f" ({point.level} level, {point.subject}, {point.device})",
+    )
 
 
 def records_on_file(row: Row, config: Config) -> list[Record]:
@@ -158,7 +197,7 @@ def _point(record: Record) -> Judged:
         level=str(place["level"]),
         subject=str(place["subject"]),
         device=str(place["device"]),
-        host=str(predicate["host"]["class"]),
+        host=host_class(predicate["host"], place),
         commit=str(revision.get("commit") or ""),
         seconds=float(run["seconds"]),
         digest=str(predicate["seal"].get("verdict", "")),

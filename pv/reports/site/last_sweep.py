@@ -93,7 +93,7 @@ def _broken(end: Discharge) -> Broken:
     why = end.message.partition("\n")[0]
     if failing:
         why = "; ".join(failing) + (f" ({why})" if why else "")
-    return Broken(end.address, end.outcome, why, end.seconds, tuple(getattr(end, "attempts", ())))
+    return Broken(end.address, end.outcome, why, end.seconds, end.attempts)
 
 
 def _between(began: str, ended: str) -> str:
