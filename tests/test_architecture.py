@@ -57,6 +57,15 @@ TESTED_THROUGH = {
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
+    "tests/pv/reports/site/test_write.py": [
+        "pv/reports/site/contract_page.py",
+        "pv/reports/site/falsifier_page.py",
+        "pv/reports/site/index.py",
+        "pv/reports/site/investigations.py",
+        "pv/reports/site/pen.py",
+        "pv/reports/site/source.py",
+        "pv/reports/site/templates.py",
+    ],
     "tests/pv/test_basis.py": ["pv/discharge_gate.py"],
     "tests/pv/test_discharge.py": [
         "pv/discharge_check.py",

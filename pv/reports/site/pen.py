@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from pv import __version__
 from pv.evidence import Record
@@ -14,9 +14,7 @@ from pv.printable import printable
 from pv.reports.site.falsifier_page import falsifier_context, past_of
 from pv.reports.site.pages import falsifier_link, record_link
 from pv.reports.site.source import Source
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from pv.reports.site.templates import Render
 
 __all__ = ["FEW", "Done", "Pen"]
 
@@ -29,8 +27,8 @@ FEW = 1000
 class Pen:
     """Renders pages of one site, and writes them."""
 
-    def __init__(self, site: Path, source: Source, environment: Environment) -> None:
-        self.site, self.source, self.environment = site, source, environment
+    def __init__(self, site: Path, source: Source, render: Render) -> None:
+        self.site, self.source, self.render = site, source, render
         self.common = {
             "version": __version__,
             "made": source.today.isoformat(),
@@ -40,7 +38,7 @@ class Pen:
     def write(self, template: str, name: str, told: Mapping[str, Any]) -> None:
         """Render one page; `name` is its place below the folder of the site."""
         root = "../" * name.count("/")
-        text = self.environment.get_template(template).render({"root": root, **self.common, **told})
+        text = self.render(template, {"root": root, **self.common, **told})
         # All at once: to ask of each of a hundred texts of a page takes longer than to render it.
         if not text.replace("\n", "").isprintable():
             text = "\n".join(printable(line) for line in text.split("\n"))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 from pv.errors import ConfigError
 from pv.reports.site.pages import contract_link, falsifier_link
 from pv.reports.site.source import Source
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+__all__ = ["Render", "load_templates", "site_files"]
 
-__all__ = ["load_templates", "site_files"]
+Render: TypeAlias = Callable[[str, Mapping[str, Any]], str]
+"""From the name of a template, and what it is given, to the text of a page."""
 
 
 def site_files() -> Traversable:
@@ -21,8 +22,8 @@ def site_files() -> Traversable:
     return resources.files("pv.reports.site") / "files"
 
 
-def load_templates(source: Source) -> Environment:
-    """Return the templates, which know which pages there are to link to.
+def load_templates(source: Source) -> Render:
+    """Return what renders them; they know which pages there are to link to.
 
     Raises
     ------
@@ -49,4 +50,4 @@ def load_templates(source: Source) -> Environment:
         falsifier_link(address) if address in source.rows else ""
     )
     environment.globals["contract_link"] = lambda stem: contract_link(stem) if stem in source.groups else ""
-    return environment
+    return lambda name, told: environment.get_template(name).render(told)

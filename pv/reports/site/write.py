@@ -10,7 +10,6 @@ import contextlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pv.errors import ConfigError
 from pv.reports.site.contract_page import contract_context
@@ -19,10 +18,7 @@ from pv.reports.site.investigations import investigations_context
 from pv.reports.site.pages import contract_link
 from pv.reports.site.pen import Pen
 from pv.reports.site.source import Source
-from pv.reports.site.templates import load_templates, site_files
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from pv.reports.site.templates import Render, load_templates, site_files
 
 __all__ = ["MARKER", "write_site"]
 
@@ -41,7 +37,7 @@ def write_site(folder: Path, source: Source) -> int:
     OSError
         It cannot be written.
     """
-    environment = load_templates(source)
+    render = load_templates(source)
     folder = folder.resolve()
     if folder.exists() and not (
         folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
@@ -54,20 +50,20 @@ def write_site(folder: Path, source: Source) -> int:
     try:
         site = work / "site"
         site.mkdir()
-        pages = _write(site, source, environment)
+        pages = _write(site, source, render)
         _put(site, folder, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return pages
 
 
-def _write(site: Path, source: Source, environment: Environment) -> int:
+def _write(site: Path, source: Source, render: Render) -> int:
     for name in ("f", "c", "records"):
         (site / name).mkdir()
     (site / MARKER).write_text("1\n", encoding="ascii")
     for name in _COPIED:
         (site / name).write_bytes((site_files() / name).read_bytes())
-    pen = Pen(site, source, environment)
+    pen = Pen(site, source, render)
     done = pen.all_falsifiers()
     days = {address: since for address, (since, _) in done.items()}
     records = {path: link for _, listed in done.values() for link, path in listed}
