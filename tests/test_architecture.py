@@ -77,7 +77,6 @@ TESTED_THROUGH = {
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",
         "pv/reports/sweep.py",
-        "pv/sweep_progress.py",
         "pv/sweep_run.py",
         "pv/sweep_selection.py",
     ],

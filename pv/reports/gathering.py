@@ -133,6 +133,7 @@ def result_of_discharge(
         missed=tuple(plant.name for plant in end.plants if not plant.caught),
         declined=tuple(Step(one.level, one.why, one.command) for one in end.declined),
         records=end.records,
+        attempts=end.attempts,
         waived=waived,
         reproduce=reproduction(end.address, end.level, options),
     )
