@@ -76,6 +76,7 @@ services: $(VENV)/.services ## test against real servers, clusters and a browser
 bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
 	$(BIN)/python benchmarks/opening.py
