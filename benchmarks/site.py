@@ -2,8 +2,9 @@
 
 The falsifiers are those of `benchmarks/sweep.py`. One is really discharged; the others have its records,
 each under its own clause and sealed anew. Printed for each count: `pv status --json`, which derives as much
-and renders nothing; `pv report --html` as a whole; of that what the pages took, and the processor's time in it; and, as the floor, as many files of the same bytes written by a loop that does
-nothing else. The target of 5 s is for the pages of 10,000; nothing fails where it is missed.
+and renders nothing; `pv report --html` as a whole; of that what the pages took, and the processor's time in
+it; and, as the floor, as many files of the same bytes written by a loop that does nothing else. The target of
+5 s is for the pages of 10,000; nothing fails where it is missed.
 
     python -m benchmarks.site [--memory] [COUNT ...]      by default 1000 and 10000
 
