@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import glob
 import json
 import os
 import re
@@ -148,6 +149,8 @@ def write_unchanged(
     with _locked(path.parent):
         if not still():
             return False
+        for partial in path.parent.glob(f".{glob.escape(path.stem)}.*"):
+            partial.unlink(missing_ok=True)  # a writer was killed here
         for name, series in sorted(sidecars.items()):
             replace_file(path.with_name(name), series)
         _replace_record(path, data, set(sidecars))

@@ -1,61 +1,65 @@
-"""What git has stored, read from its objects by its own program."""
+"""What git has stored, read object by object, as it is asked for."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-from collections.abc import Sequence
-from pathlib import Path
+import weakref
 
 from pv.errors import SelectionError
+from pv.git import Repository
 
-__all__ = ["git", "read_blobs"]
-
-
-def git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Run git in `root`; return what it prints.
-
-    Raises
-    ------
-    SelectionError
-        There is no git, `root` is in no repository, or it failed.
-    """
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], input=given, capture_output=True, timeout=120, check=False
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SelectionError(f"git cannot be run: {error}", remedy="install git") from error
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip().splitlines()
-        raise SelectionError(
-            f"git {arguments[0]} failed: {why[-1] if why else 'it does not say why'}",
-            remedy="run it in a git checkout",
-        )
-    return done.stdout
+__all__ = ["Blobs"]
 
 
-def read_blobs(root: Path, blobs: Sequence[str]) -> list[bytes]:
-    """Return the bytes of blobs, by their full ids, read by one process.
+class Blobs:
+    """Reads blobs by their ids, one process for all of them, which ends with this object.
 
     Raises
     ------
     SelectionError
-        One is not there.
+        There is no git, or (by :meth:`read`) a blob is not there, as in a partial clone.
     """
-    if not blobs:
-        return []
-    asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = memoryview(git(root, "cat-file", "--batch", given=asked))
-    found: list[bytes] = []
-    at = 0
-    for blob in blobs:
-        # "<blob> blob <size>\n<bytes>\n", or "<blob> missing\n"
-        head = bytes(answer[at : at + len(blob) + 32]).partition(b"\n")[0]
-        words = head.split()
-        if len(words) != 3 or words[1] != b"blob":
+
+    def __init__(self, repository: Repository) -> None:
+        try:
+            self._process = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=repository.top,
+                env=repository.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise SelectionError(f"git cannot be run: {error}", remedy="install git") from error
+        self._end = weakref.finalize(self, _end, self._process)
+
+    def read(self, blob: str) -> bytes:
+        """Return the bytes of one blob, by its full id."""
+        asking, answer = self._process.stdin, self._process.stdout
+        assert asking is not None  # noqa: S101 -- they are pipes
+        assert answer is not None  # noqa: S101
+        try:
+            asking.write(f"{blob}\n".encode())
+            asking.flush()
+            # "<blob> blob <size>\n<bytes>\n", or "<blob> missing\n"
+            words = answer.readline().split()
+            data = answer.read(int(words[2]) + 1)[:-1] if len(words) == 3 else b""
+        except (OSError, ValueError):
+            words = []
+        if len(words) != 3 or words[1] != b"blob" or len(data) != int(words[2]):
             raise SelectionError("git does not have all files of the revision", remedy="fetch it whole")
-        at += len(head) + 1
-        size = int(words[2])
-        found.append(bytes(answer[at : at + size]))
-        at += size + 1
-    return found
+        return data
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.wait()

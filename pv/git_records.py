@@ -11,7 +11,8 @@ from pv.config import Config
 from pv.errors import EvidenceError, SelectionError
 from pv.evidence import sidecars_of
 from pv.evidence_transfer import Carried
-from pv.git_objects import git, read_blobs
+from pv.git import Repository, find_repository
+from pv.git_objects import Blobs
 from pv.record_facts import Refused
 
 __all__ = ["Committed", "committed_records"]
@@ -26,7 +27,10 @@ class Committed:
     sidecars: Mapping[str, str]
     """Name → blob; their names hold their digests, so that each has one version."""
 
-    def read(self, contract: str, identifier: str, config: Config) -> Iterator[Carried | Refused]:
+    blobs: Blobs | None = dataclasses.field(repr=False, compare=False)
+    """What reads them; None where there are none."""
+
+    def read(self, contract: str, identifier: str) -> Iterator[Carried | Refused]:
         """Yield the records of one falsifier, as they were committed; not verified.
 
         Raises
@@ -34,21 +38,19 @@ class Committed:
         SelectionError
             Git does not have an object, as in a partial clone.
         """
-        versions = self.records.get((contract, identifier), ())
-        for (name, _), data in zip(
-            versions, read_blobs(config.root, [blob for _, blob in versions]), strict=True
-        ):
+        for name, blob in self.records.get((contract, identifier), ()):
+            assert self.blobs is not None  # noqa: S101 -- there are records
+            data = self.blobs.read(blob)
             folder = PurePosixPath(name).parent
             try:
                 beside = sidecars_of(name, data)
-                blobs = [self.sidecars[str(folder / other)] for other in beside]
-                series = read_blobs(config.root, blobs)
+                series = {other: self.blobs.read(self.sidecars[str(folder / other)]) for other in beside}
             except KeyError as error:
                 yield Refused(name, f"its sidecar {error.args[0]} was never committed")
             except EvidenceError as error:
                 yield Refused.of(name, error)
             else:
-                yield Carried(name, data, dict(zip(beside, series, strict=True)))
+                yield Carried(name, data, series)
 
 
 def committed_records(config: Config) -> Committed:
@@ -58,23 +60,31 @@ def committed_records(config: Config) -> Committed:
     """
     records: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
     sidecars: dict[str, str] = {}
+    try:
+        repository = find_repository(config.root)
+    except SelectionError:
+        return Committed({}, {}, None)
     if config.evidence.resolve().is_relative_to(config.root):
-        for path, blob in _versions(config):
+        for path, blob in _versions(repository, config):
             if len(path.parts) != 3 or path.suffix != ".json":
                 continue
             if path.name.endswith(".series.json"):
                 sidecars.setdefault(str(path), blob)
             else:
                 records.setdefault((path.parts[0], path.parts[1]), {})[str(path), blob] = None
-    return Committed({address: tuple(versions) for address, versions in records.items()}, sidecars)
+    return Committed(
+        {address: tuple(versions) for address, versions in records.items()},
+        sidecars,
+        Blobs(repository) if records else None,
+    )
 
 
-def _versions(config: Config) -> Iterator[tuple[PurePosixPath, str]]:
+def _versions(repository: Repository, config: Config) -> Iterator[tuple[PurePosixPath, str]]:
     """Yield path below the evidence folder and blob of each file that a commit added or altered."""
-    folder = config.relative(config.evidence)
-    words = ("log", "-z", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "-m", "--relative")
+    folder = config.evidence.resolve().relative_to(repository.top.resolve())
+    words = ("log", "-z", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "-m", "--format=")
     try:
-        told = git(config.root, *words, "--format=", "--", f"{folder}/")
+        told = repository.run(*words, "--", f"{folder}/")
     except SelectionError:
         return
     parts = iter(told.split(b"\0"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pv.config import Config
 from pv.errors import EvidenceError
@@ -17,7 +18,11 @@ from pv.record_facts import Facts, Refused, facts_of
 __all__ = ["SOURCES", "Found", "committed", "configured", "gather", "remember"]
 
 Address = tuple[str, str]
+_Answer = TypeVar("_Answer")
 Source = Callable[[Address, Config], Iterator[Facts | Refused]]
+
+_FEW = 16
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +89,7 @@ def _folder(address: Address, config: Config) -> Iterator[Facts | Refused]:
 
 
 def _git(address: Address, config: Config) -> Iterator[Facts | Refused]:
-    for one in committed(config).read(*address, config):
+    for one in committed(config).read(*address):
         if isinstance(one, Refused):
             yield one
             continue
@@ -98,18 +103,43 @@ def _ledger(address: Address, config: Config) -> Iterator[Facts | Refused]:
     from pv.ledger import open_ledger
 
     if "ledger" not in config.past:
-        config.past["ledger"] = open_ledger(None, config, patience=2.0)
-    for one in config.past["ledger"].facts([address]):
+        config.past["ledger"] = open_ledger(None, config, patience=_PATIENCE_SECONDS)
+    ask = config.past["ledger"].facts
+    for one in _answers("ledger", ask, lambda facts: (facts.contract, facts.identifier), address, config):
         remember(one, config)
         yield one
 
 
 def _store(address: Address, config: Config) -> Iterator[Facts | Refused]:
     from pv.store import open_store
+    from pv.store.entry import address_of
 
     if "store" not in config.past:
         config.past["store"] = open_store(None, config)
-    yield from config.past["store"].facts([address], config.past.get("verified", {}))
+    store = config.past["store"]
+    entries = _answers("store", store.entries, address_of, address, config)
+    yield from store.verified(entries, config.past.get("verified", {}))
+
+
+def _answers(
+    source: str,
+    ask: Callable[[Sequence[Address]], Sequence[_Answer]],
+    of: Callable[[_Answer], Address],
+    address: Address,
+    config: Config,
+) -> Sequence[_Answer]:
+    """Ask a source of one falsifier; who asks of many is answered out of one answer about all."""
+    asked: set[Address] = config.past.setdefault(f"{source} was asked of", set())
+    asked.add(address)
+    if len(asked) <= _FEW:
+        return ask([address])
+    known: dict[Address, list[_Answer]] | None = config.past.get(f"all of {source}")
+    if known is None:
+        known = defaultdict(list)
+        for one in ask(()):
+            known[of(one)].append(one)
+        config.past[f"all of {source}"] = known
+    return known.get(address, ())
 
 
 SOURCES: Mapping[str, Source] = {"ledger": _ledger, "folder": _folder, "git": _git, "store": _store}

@@ -28,6 +28,9 @@ OPTIONAL = {
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
+    "pv/hub_download.py": {"huggingface_hub"},
+    # A plugin of pytest is loaded by pytest, so that it is there.
+    **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -42,6 +45,14 @@ TESTED_THROUGH = {
     "tests/pv/test_git_records.py": ["pv/git_objects.py"],
     "tests/pv/test_history.py": ["pv/history_sources.py"],
     "tests/pv/evidence_actions/test_evidence_actions.py": ["pv/reports/history.py"],
+    "tests/pv/test_gate.py": [
+        "pv/gate_inputs.py",
+        "pv/gate_layout.py",
+        "pv/gate_scope.py",
+        "pv/gate_tree.py",
+    ],
+    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py", "pv/gate_verdict.py"],
+    "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [
@@ -73,6 +84,14 @@ TESTED_THROUGH = {
         "pv/predicate.py",
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
+    "tests/pv/test_fetch.py": [
+        "pv/commands/fetch.py",
+        "pv/hub.py",
+        "pv/hub_download.py",
+        "pv/hub_errors.py",
+    ],
+    "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
+    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",

@@ -72,13 +72,13 @@ def push(arguments: argparse.Namespace, config: Config) -> Exit:
         except EvidenceError as error:
             refused.append({"record": config.relative(path), "why": error.what})
     if arguments.format == "json":
-        document = {"store": store.url, "pushed": done[True], "there": done[False], "refused": refused}
+        document = {"store": store.shown, "pushed": done[True], "there": done[False], "refused": refused}
         print(json.dumps(document, indent=1))
     else:
         for one in refused:
             print(printable(f"REFUSED  {one['record']}: {one['why']}"))
         counts = f"{len(done[True])} pushed, {len(done[False])} there already"
-        print(printable(f"{counts}{_refused(len(refused))}: {store.url}"))
+        print(printable(f"{counts}{_refused(len(refused))}: {store.shown}"))
     return Exit.REJECTED if refused else Exit.ACCEPTED
 
 
@@ -89,7 +89,7 @@ def pull(arguments: argparse.Namespace, config: Config) -> Exit:
     words, url = split_url(arguments.what, arguments.store)
     store = open_store(url, config)
     offers, faults = store.offers(addresses_named(words, config))
-    return _take(offers, faults, f"{store.url} has no such record", arguments, config)
+    return _take(offers, faults, f"{store.shown} has no such record", arguments, config)
 
 
 def fetch(arguments: argparse.Namespace, config: Config) -> Exit:

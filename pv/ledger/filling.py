@@ -80,7 +80,8 @@ def _everything(source: str, config: Config) -> Iterator[Facts | Refused]:
     if source == "store":
         from pv.store import open_store
 
-        yield from open_store(None, config).facts((), config.past.get("verified", {}))
+        store = open_store(None, config)
+        yield from store.verified(store.entries(), config.past.get("verified", {}))
         return
     if source == "git":
         addresses = sorted(committed(config).records)

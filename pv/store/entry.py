@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pv.errors import EvidenceError
 from pv.evidence_choice import Candidate
+from pv.evidence_transfer import is_name
+from pv.record_facts import Refused
 
-__all__ = ["FOLDER", "Entry", "entry_name", "folder_of", "object_name", "read_entry"]
+__all__ = ["FOLDER", "Entry", "address_of", "entry_name", "folder_of", "object_name", "read_entry"]
 
 FOLDER = "records"
 VERSION = 1
@@ -37,6 +39,14 @@ class Entry:
 def folder_of(contract: str, identifier: str) -> str:
     """Return the folder of one falsifier's entries; names are quoted as in URLs."""
     return f"{FOLDER}/{quote(contract, safe='')}/{quote(identifier, safe='')}"
+
+
+def address_of(entry: Entry | Refused) -> tuple[str, str]:
+    """Return contract and id of the falsifier that an entry is of, or what lies in its place."""
+    if isinstance(entry, Entry):
+        return entry.candidate.contract, entry.candidate.identifier
+    _, contract, identifier, *_ = *entry.name.split("/"), "", ""
+    return unquote(contract), unquote(identifier)
 
 
 def entry_name(candidate: Candidate) -> str:
@@ -79,5 +89,9 @@ def read_entry(name: str, data: bytes) -> Entry:
 def _refuse_other(entry: Entry, version: Any, name: str) -> None:
     if version != VERSION:
         raise ValueError(f"it is of version {version!r}")
-    if entry_name(entry.candidate) != name:
+    candidate = entry.candidate
+    inside = candidate.name.startswith(f"{candidate.contract}/{candidate.identifier}/")
+    if not is_name(candidate.name) or not inside:
+        raise ValueError("its record would lie elsewhere")
+    if entry_name(candidate) != name:
         raise ValueError("it is another one than its name says")

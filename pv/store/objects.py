@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = ["Objects", "StoreError"]
 _PUTS_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "memory", "abfs", "abfss", "az", "oci"})
 """Protocols at which an object is there whole or not at all; elsewhere a file is renamed when it is whole."""
 _AT_ONCE = 256
+_PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
 
 
 class StoreError(PvError):
@@ -32,12 +34,15 @@ class Objects:
             raise ConfigError(
                 "a store needs fsspec, which is not installed", remedy="pip install 'pv[store]'"
             ) from error
-        self.url = url
+        self.shown = _PASSWORD.sub(r"\1:***@", url)
+        """The URL, without a password."""
         try:
             # Others write meanwhile: a listing that is kept would hide it.
             self._files, path = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
         except (ImportError, ValueError, TypeError) as error:
-            raise ConfigError(f"the store {url} cannot be opened: {error}", remedy=_remedy(error)) from error
+            raise ConfigError(
+                f"the store {self.shown} cannot be opened: {error}", remedy=_remedy(error)
+            ) from error
         self._root = str(path).rstrip("/")
         protocol = self._files.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -124,7 +129,7 @@ class Objects:
             # Each backend raises errors of its own, which share no base.
             why = str(error) or type(error).__name__
             raise StoreError(
-                f"{self.url}: {what}: {why.splitlines()[0]}",
+                f"{self.shown}: {what}: {why.splitlines()[0]}",
                 remedy="see that the URL and its credentials are right",
             ) from error
 

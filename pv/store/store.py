@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
 from pv.errors import ConfigError, EvidenceError
 from pv.evidence_choice import candidate_of
 from pv.evidence_import import Offer
-from pv.evidence_transfer import Carried, check, place
+from pv.evidence_transfer import Carried, check
 from pv.record_facts import Facts, Refused, facts_of
 from pv.store.entry import FOLDER, Entry, entry_name, folder_of, object_name, read_entry
 from pv.store.objects import Objects
@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._objects = Objects(url)
-        self.url = url
+        self.shown = self._objects.shown
 
     def push(self, carried: Carried) -> bool:
         """Add a record; return False where it is there already.
@@ -39,8 +39,6 @@ class Store:
         StoreError
             The store cannot be written.
         """
-        if place(carried) != carried.name:
-            raise EvidenceError(f"{carried.name}: it belongs to {place(carried)}", remedy="move it there")
         facts = facts_of(check(carried, Path()), carried.digest)
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in carried.sidecars.items()}
         entry = Entry(candidate_of(carried.name, facts), digests)
@@ -59,7 +57,7 @@ class Store:
                 self._bytes(digest, carried.name)
         return self._objects.put(name, entry.to_bytes())
 
-    def entries(self, addresses: Sequence[tuple[str, str]] = ()) -> tuple[list[Entry], list[Refused]]:
+    def entries(self, addresses: Sequence[tuple[str, str]] = ()) -> list[Entry | Refused]:
         """List the records of the falsifiers `addresses` (contract, id), or all; and what is no entry.
 
         Raises
@@ -68,15 +66,14 @@ class Store:
             The store cannot be read.
         """
         folders = [folder_of(*address) for address in addresses] or [FOLDER]
-        found: list[Entry] = []
-        faults: list[Refused] = []
         names = [name for folder in folders for name in self._objects.names(folder)]
+        found: list[Entry | Refused] = []
         for name, data in self._objects.get_all(names):
             try:
                 found.append(read_entry(name, data))
             except EvidenceError as error:
-                faults.append(Refused.of(name, error))
-        return found, faults
+                found.append(Refused.of(name, error))
+        return found
 
     def fetch(self, entry: Entry) -> Carried:
         """Return the record of `entry`: its bytes have the digest that it is known by.
@@ -101,13 +98,18 @@ class Store:
         StoreError
             The store cannot be read.
         """
-        entries, faults = self.entries(addresses)
-        return [Offer(one.candidate, functools.partial(self.fetch, one)) for one in entries], faults
+        entries = self.entries(addresses)
+        offers = [
+            Offer(one.candidate, functools.partial(self.fetch, one))
+            for one in entries
+            if isinstance(one, Entry)
+        ]
+        return offers, [one for one in entries if isinstance(one, Refused)]
 
-    def facts(
-        self, addresses: Sequence[tuple[str, str]] = (), known: Mapping[str, Facts] = _NOTHING
+    def verified(
+        self, entries: Iterable[Entry | Refused], known: Mapping[str, Facts] = _NOTHING
     ) -> Iterator[Facts | Refused]:
-        """Yield the facts of every record, verified, and what does not verify.
+        """Yield the facts of each record, fetched and verified, and what does not verify.
 
         Those `known` by the digest of their record are not fetched.
 
@@ -116,17 +118,17 @@ class Store:
         StoreError
             The store cannot be read.
         """
-        entries, faults = self.entries(addresses)
-        yield from faults
         for entry in entries:
-            if entry.candidate.digest in known:
+            if isinstance(entry, Refused):
+                yield entry
+            elif entry.candidate.digest in known:
                 yield known[entry.candidate.digest]
-                continue
-            try:
-                carried = self.fetch(entry)
-                yield facts_of(check(carried, Path()), carried.digest)
-            except EvidenceError as error:
-                yield Refused.of(entry.candidate.name, error)
+            else:
+                try:
+                    carried = self.fetch(entry)
+                    yield facts_of(check(carried, Path()), carried.digest)
+                except EvidenceError as error:
+                    yield Refused.of(entry.candidate.name, error)
 
     def _bytes(self, digest: str, of: str) -> bytes:
         data = self._objects.get(object_name(digest))

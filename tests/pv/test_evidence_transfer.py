@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +121,13 @@ def test_sidecars_come_along_or_nothing_does(copied: Project, lengthen: Lengthen
         bundle_of([path])
 
 
+def test_a_sidecar_that_the_record_does_not_name_is_refused(copied: Project, lengthen: Lengthen) -> None:
+    plain = carry(copied.record())
+    carried = carry(lengthen(copied))
+    with pytest.raises(EvidenceError, match="other sidecars came with it"):
+        check(Carried(plain.name, plain.data, carried.sidecars), copied.root / "evidence")
+
+
 def test_a_sidecar_named_as_anothers_is_refused(copied: Project, lengthen: Lengthen) -> None:
     carried = carry(lengthen(copied))
     ((name, series),) = carried.sidecars.items()
@@ -153,3 +162,37 @@ def test_text_that_is_no_utf_8_is_refused(copied: Project) -> None:
         bundle_of([path])
     with pytest.raises(EvidenceError, match="not text in UTF-8"):
         receive({"a/b/c.json": "\ud800"}, copied.config())
+
+
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+@pytest.mark.parametrize("call", range(3))
+def test_a_write_that_breaks_leaves_the_old_record(
+    copied: Project, lengthen: Lengthen, monkeypatch: pytest.MonkeyPatch, function: str, call: int
+) -> None:
+    bundle = bundle_of([lengthen(copied, 0.125)])
+    before = read_record(lengthen(copied, 0.0))
+    real, calls = getattr(os, function), [0]
+
+    def breaks(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > call:
+            raise OSError(28, "no space left on the device")
+        return real(*arguments)
+
+    monkeypatch.setattr(os, function, breaks)
+    with contextlib.suppress(OSError):
+        receive(bundle, copied.config())
+    monkeypatch.undo()
+    after = read_record(copied.record())
+    wrote = after.predicate["measurements"]["distance"]["values"][0] == 0.125
+    assert wrote or after == before
+    assert [path for path in copied.record().parent.iterdir() if path.name.startswith(".")] == []
+    receive(bundle, copied.config())
+    assert read_record(copied.record()) != before
+
+
+def test_what_a_killed_writer_left_is_taken_away(copied: Project) -> None:
+    left = copied.record().with_name(".live-shipped-cpu.json.ab12")
+    left.write_bytes(b"{")
+    receive(bundle_of([copied.record()]), copied.config())
+    assert not left.exists()

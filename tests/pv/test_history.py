@@ -119,7 +119,7 @@ def test_two_kinds_of_gpu_have_one_place_and_two_series(
     assert [one.what for one in take(offers, copied.config())] == ["taken", "left"]
     assert json.loads((copied.root / "evidence" / name).read_bytes())["predicate"]["place"]["gpu"] == "H200"
     assert copied.record().read_bytes() == first  # what ran on a processor lies beside it
-    found = into_series(points_of(one for one in store.facts() if isinstance(one, Facts)))
+    found = into_series(points_of(one for one in store.verified(store.entries()) if isinstance(one, Facts)))
     assert [series.latest.host.rpartition(", ")[2] for series in found] == kinds
 
 

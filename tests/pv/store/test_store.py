@@ -58,12 +58,12 @@ def test_what_was_pushed_is_offered_with_its_bytes(discharged: Project, url: str
     assert sorted((one.fetch() for one in offers), key=lambda one: one.name) == pushed
     assert Store(url).offers([("small-v1", "FALSIFY-SMALL-002")]) == ([], [])
     assert len(Store(url).offers([("small-v1", ID)])[0]) == 2
-    assert len([one for one in store.facts() if isinstance(one, Facts)]) == 2
+    assert len([one for one in store.verified(store.entries()) if isinstance(one, Facts)]) == 2
 
 
 def test_a_store_that_is_empty_offers_nothing(url: str) -> None:
     assert Store(url).offers() == ([], [])
-    assert list(Store(url).facts([("small-v1", ID)])) == []
+    assert list(Store(url).entries([("small-v1", ID)])) == []
 
 
 def test_every_version_is_kept_and_none_is_written_twice(
@@ -100,7 +100,7 @@ def test_what_does_not_verify_is_not_pushed(discharged: Project, url: str) -> No
     carried = carry(discharged.record())
     broken = Carried(carried.name, carried.data.replace(b'"seed": 0', b'"seed": 1'), {})
     moved = Carried("small-v1/FALSIFY-SMALL-002/live-shipped-cpu.json", carried.data, {})
-    for one, why in ((broken, "section run was altered"), (moved, "it belongs to small-v1")):
+    for one, why in ((broken, "section run was altered"), (moved, "but it lies elsewhere")):
         with pytest.raises(EvidenceError, match=why):
             Store(url).push(one)
     assert Store(url).offers() == ([], [])
@@ -134,16 +134,39 @@ def test_what_was_corrupted_in_the_store_is_named_and_refused(
     path = corrupt(tmp_path / "store", part, change)
     copied.record().unlink()
     before = copied.evidence()
-    ended = copied.pv("evidence", "pull", store.url, "--json")
+    ended = copied.pv("evidence", "pull", store.shown, "--json")
     assert ended.code == 1, ended.said
     (refused,) = ended.json["refused"]
     assert why in refused["why"]
     assert refused["name"] in {NAME, path.relative_to(tmp_path / "store").as_posix()}
     assert copied.evidence() == before
-    shown = copied.pv("evidence", "pull", store.url)
+    shown = copied.pv("evidence", "pull", store.shown)
     assert shown.code == 1
     assert f"REFUSED  {refused['name']}" in shown.out
-    assert any(isinstance(one, Refused) for one in store.facts()) == ("another record" not in why)
+    assert any(isinstance(one, Refused) for one in store.verified(store.entries())) == (
+        "another record" not in why
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../outside/x/live-shipped-cpu.json", "small-v1/FALSIFY-SMALL-002/x.json", "/etc/a/x.json", "x"],
+)
+def test_an_entry_that_leads_out_of_its_place_is_refused(copied: Project, tmp_path: Path, name: str) -> None:
+    store = Store(f"file://{tmp_path}/store")
+    store.push(carry(copied.record()))
+    corrupt(tmp_path / "store", "records/", lambda data: data.replace(NAME.encode(), name.encode()))
+    before = sorted(tmp_path.rglob("*"))
+    ended = copied.pv("evidence", "pull", store.shown, "--foreign")
+    assert ended.code == 1
+    assert "its record would lie elsewhere" in ended.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_password_in_a_url_is_not_shown(discharged: Project) -> None:
+    store = Store("memory://me:secret@host/evidence")
+    assert store.shown == "memory://me:***@host/evidence"
+    assert "secret" not in discharged.pv("evidence", "push", "memory://me:secret@host/evidence").said
 
 
 def test_a_missing_object_is_named(copied: Project, tmp_path: Path) -> None:
@@ -152,7 +175,7 @@ def test_a_missing_object_is_named(copied: Project, tmp_path: Path) -> None:
     store.push(carried)
     (tmp_path / "store" / object_name(carried.digest)).unlink()
     copied.record().unlink()
-    ended = copied.pv("evidence", "pull", store.url)
+    ended = copied.pv("evidence", "pull", store.shown)
     assert ended.code == 1
     assert f"the store has no object {carried.digest}" in ended.out
 
@@ -197,8 +220,8 @@ def test_without_a_url_there_is_no_store(copied: Project) -> None:
         open_store(None, copied.config())
     path = copied.root / "pv.toml"
     path.write_text('[store]\nurl = "memory://named"\n' + path.read_text("utf-8"), encoding="utf-8")
-    assert open_store(None, copied.config()).url == "memory://named"
-    assert open_store("memory://other", copied.config()).url == "memory://other"
+    assert open_store(None, copied.config()).shown == "memory://named"
+    assert open_store("memory://other", copied.config()).shown == "memory://other"
 
 
 def project_of(copied: Project, versions: Path, restamp: Restamp, count: int) -> Path:
@@ -258,11 +281,11 @@ def test_a_killed_push_leaves_nothing_half_visible(copied: Project, restamp: Res
         time.sleep(pause)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
-        found = list(Store(url).facts())
+        found = list(Store(url).verified(Store(url).entries()))
         assert not [one for one in found if isinstance(one, Refused)]
     writer = pushing(url, paths)
     writer.communicate(timeout=60)
-    assert len(list(Store(url).facts())) == 20
+    assert len(list(Store(url).verified(Store(url).entries()))) == 20
 
 
 def test_entries_hold_what_is_ranked_and_no_more(discharged: Project, tmp_path: Path) -> None:
