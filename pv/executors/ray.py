@@ -200,7 +200,9 @@ class RayExecutor:
             return []
         data = os.read(output, 1 << 20)
         if not data:
-            raise PvError(f"the connection to the Ray cluster broke{self._last_words()}", remedy=self._remedy())
+            raise PvError(
+                f"the connection to the Ray cluster broke{self._last_words()}", remedy=self._remedy()
+            )
         self._heard = time.monotonic()
         self._line += data
         if b"\n" not in data:

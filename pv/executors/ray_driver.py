@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import queue
+import socket
 import sys
 import threading
 import time
@@ -32,6 +33,7 @@ _ALIVE_SECONDS = 5.0
 _TICK_SECONDS = 1.0
 _DOUBT_SECONDS = 0.2
 _CLOSE_SECONDS = 3.0
+_KNOCK_SECONDS = 20.0
 
 Inbox = queue.SimpleQueue[tuple[str, Any, Any]]
 
@@ -81,12 +83,11 @@ def _connected(given: Mapping[str, Any]) -> Iterator[None]:
     elif address.partition(":")[0] in {"127.0.0.1", "localhost"}:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         own = {"_node_ip_address": "127.0.0.1"}
-    import ray
-
     try:
-        ray.init(
-            address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **own
-        )
+        _knock(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
+        import ray
+
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **own)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
         where = "that this host belongs to" if address == "auto" else f"at {address}"
         raise ConfigError(
@@ -100,11 +101,18 @@ def _connected(given: Mapping[str, Any]) -> Iterator[None]:
         ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens: Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+
+
 def _serve(given: Mapping[str, Any], events: _Events) -> None:
     from pv.executors.ray_nodes import Nodes  # after it was said what Ray may do
     from pv.executors.ray_pool import Pool
 
-    nodes = Nodes(given["cpus"])
+    nodes = Nodes(given["cpus"], given["root"])
     nodes.look()
     if not nodes.slots:
         raise ConfigError(

@@ -19,10 +19,11 @@ _PROBE_SECONDS = 60.0
 
 
 class Nodes:
-    """What is known of the nodes; `cpus` is how many processors a task takes."""
+    """What is known of the nodes; `cpus` is how many processors a task takes, `root` the project on each."""
 
-    def __init__(self, cpus: float) -> None:
+    def __init__(self, cpus: float, root: str) -> None:
         self._cpus = cpus
+        self._root = root
         self._alive: dict[str, Mapping[str, Any]] = {}
         self._gpus: dict[str, list[dict[str, Any]]] = {}
 
@@ -32,7 +33,7 @@ class Nodes:
         Raises
         ------
         ConfigError
-            A new one has no engine, or another than ours, or does not answer.
+            A new one has no engine, or another than ours, or no project, or does not answer.
         """
         found = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         if found.keys() == self._alive.keys():
@@ -41,7 +42,7 @@ class Nodes:
         asked = {
             node: _ask.options(
                 num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-            ).remote()
+            ).remote(self._root)
             for node in found.keys() - self._alive.keys()
         }
         self._alive = found
@@ -96,16 +97,27 @@ class Nodes:
                 f"node {self.name(node)} of the cluster has {theirs}; here is {ours}",
                 remedy=f"on that node: {about['python']} -m pip install 'pv[ray]=={__version__}'",
             )
+        if not about["project"] and self._can_work(node):
+            raise ConfigError(
+                f"node {self.name(node)} of the cluster has no project in {self._root}",
+                remedy="put a copy of this one there, and say where with executors.ray.root",
+            )
+
+    def _can_work(self, node: str) -> bool:
+        has = self._alive[node]["Resources"]
+        return bool(has.get("GPU", 0) >= 1 or has.get("CPU", 0) >= self._cpus)
 
 
 def _remote() -> Any:
-    def ask() -> str:
+    def ask(root: str) -> str:
         """Say what this node is. It travels as code: an engine that is not there has none to import."""
         import json
         import os
         import sys
+        from pathlib import Path
 
         about: dict[str, Any] = {"pv": "", "semantics": 0, "python": sys.executable, "gpus": []}
+        about["project"] = Path(root, "pv.toml").is_file()
         # Older versions of Ray hide all GPUs from what asks for none.
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
         if hidden:

@@ -31,7 +31,9 @@ _DEATH_SECONDS = 5.0
 _GRACE_SECONDS = 10.0
 """So long a cluster may be without a node for a task: one that restarts is back by then."""
 _TELL_SECONDS = 3.0
-_ATTEMPTS = 3
+_PAUSE_SECONDS = 3.0
+"""So long after one did not come up the next is made: by then a node that died is known to be dead."""
+_ATTEMPTS = 5
 _DETAIL = 1 << 13
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -77,8 +79,8 @@ class Pool:
     given
         What an actor is made with, but for ``gpu``.
     cpus
-        Processors of a task that needs no GPU. One that does takes none besides: it must not wait until a node
-        with GPUs has nothing else to do.
+        Processors of a task that needs no GPU. One that does takes none besides: it must not wait until a
+        node with GPUs has nothing else to do.
     patience
         Seconds that a task waits while no actor of its kind is alive.
     tell
@@ -106,6 +108,7 @@ class Pool:
         self._waiting: dict[str, deque[_Waiting]] = {"cpu": deque(), "gpu": deque()}
         self._orphans: list[_Orphan] = []
         self._lacking: dict[str, float] = {}
+        self._pause: dict[str, float] = {}
 
     @property
     def in_doubt(self) -> bool:
@@ -196,6 +199,8 @@ class Pool:
                 if waiting and actor.node and actor.task is None:
                     actor.task = waiting.popleft().task
                     self._call(actor, actor.handle.start.remote(json.dumps(actor.task), _POLL_SECONDS))
+            if time.monotonic() < self._pause.get(kind, 0.0):
+                continue
             coming = sum(not actor.node for actor in mine)
             for _ in range(len(waiting) - coming):
                 self._create(kind)
@@ -222,6 +227,7 @@ class Pool:
             deadline = time.monotonic() + _DEATH_SECONDS
             self._orphans.append(_Orphan(actor.task, actor.node, why, unreachable, deadline))
         elif not actor.node and self._waiting[actor.kind]:
+            self._pause[actor.kind] = time.monotonic() + _PAUSE_SECONDS
             first = self._waiting[actor.kind][0]
             first.failed += 1
             if first.failed >= _ATTEMPTS:
