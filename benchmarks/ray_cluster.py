@@ -24,7 +24,7 @@ from pv.processes import descendants, die_with
 ROOT = Path(__file__).resolve().parents[1]
 NVIDIA_SMI = """\
 #!/bin/sh
-for number in {numbers}; do echo "Fake H100, 9.0, 580.95, 81559, GPU-{name}-$number"; done
+for number in {numbers}; do echo "{kind}, 580.95, 81559, GPU-{name}-$number"; done
 """
 
 
@@ -84,12 +84,14 @@ class RayCluster:
         with contextlib.suppress(BrokenPipeError):
             self._process.communicate(timeout=60)
 
-    def add(self, name: str, *, cpus: int = 1, gpus: int = 0, path: str = str(ROOT)) -> Node:
-        """Start a node; its ``PYTHONPATH`` is `path`."""
+    def add(
+        self, name: str, *, cpus: int = 1, gpus: int = 0, kind: str = "Fake H100, 9.0", path: str = str(ROOT)
+    ) -> Node:
+        """Start a node; `kind` is the name of its GPUs and their capability, `path` its ``PYTHONPATH``."""
         programs = self.folder / name
         programs.mkdir(parents=True, exist_ok=True)
         numbers = " ".join(map(str, range(gpus)))
-        (programs / "nvidia-smi").write_text(NVIDIA_SMI.format(numbers=numbers, name=name))
+        (programs / "nvidia-smi").write_text(NVIDIA_SMI.format(numbers=numbers, name=name, kind=kind))
         (programs / "nvidia-smi").chmod(0o755)
         variables = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -23,7 +23,13 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-OPTIONAL = {"pv/reports/site.py": {"jinja2", "markupsafe"}}
+OPTIONAL = {
+    "pv/reports/site.py": {"jinja2", "markupsafe"},
+    "pv/executors/ray_actor.py": {"ray"},
+    "pv/executors/ray_driver.py": {"ray"},
+    "pv/executors/ray_nodes.py": {"ray"},
+    "pv/executors/ray_pool.py": {"ray"},
+}
 """Module → what else it imports, late, and tells its user to install."""
 
 CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
@@ -65,6 +71,12 @@ TESTED_THROUGH = {
         "pv/sweep_selection.py",
     ],
     "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
+    "tests/pv/executors/test_ray.py": [
+        "pv/executors/ray_actor.py",
+        "pv/executors/ray_driver.py",
+        "pv/executors/ray_nodes.py",
+        "pv/executors/ray_pool.py",
+    ],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",

@@ -72,6 +72,8 @@ def _connected(given: Mapping[str, Any]) -> Iterator[None]:
         There is none at the address.
     """
     address = given["address"]
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
     # Ray reads these when it is imported.
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_IGNORE_UNHANDLED_ERRORS": "1"}
     own: dict[str, Any] = {}
@@ -84,7 +86,7 @@ def _connected(given: Mapping[str, Any]) -> Iterator[None]:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         own = {"_node_ip_address": "127.0.0.1"}
     try:
-        _knock(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
+        _knock(address)
         import ray
 
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **own)

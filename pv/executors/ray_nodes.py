@@ -26,6 +26,7 @@ class Nodes:
         self._root = root
         self._alive: dict[str, Mapping[str, Any]] = {}
         self._gpus: dict[str, list[dict[str, Any]]] = {}
+        self._best: tuple[tuple[int, ...], str] | None = None
 
     def look(self) -> bool:
         """Ask which are alive, and those that are new what they are; return whether anything changed.
@@ -75,8 +76,31 @@ class Nodes:
 
     @property
     def gpus(self) -> list[dict[str, Any]]:
-        """The fields of :class:`pv.host.Gpu` of every GPU that Ray may give away."""
-        return [gpu for node in sorted(self._gpus) for gpu in self._gpus[node]]
+        """The fields of :class:`pv.host.Gpu` of every GPU that a task may get.
+
+        They are of one kind, that of the highest capability when they were first seen: whoever asks Ray for a
+        GPU cannot say for which, and on a lesser one a check would be judged at a lower level than planned.
+        """
+        return [gpu for node in self.homes for gpu in self._gpus[node]]
+
+    @property
+    def homes(self) -> list[str]:
+        """The nodes with these GPUs, and no others."""
+        kinds = {node: {_kind(gpu) for gpu in gpus} for node, gpus in self._gpus.items()}
+        pure = {node: next(iter(found)) for node, found in kinds.items() if len(found) == 1}
+        self._best = self._best or max(pure.values(), default=None)
+        return sorted(node for node, kind in pure.items() if kind == self._best)
+
+    @property
+    def are_mixed(self) -> bool:
+        """Whether there are GPUs of another kind, or such as nobody could describe."""
+        return any(
+            node not in self.homes and has["Resources"].get("GPU") for node, has in self._alive.items()
+        )
+
+    def gpus_of(self, node: str) -> int:
+        """Return how many GPUs `node` has."""
+        return len(self._gpus.get(node, ()))
 
     @property
     def slots(self) -> int:
@@ -86,8 +110,9 @@ class Nodes:
 
     def can_take(self, kind: str) -> bool:
         """Tell whether any node that is alive could run a task of `kind`, were it idle."""
-        need, least = ("GPU", 1.0) if kind == "gpu" else ("CPU", self._cpus)
-        return any(node["Resources"].get(need, 0) >= least for node in self._alive.values())
+        if kind == "gpu":
+            return bool(self.homes)
+        return any(node["Resources"].get("CPU", 0) >= self._cpus for node in self._alive.values())
 
     def _compare(self, node: str, about: Mapping[str, Any]) -> None:
         ours = f"pv {__version__}, semantics {SEMANTICS}"
@@ -106,6 +131,10 @@ class Nodes:
     def _can_work(self, node: str) -> bool:
         has = self._alive[node]["Resources"]
         return bool(has.get("GPU", 0) >= 1 or has.get("CPU", 0) >= self._cpus)
+
+
+def _kind(gpu: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
+    return tuple(int(part) for part in gpu["capability"].split(".")), gpu["name"]
 
 
 def _remote() -> Any:

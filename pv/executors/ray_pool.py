@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pv.errors import PvError
 from pv.executors.protocol import Task
@@ -42,10 +43,11 @@ Answered = Callable[["Actor", Any], None]
 
 @dataclasses.dataclass(eq=False)
 class Actor:
-    """A slot somewhere; `node` is empty until it has greeted."""
+    """A slot somewhere; `node` is empty until it has greeted, `home` where it may be anywhere."""
 
     handle: Any
     kind: str
+    home: str = ""
     node: str = ""
     task: Task | None = None
 
@@ -118,7 +120,10 @@ class Pool:
     def start(self, task: Task) -> None:
         """Give `task` to an actor, as soon as there is one for it."""
         kind = "cpu" if task["device"] == "cpu" else "gpu"
-        self._waiting[kind].append(_Waiting(task, time.monotonic()))
+        now = time.monotonic()
+        self._waiting[kind].append(_Waiting(task, now))
+        if now - self._lacking.get(kind, now) > _GRACE_SECONDS:
+            self._give_up(kind)
         self._serve()
 
     def hear(self, actor: Actor, future: Any) -> None:
@@ -199,7 +204,7 @@ class Pool:
                 if waiting and actor.node and actor.task is None:
                     actor.task = waiting.popleft().task
                     self._call(actor, actor.handle.start.remote(json.dumps(actor.task), _POLL_SECONDS))
-            if time.monotonic() < self._pause.get(kind, 0.0):
+            if time.monotonic() < self._pause.get(kind, 0.0) or not self._nodes.can_take(kind):
                 continue
             coming = sum(not actor.node for actor in mine)
             for _ in range(len(waiting) - coming):
@@ -207,11 +212,23 @@ class Pool:
 
     def _create(self, kind: str) -> None:
         needs = {"num_gpus": 1, "num_cpus": 0} if kind == "gpu" else {"num_cpus": self._cpus}
-        options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD", **needs}
+        home = self._home() if kind == "gpu" else ""
+        where = NodeAffinitySchedulingStrategy(home, soft=False) if home else "SPREAD"
+        options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": where, **needs}
         given = json.dumps({**self._given, "gpu": kind == "gpu"})
-        actor = Actor(ray.remote(Slot).options(**options).remote(given), kind)
+        actor = Actor(ray.remote(Slot).options(**options).remote(given), kind, home)
         self._actors.append(actor)
         self._call(actor, actor.handle.greet.remote())
+
+    def _home(self) -> str:
+        """Return the node to take a GPU of; empty where Ray may choose, since all are of one kind."""
+        if not self._nodes.are_mixed:
+            return ""
+
+        def room(node: str) -> int:
+            return self._nodes.gpus_of(node) - sum(actor.home == node for actor in self._actors)
+
+        return max(self._nodes.homes, key=room, default="")
 
     def _call(self, actor: Actor, reference: Any) -> None:
         reference.future().add_done_callback(lambda future: self._answered(actor, future))
