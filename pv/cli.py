@@ -27,7 +27,7 @@ COMMANDS = {
     "coverage": "show which proof obligations are covered by falsifiers that ran",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",
-    "evidence": "show and verify records",
+    "evidence": "show and verify records, share them between hosts, and look back at earlier ones",
     "sync": "write the statuses that evidence supports into contracts, and nothing else",
     "waivers": "list the failures that somebody took responsibility for, and check that each is in order",
     "schema": "print the JSON Schema of a contract, for editors",

@@ -76,12 +76,17 @@ _EXECUTORS = core.dict_schema(
         core.str_schema(), core.union_schema([core.str_schema(), core.int_schema(), core.bool_schema()])
     ),
 )
+_URL = core.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20]+$")
+_STORE = _table({"url": _URL}, {})
+_LEDGER = _table({}, {"url": _URL, "record": core.bool_schema(strict=True)})
 _FILE = _table(
     {},
     {
         "project": _PROJECT,
         "subjects": core.dict_schema(_NAME, _SUBJECT),
         "executors": _EXECUTORS,
+        "store": _STORE,
+        "ledger": _LEDGER,
     },
 )
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
@@ -119,6 +124,12 @@ class Config:
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
     executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
     """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
+    store: str | None = None
+    """URL of the history of records that several hosts share."""
+    ledger: str | None = None
+    """URL of the ledger; None for SQLite below ``.pv/``."""
+    records_to_ledger: bool = False
+    """Whether sweeps enter what they recorded into the ledger."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -131,6 +142,8 @@ class Config:
         default_factory=dict, compare=False, repr=False
     )
     """The git commit of the tree, once it was asked for: that at which the command began to record."""
+    past: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """What git, the ledger and the store were found to hold, by which of them: listed once a command."""
     names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     """What paths are called relative to the root: statuses ask for the same ones again and again."""
 
@@ -219,6 +232,9 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
         executors=stated.get("executors", {}),
+        store=stated.get("store", {}).get("url"),
+        ledger=stated.get("ledger", {}).get("url"),
+        records_to_ledger=stated.get("ledger", {}).get("record", False),
         subjects={
             name: SubjectSpec(
                 name=name,

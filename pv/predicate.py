@@ -106,6 +106,8 @@ def build_predicate(
             "subject": subject_tag(ready, config),
             "device": ready.device_tag,
             "capability": ready.gpu.capability if ready.gpu else None,
+            # A host may have several kinds; which one of a kind it was does not matter.
+            **({"gpu": ready.gpu.name} if ready.gpu else {}),
             **({"run": run_key} if run_key else {}),
         },
         "check": {

@@ -29,6 +29,9 @@ OPTIONAL = {
     "pv/executors/ray_driver.py": {"ray"},
     "pv/executors/ray_nodes.py": {"ray"},
     "pv/executors/ray_pool.py": {"ray"},
+    "pv/store/objects.py": {"fsspec"},
+    "pv/ledger/ledger.py": {"sqlalchemy"},
+    "pv/ledger/tables.py": {"sqlalchemy"},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -40,6 +43,9 @@ TESTED_THROUGH = {
     "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
+    "tests/pv/test_git_records.py": ["pv/git_objects.py"],
+    "tests/pv/test_history.py": ["pv/history_sources.py"],
+    "tests/pv/evidence_actions/test_evidence_actions.py": ["pv/reports/history.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [
