@@ -150,11 +150,9 @@ def test_records_come_back_from_nodes_that_share_no_disk(
     assert f"FAIL  small-v1#{IDS[1]}" in said
     assert "INFO" not in said
     mine = project.evidence()
-    assert len(mine) == 12
-    theirs = {
-        str(path.relative_to(there / "evidence")): path for path in (there / "evidence").rglob("*.json")
-    }
-    assert {name: path.read_bytes() for name, path in theirs.items()} == mine
+    assert len(mine) == 11  # one failed at its lower level already
+    kept = (there / "evidence").rglob("*.json")
+    assert {path.relative_to(there / "evidence").as_posix(): path.read_bytes() for path in kept} == mine
     assert project.pv("evidence", "verify").code == Exit.ACCEPTED
     assert project.pv(*words(cluster, there), IDS[0], IDS[2], "--json").json["planned"] == {"fresh": 2}
     # What a node has on record already is carried as well.
@@ -375,4 +373,4 @@ def test_no_cluster_is_started_unless_it_is_asked_for(
     )
     assert done.returncode == Exit.ACCEPTED, done.stderr
     assert json.loads(done.stdout)["counts"] == {"Pass": 6}
-    assert len(done.stderr.splitlines()) == 3, done.stderr  # the plan
+    assert done.stderr == ""
