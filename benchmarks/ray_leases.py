@@ -2,7 +2,8 @@
 
 Each check notes which device it saw and when it had it; of no device may two spans overlap. Beside the sweep
 on Ray, the first of the nodes is one of a second sweep, which knows nothing of Ray and asks for the same two
-devices: there the lock by UUID alone keeps them apart. The exit code is 1 where a device was had by two.
+devices: there the lock by UUID alone keeps them apart. The exit code is 1 where a device was had by two, or
+where the two sweeps were not under way together.
 
     python -m benchmarks.ray_leases [CHECKS]      by default 500
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,19 +63,23 @@ def project(root: Path, log: Path, count: int) -> None:
         (root / "contracts" / f"lease-{first:05}-v1.yaml").write_text(HEAD + clauses)
 
 
-def overlaps(log: Path) -> tuple[int, dict[str, int], list[str]]:
-    """Return how many spans were noted, how many of each device, and which overlap."""
+def spans_of(log: Path) -> dict[str, list[tuple[int, int]]]:
+    """Return when each device was had, by what the runs noted."""
     spans: dict[str, list[tuple[int, int]]] = {}
     for path in log.iterdir():
         device, began, done = path.read_text().split()
         spans.setdefault(device, []).append((int(began), int(done)))
-    wrong = [
-        f"{device}: {(after[0] - before[1]) / 1e6:.3f} ms apart"
-        for device, held in sorted(spans.items())
-        for before, after in itertools.pairwise(sorted(held))
+    return spans
+
+
+def overlaps(*logs: dict[str, list[tuple[int, int]]]) -> list[str]:
+    """Say where a device was had by two."""
+    return [
+        f"{device}: {(before[1] - after[0]) / 1e6:.3f} ms together"
+        for device in sorted({device for log in logs for device in log})
+        for before, after in itertools.pairwise(sorted(span for log in logs for span in log.get(device, ())))
         if before[1] > after[0]
     ]
-    return sum(map(len, spans.values())), {device: len(spans[device]) for device in sorted(spans)}, wrong
 
 
 def main() -> None:
@@ -86,9 +90,9 @@ def main() -> None:
         RayCluster(Path(name, "ray")) as ray,
     ):
         folder = Path(name)
-        (folder / "log").mkdir()
-        project(folder / "project", folder / "log", count)
-        shutil.copytree(folder / "project", folder / "other")
+        for sources, log in (("project", "log"), ("other", "beside")):
+            (folder / log).mkdir()
+            project(folder / sources, folder / log, count)
         for node in NODES:
             ray.add(node, cpus=2, gpus=2)
         words = [sys.executable, "-m", "pv", "sweep", "--no-record"]
@@ -100,7 +104,7 @@ def main() -> None:
             stdout=subprocess.DEVNULL,
         )
         beside = subprocess.Popen(
-            [*words, "--jobs", "2", "contracts/lease-00000-v1.yaml"],
+            [*words, "--jobs", "2"],
             cwd=folder / "other",
             env={
                 **environment(),
@@ -111,14 +115,18 @@ def main() -> None:
         )
         codes = (sweep.wait(), beside.wait())
         seconds = time.perf_counter() - began
-        total, each, wrong = overlaps(folder / "log")
-    beside_it = min(count, A_CONTRACT)
-    print(f"{count} checks on Ray, {beside_it} beside it: {total} runs in {seconds:.0f} s, {each}")
+        ours, others = spans_of(folder / "log"), spans_of(folder / "beside")
+    wrong = overlaps(ours, others)
+    shared = [span for device in others for span in ours.get(device, ())]
+    first, last = (pick(span for spans in others.values() for span in spans) for pick in (min, max))
+    together = sum(first[0] < span[0] < last[1] for span in shared)
+    each = {device: len(ours[device]) for device in sorted(ours)}
+    print(f"{count} checks on Ray: {sum(each.values())} runs in {seconds:.0f} s, {each}")
+    print(f"{count} beside it, on {sorted(others)}, while Ray had these {together} times")
     print(f"{len(wrong)} overlap; exit codes {codes}")
     print(*wrong[:20], sep="\n")
-    expected = {f"GPU-{node}-{number}" for node in NODES for number in (0, 1)}
-    whole = total == 2 * (count + beside_it) and set(each) == expected
-    raise SystemExit(bool(wrong or any(codes) or not whole))
+    whole = sum(each.values()) == 2 * count and len(each) == 2 * len(NODES) and len(others) == 2
+    raise SystemExit(bool(wrong or any(codes) or not whole or not together))
 
 
 if __name__ == "__main__":
