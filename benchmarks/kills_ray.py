@@ -87,7 +87,7 @@ def faults(root: Path, cluster: RayCluster, out: str, blamed: int) -> list[str]:
         found.append(f"{len(ended)} ends of {len(set(ended))} falsifiers")
     (journal,) = (root / ".pv" / "sweeps").glob("*.jsonl")
     events = [json.loads(line) for line in journal.read_bytes().splitlines()]
-    twice = Counter(event["falsifier"] for event in events if event["event"] == "end")
+    twice = Counter(event["end"]["address"] for event in events if event["event"] == "end")
     if any(count > 1 for count in twice.values()):
         found.append("something ended twice")
     first = [one for one in report["results"] if one["outcome"] == "Error" and not one["attempts"]]
