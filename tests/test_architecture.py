@@ -25,6 +25,10 @@ SOURCES = sorted(
 
 OPTIONAL = {
     "pv/reports/site/templates.py": {"jinja2"},
+    "pv/executors/ray_actor.py": {"ray"},
+    "pv/executors/ray_driver.py": {"ray"},
+    "pv/executors/ray_nodes.py": {"ray"},
+    "pv/executors/ray_pool.py": {"ray"},
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
@@ -100,6 +104,12 @@ TESTED_THROUGH = {
         "pv/sweep_selection.py",
     ],
     "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
+    "tests/pv/executors/test_ray.py": [
+        "pv/executors/ray_actor.py",
+        "pv/executors/ray_driver.py",
+        "pv/executors/ray_nodes.py",
+        "pv/executors/ray_pool.py",
+    ],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",
