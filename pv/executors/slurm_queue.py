@@ -47,6 +47,7 @@ _LATER = re.compile(
     r"|communication|authentication|transport endpoint",
     re.IGNORECASE,
 )
+_PASSED = ("partition", "account", "qos", "constraint", "nodelist", "exclude", "mem")
 _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "CUDA_HOME"),
     *("HF_HOME", "HF_HUB_CACHE", "TRITON_CACHE_DIR", "PV_LEASES"),
@@ -162,10 +163,7 @@ class SlurmQueue:
 
     def _parameters(self, name: str, minutes: int, *, gpu: bool) -> dict[str, Any]:
         given = self._settings
-        passed = {
-            key: given[key] for key in ("partition", "account", "qos", "constraint", "mem") if key in given
-        }
-        passed |= {key: given[key] for key in ("nodelist", "exclude") if key in given}
+        passed = {key: given[key] for key in _PASSED if key in given}
         step = ["--export=ALL"]  # of the script's, which has nothing but what stands in it
         if "cpus" in given:
             passed["cpus_per_task"] = given["cpus"]
@@ -205,7 +203,7 @@ def _state(name: str, reason: str) -> State:
 
 
 def _ask(*words: str, fails: bool = True) -> str:
-    """Run a command of Slurm; raises UnreachableError where it fails, or with not `fails`, for want of an answer."""
+    """Run a command of Slurm; raises UnreachableError where it fails, or if not `fails`, has no answer."""
     try:
         done = subprocess.run(
             words,
