@@ -1,4 +1,7 @@
-"""A Slurm of one node on 127.0.0.1: munged, slurmctld and slurmd, from Debian's slurm-wlm, run as root."""
+"""A Slurm of one node on 127.0.0.1: munged, slurmctld and slurmd, from Debian's slurm-wlm, run as root.
+
+What is requeued waits until its credential has expired, by default two minutes; here it is a few seconds.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ SlurmdPort={daemon_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -40,6 +43,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=sched_interval=1,bf_interval=1,requeue_setup_env_fail
 MessageTimeout=5
+SlurmdTimeout=45
 KillWait=3
 ReturnToService=2
 MailProg=/bin/true
@@ -78,6 +82,7 @@ class Cluster:
             controller_port=ports[0],
             daemon_port=ports[1],
         )
+        self.log = folder / "slurmd.log"
         self.settings = folder / "slurm.conf"
         self.settings.write_text(text, encoding="utf-8")
         # Slurm numbers GPUs by their device files, and asks no more of them than to be ones.
@@ -89,9 +94,13 @@ class Cluster:
     def start(self) -> None:
         """Start everything, and wait until the node takes jobs."""
         munge = self.folder / "munge"
-        files = [f"--{name}={munge / name.partition('-')[0]}" for name in ("key-file", "pid-file", "log-file")]
+        files = [
+            f"--{name}={munge / name.partition('-')[0]}" for name in ("key-file", "pid-file", "log-file")
+        ]
         socket_ = munge / "socket"
-        self._start("munged", *files, f"--seed-file={munge}/seed", f"--socket={socket_}", "--foreground", "--force")
+        self._start(
+            "munged", *files, f"--seed-file={munge}/seed", f"--socket={socket_}", "--foreground", "--force"
+        )
         until(socket_.exists, "munged")
         self.start_controller()
         self.start_daemon()
@@ -116,6 +125,11 @@ class Cluster:
         """Kill slurmd, and all that it started: what a host that loses its power does."""
         self.kill("slurmd")
         self._kill_jobs()
+
+    def resume_node(self) -> None:
+        """Have the node take jobs again, if it does not by itself."""
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.call("scontrol", "update", f"nodename={NODE}", "state=resume")
 
     def stop(self) -> None:
         """End everything."""
@@ -172,24 +186,23 @@ class Cluster:
         return True
 
     def _kill_jobs(self) -> None:
-        spool = str(self.folder).encode()
-        for _ in range(3):
-            for process in processes_with(f"SLURM_CONF={self.settings}".encode()):
-                if process != os.getpid():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(process, signal.SIGKILL)
-            for entry in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    line = entry.read_bytes()
-                    if b"slurmstepd" in line and spool in entry.with_name("environ").read_bytes() + line:
-                        os.kill(int(entry.parent.name), signal.SIGKILL)
+        """Kill what slurmd started and left: its managers of steps, known by the log, and their processes."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                files = [os.readlink(link) for link in (entry / "fd").iterdir()]
+                if (entry / "comm").read_text().startswith("slurmstepd") and str(self.log) in files:
+                    os.kill(int(entry.name), signal.SIGKILL)
+        for process in processes_with(f"SLURM_CONF={self.settings}".encode(), b"SLURM_JOB_ID="):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
-def processes_with(variable: bytes) -> Iterator[int]:
-    """Yield the processes that were started with `variable`, which is ``NAME=value``."""
+def processes_with(*variables: bytes) -> Iterator[int]:
+    """Yield the processes that were started with `variables`: each is the beginning of ``NAME=value``."""
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
-            if variable in entry.read_bytes().split(b"\0"):
+            given = entry.read_bytes().split(b"\0")
+            if all(any(one.startswith(variable) for one in given) for variable in variables):
                 yield int(entry.parent.name)
 
 
