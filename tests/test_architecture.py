@@ -23,7 +23,12 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-OPTIONAL = {"pv/reports/site.py": {"jinja2", "markupsafe"}}
+OPTIONAL = {
+    "pv/executors/slurm_job.py": {"submitit"},
+    "pv/executors/slurm_local.py": {"submitit"},
+    "pv/executors/slurm_queue.py": {"submitit"},
+    "pv/reports/site.py": {"jinja2", "markupsafe"},
+}
 """Module → what else it imports, late, and tells its user to install."""
 
 CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
@@ -65,6 +70,7 @@ TESTED_THROUGH = {
         "pv/sweep_selection.py",
     ],
     "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
+    "tests/pv/executors/test_slurm.py": ["pv/executors/slurm_local.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",

@@ -45,7 +45,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,requeue_setup_env_fail
 MessageTimeout=5
 SlurmdTimeout=45
 KillWait=3
-ReturnToService=2
+ReturnToService=1
 MailProg=/bin/true
 GresTypes=gpu
 NodeName={node} NodeAddr=127.0.0.1 NodeHostname={host} CPUs=8 RealMemory=4000 Gres=gpu:2 Feature=big
@@ -189,7 +189,7 @@ class Cluster:
         """Kill what slurmd started and left: its managers of steps, known by the log, and their processes."""
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                files = [os.readlink(link) for link in (entry / "fd").iterdir()]
+                files = [str(link.readlink()) for link in (entry / "fd").iterdir()]
                 if (entry / "comm").read_text().startswith("slurmstepd") and str(self.log) in files:
                     os.kill(int(entry.name), signal.SIGKILL)
         for process in processes_with(f"SLURM_CONF={self.settings}".encode(), b"SLURM_JOB_ID="):

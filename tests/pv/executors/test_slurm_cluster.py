@@ -158,7 +158,8 @@ def test_a_sweep_ends_as_one_on_this_host_does(project: Project, tmp_path: Path)
         "needs": {"memory": "64 MiB", "timeout": "60 s", "gpu": ">=8.9"},
     }
     clauses = [dict(CLAUSE) | {"id": one} for one in (*IDS, "FALSIFY-SMALL-006", "FALSIFY-SMALL-007")]
-    for number, change in enumerate((FAILS, ERRS, once, device, device, device)):
+    changes: tuple[dict[str, Any], ...] = (FAILS, ERRS, once, device, device, device)
+    for number, change in enumerate(changes):
         clauses[number + 1] |= change
     project.contract(*clauses)
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -312,6 +313,7 @@ def test_a_node_that_was_taken_away_gives_its_job_to_another(
     until(lambda: waiting.begun == 1, "the check")
     cluster.call("scontrol", "update", "nodename=node1", "state=down", "reason=test")
     until(lambda: cluster.jobs()[job] == "PENDING", "the job in the queue")
+    until(lambda: not [*processes_with(IN_JOB)], "the end of what ran on it")
     waiting.gate.touch()
     cluster.resume_node()
     report = end(process)
