@@ -197,8 +197,10 @@ def engine_path() -> str:
 
 
 def _state(name: str, reason: str) -> State:
-    if name == "PENDING" and reason in _HOPELESS:
-        return State(name, reason, host=_HOPELESS[reason], hopeless=True)
+    # Some reasons are printed in words, and which ones differs by version.
+    hopeless = _HOPELESS.get(reason.replace(" ", "_")) if name == "PENDING" else None
+    if hopeless is not None:
+        return State(name, reason, host=hopeless, hopeless=True)
     return State(name, "" if reason == "None" else reason, over=name in _OVER, host=name in _NODES_FAULT)
 
 

@@ -185,13 +185,20 @@ class Cluster:
             return False
         return True
 
-    def _kill_jobs(self) -> None:
-        """Kill what slurmd started and left: its managers of steps, known by the log, and their processes."""
+    def managers(self) -> Iterator[int]:
+        """Yield the processes that slurmd started to manage steps, known by the log that they write."""
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                files = [str(link.readlink()) for link in (entry / "fd").iterdir()]
-                if (entry / "comm").read_text().startswith("slurmstepd") and str(self.log) in files:
-                    os.kill(int(entry.name), signal.SIGKILL)
+                if (entry / "comm").read_text().startswith("slurmstepd"):
+                    files = [str(link.readlink()) for link in (entry / "fd").iterdir()]
+                    if str(self.log) in files:
+                        yield int(entry.name)
+
+    def _kill_jobs(self) -> None:
+        """Kill what slurmd started and left."""
+        for process in self.managers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         for process in processes_with(f"SLURM_CONF={self.settings}".encode(), b"SLURM_JOB_ID="):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)

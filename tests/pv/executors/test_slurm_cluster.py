@@ -313,7 +313,7 @@ def test_a_node_that_was_taken_away_gives_its_job_to_another(
     until(lambda: waiting.begun == 1, "the check")
     cluster.call("scontrol", "update", "nodename=node1", "state=down", "reason=test")
     until(lambda: cluster.jobs()[job] == "PENDING", "the job in the queue")
-    until(lambda: not [*processes_with(IN_JOB)], "the end of what ran on it")
+    until(lambda: not [*cluster.managers()], "the end of what ran on it")
     waiting.gate.touch()
     cluster.resume_node()
     report = end(process)

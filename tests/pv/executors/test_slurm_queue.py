@@ -37,14 +37,21 @@ def test_states_are_those_of_our_jobs(commands: Path, tmp_path: Path) -> None:
     lines = (
         *("7|RUNNING|None", "8|PENDING|Resources", "9|NODE_FAIL|NodeDown", "10|CANCELLED by 0|None"),
         *("11|COMPLETED|None", "12|PENDING|launch_failed_requeued_held", "13|PENDING|BadConstraints"),
-        *("14|PREEMPTED|None", "15|COMPLETING|None", "99|FAILED|None", "", "slurm says: odd"),
+        *(
+            "14|PREEMPTED|None",
+            "15|COMPLETING|None",
+            "16|PENDING|launch failed requeued held",
+            "99|FAILED|None",
+            "",
+            "slurm says: odd",
+        ),
     )
     say(commands, "squeue", f"cat <<'END'\n{chr(10).join(lines)}\nEND")
-    states = SlurmQueue({}, tmp_path).states([*map(str, range(7, 17))])
-    assert set(states) == {*map(str, range(7, 16))}
+    states = SlurmQueue({}, tmp_path).states([*map(str, range(7, 18))])
+    assert set(states) == {*map(str, range(7, 17))}
     assert {job for job, state in states.items() if state.over} == {"9", "11", "14"}
-    assert {job for job, state in states.items() if state.host} == {"9", "12", "14"}
-    assert {job for job, state in states.items() if state.hopeless} == {"12", "13"}
+    assert {job for job, state in states.items() if state.host} == {"9", "12", "14", "16"}
+    assert {job for job, state in states.items() if state.hopeless} == {"12", "13", "16"}
     assert states["8"].reason == "Resources"
 
 
