@@ -35,6 +35,9 @@ OPTIONAL = {
     "pv/hub_download.py": {"huggingface_hub"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
+    "pv/executors/slurm_job.py": {"submitit"},
+    "pv/executors/slurm_local.py": {"submitit"},
+    "pv/executors/slurm_queue.py": {"submitit"},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -110,6 +113,7 @@ TESTED_THROUGH = {
         "pv/executors/ray_nodes.py",
         "pv/executors/ray_pool.py",
     ],
+    "tests/pv/executors/test_slurm.py": ["pv/executors/slurm_local.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",
