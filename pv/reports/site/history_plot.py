@@ -151,7 +151,9 @@ def _times(across: _Scale, moments: Sequence[float]) -> Iterator[str]:
     for tick, word in _ticks(across, moments):
         place = across(tick)
         yield f'<path class="axis" d="M{place},{bottom}v5"/>'
-        yield f'<text x="{place}" y="{bottom + 19}" text-anchor="middle">{word}</text>'
+        # A date is some 60 wide: one near the edge keeps inside.
+        written = min(max(place, _LEFT), _WIDTH - 38)
+        yield f'<text x="{written}" y="{bottom + 19}" text-anchor="middle">{word}</text>'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     yield f'<text class="title" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">'
     yield "time of the run, UTC</text>"
