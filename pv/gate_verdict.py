@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from pv.exits import Exit
@@ -14,17 +14,20 @@ from pv.gate_run import Ahead, Run
 __all__ = ["ended", "only", "rejected"]
 
 
-def rejected(judged: Judged, ahead: Sequence[Ahead], runs: Sequence[Run], policy: GatePolicy) -> list[str]:
-    """Say why the change may not go in; a host fails on STALE only for what it could run again."""
+def rejected(
+    judged: Judged, ahead: Sequence[Ahead], runs: Sequence[Run], policy: GatePolicy, waived: Container[str]
+) -> list[str]:
+    """Say why the change may not go in; a host fails on STALE only for what it could run again.
+
+    `waived` are the addresses of what has a waiver in force.
+    """
     found = [f"{len(judged.errors)} error(s) in contracts as they are staged"] if judged.errors else []
-    gating = [
-        row for row in judged.broken if row.falsifier.ship_blocking and row.address not in judged.waived
-    ]
+    gating = [row for row in judged.broken if row.falsifier.ship_blocking and row.address not in waived]
     if gating and policy.broken == "fail":
         found.append(f"{len(gating)} ship-blocking falsifier(s) broke")
     failed = [run.address for run in runs if run.end and run.end.outcome in {"Fail", "Vacuous"}]
-    if failed:
-        found.append(f"{len(failed)} failed that the change made stale")
+    if left := [address for address in failed if address not in waived]:
+        found.append(f"{len(left)} failed that the change made stale")
     can = [one.row.address for one in ahead if one.state == "can" and one.row.address not in failed]
     if can and policy.stale == "fail":
         passed = {run.address for run in runs if run.end and run.end.outcome in {"Pass", "Refuted"}}

@@ -120,7 +120,7 @@ def go_on(
     adopted: list[dict[str, Any]] = []
     again = [*reading.stepped_over] if retry else []
     for address in reading.running:
-        if executor.adopt(task := _task(reading.planned[address])):
+        if executor.adopt(task := _task(reading, address)):
             adopted.append(task)
         elif retry or task["gate"]:
             again.append(address)
@@ -132,7 +132,7 @@ def go_on(
                 continue
             end = dataclasses.replace(end, attempts=reading.attempts.get(address, ()))
             journal.write({"event": "end", "at": now(), "end": end.to_json(), "stepped_over": killed})
-    tasks = [_task(reading.planned[address]) for address in (*again, *reading.left)]
+    tasks = [_task(reading, address) for address in (*again, *reading.left)]
     whole = True
     if tasks or adopted:
         gates = LocalExecutor(1, config.root, scratch, options.to_json())
@@ -167,13 +167,15 @@ def scratch_of(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}.scratch")
 
 
-def _task(line: Any) -> dict[str, Any]:
+def _task(reading: Reading, address: str) -> dict[str, Any]:
+    line = reading.planned[address]
     return {
         "address": line["falsifier"],
         "path": line["path"],
         "device": line["device"],
         "gate": line["gate"],
         "retries": line["retries"],
+        "attempt": len(reading.attempts.get(address, ())),
     }
 
 

@@ -25,12 +25,19 @@ SOURCES = sorted(
 
 OPTIONAL = {
     "pv/reports/site/templates.py": {"jinja2"},
+    "pv/executors/ray_actor.py": {"ray"},
+    "pv/executors/ray_driver.py": {"ray"},
+    "pv/executors/ray_nodes.py": {"ray"},
+    "pv/executors/ray_pool.py": {"ray"},
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
     "pv/hub_download.py": {"huggingface_hub"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
+    "pv/executors/slurm_job.py": {"submitit"},
+    "pv/executors/slurm_local.py": {"submitit"},
+    "pv/executors/slurm_queue.py": {"submitit"},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -100,6 +107,13 @@ TESTED_THROUGH = {
         "pv/sweep_selection.py",
     ],
     "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
+    "tests/pv/executors/test_ray.py": [
+        "pv/executors/ray_actor.py",
+        "pv/executors/ray_driver.py",
+        "pv/executors/ray_nodes.py",
+        "pv/executors/ray_pool.py",
+    ],
+    "tests/pv/executors/test_slurm.py": ["pv/executors/slurm_local.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",
         "pv/expression/interval.py",

@@ -22,6 +22,7 @@ from pv.gate_verdict import ended, only, rejected
 from pv.git import Repository, find_repository
 from pv.git_tree import Tree
 from pv.needs import seconds
+from pv.outcome import EXITS
 from pv.printable import printable
 from pv.reports.destinations import add_report_argument, reporting, write_atomically
 
@@ -114,7 +115,8 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             )
             root = repository.top / prefix
             ahead, runs = _stale(judged, root, policy, arguments.argv)
-            why = rejected(judged, ahead, runs, policy)
+            waived = {*judged.waived, *_waived(ahead, runs, root)}
+            why = rejected(judged, ahead, runs, policy, waived)
             end = Exit.REJECTED if why else ended(runs)
             # Imported late: most commits touch nothing.
             from pv.reports.gate import GateReport
@@ -181,6 +183,18 @@ def _stale(
         print(printable(f"running   {address}"), file=sys.stderr, flush=True)
 
     return ahead, list(run_within(ahead, policy.budget, here, portable(argv, here), tell))
+
+
+def _waived(ahead: Sequence[Ahead], runs: Sequence[Run], root: Path) -> Iterator[str]:
+    """Yield what was run, failed, and has a waiver in force."""
+    failed = {run.address for run in runs if run.end and EXITS[run.end.outcome] == Exit.REJECTED}
+    if failed:
+        from pv.waivers import load_waivers
+
+        waivers = load_waivers(load_config(root))
+        for one in ahead:
+            if one.row.address in failed and waivers.of(one.row.contract, one.row.falsifier):
+                yield one.row.address
 
 
 @dataclasses.dataclass(frozen=True)

@@ -349,7 +349,10 @@ def test_what_was_ended_in_the_middle_is_taken_up_there(
     hub.stall_at = None
     hub.released.set()
     assert bench.fetch().sha256 == sha256(data)
-    assert hub.downloads == [("big.bin", ""), ("big.bin", f"bytes={10 << 20}-")]
+    # SIGKILL may come within a write of ten million bytes.
+    first, (_, second) = hub.downloads
+    assert first == ("big.bin", "")
+    assert 0 < int(second.removeprefix("bytes=").rstrip("-")) <= 10 << 20
     assert not any("partial" in name for name in bench.left())
 
 

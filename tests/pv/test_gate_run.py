@@ -7,7 +7,7 @@ import pytest
 
 from pv.exits import Exit
 from tests.pv.conftest import Project
-from tests.pv.staging import ADDRESS, claimed, git, meaning, stage
+from tests.pv.staging import ADDRESS, ONE, claimed, commit, git, meaning, stage
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +93,15 @@ def test_nothing_of_the_repository_is_executed(committed: Project) -> None:
     for words in ([], ["--all-files"], ["--format", "markdown"], ["--stale", "fail"]):
         committed.pv("gate", *words)
     assert not marker.exists()
+
+
+def test_a_run_that_fails_and_is_waived_rejects_nothing(committed: Project) -> None:
+    waiver = {"id": ONE, "reason": "known", "approver": "a person", "created": "2020-01-01"}
+    (committed.root / "waivers.yaml").write_text(json.dumps([waiver | {"expires": "2999-01-01"}]))
+    commit(committed)
+    path = committed.root / "small_checks" / "distance.py"
+    path.write_text(path.read_text().replace("* SCALE", "* SCALE * 4"))
+    stage(committed)
+    ended = committed.pv("gate", "--run")
+    assert "FAIL" in ended.out
+    assert ended.code == Exit.ACCEPTED, ended.said
