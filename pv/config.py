@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
 from pv.errors import ConfigError, Location
+from pv.gate_policy import DEFAULT_POLICY, FIELDS, GatePolicy, policy_of
 
 if TYPE_CHECKING:
     from pv.binding import Binding
@@ -70,6 +71,7 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
+_GATE = _table({}, FIELDS)
 _EXECUTORS = core.dict_schema(
     _NAME,
     core.dict_schema(
@@ -87,6 +89,7 @@ _FILE = _table(
         "executors": _EXECUTORS,
         "store": _STORE,
         "ledger": _LEDGER,
+        "gate": _GATE,
     },
 )
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
@@ -122,6 +125,8 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    gate: GatePolicy = DEFAULT_POLICY
+    """How ``pv gate`` ends where nobody says it on the command line."""
     executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
     """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
     store: str | None = None
@@ -231,6 +236,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        gate=policy_of(stated.get("gate", {})),
         executors=stated.get("executors", {}),
         store=stated.get("store", {}).get("url"),
         ledger=stated.get("ledger", {}).get("url"),

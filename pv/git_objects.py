@@ -1,39 +1,15 @@
-"""What git has stored, read from its objects by its own program."""
+"""What git has stored, read object by object, as it is asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import weakref
-from collections.abc import Sequence
-from pathlib import Path
 
 from pv.errors import SelectionError
+from pv.git import Repository
 
-__all__ = ["Blobs", "git", "read_blobs"]
-
-
-def git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Run git in `root`; return what it prints.
-
-    Raises
-    ------
-    SelectionError
-        There is no git, `root` is in no repository, or it failed.
-    """
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], input=given, capture_output=True, timeout=120, check=False
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SelectionError(f"git cannot be run: {error}", remedy="install git") from error
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip().splitlines()
-        raise SelectionError(
-            f"git {arguments[0]} failed: {why[-1] if why else 'it does not say why'}",
-            remedy="run it in a git checkout",
-        )
-    return done.stdout
+__all__ = ["Blobs"]
 
 
 class Blobs:
@@ -45,11 +21,15 @@ class Blobs:
         There is no git, or (by :meth:`read`) a blob is not there, as in a partial clone.
     """
 
-    def __init__(self, root: Path) -> None:
-        command = ["git", "-C", str(root), "cat-file", "--batch"]
+    def __init__(self, repository: Repository) -> None:
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                ["git", "cat-file", "--batch"],
+                cwd=repository.top,
+                env=repository.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
         except OSError as error:
             raise SelectionError(f"git cannot be run: {error}", remedy="install git") from error
@@ -83,20 +63,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(OSError):
                 pipe.close()
     process.wait()
-
-
-def read_blobs(root: Path, blobs: Sequence[str]) -> list[bytes]:
-    """Return the bytes of blobs, by their full ids.
-
-    Raises
-    ------
-    SelectionError
-        One is not there.
-    """
-    if not blobs:
-        return []
-    reader = Blobs(root)
-    try:
-        return [reader.read(blob) for blob in blobs]
-    finally:
-        reader.close()

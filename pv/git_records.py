@@ -11,7 +11,8 @@ from pv.config import Config
 from pv.errors import EvidenceError, SelectionError
 from pv.evidence import sidecars_of
 from pv.evidence_transfer import Carried
-from pv.git_objects import Blobs, git
+from pv.git import Repository, find_repository
+from pv.git_objects import Blobs
 from pv.record_facts import Refused
 
 __all__ = ["Committed", "committed_records"]
@@ -59,8 +60,12 @@ def committed_records(config: Config) -> Committed:
     """
     records: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
     sidecars: dict[str, str] = {}
+    try:
+        repository = find_repository(config.root)
+    except SelectionError:
+        return Committed({}, {}, None)
     if config.evidence.resolve().is_relative_to(config.root):
-        for path, blob in _versions(config):
+        for path, blob in _versions(repository, config):
             if len(path.parts) != 3 or path.suffix != ".json":
                 continue
             if path.name.endswith(".series.json"):
@@ -70,16 +75,16 @@ def committed_records(config: Config) -> Committed:
     return Committed(
         {address: tuple(versions) for address, versions in records.items()},
         sidecars,
-        Blobs(config.root) if records else None,
+        Blobs(repository) if records else None,
     )
 
 
-def _versions(config: Config) -> Iterator[tuple[PurePosixPath, str]]:
+def _versions(repository: Repository, config: Config) -> Iterator[tuple[PurePosixPath, str]]:
     """Yield path below the evidence folder and blob of each file that a commit added or altered."""
-    folder = config.relative(config.evidence)
-    words = ("log", "-z", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "-m", "--relative")
+    folder = config.evidence.resolve().relative_to(repository.top.resolve())
+    words = ("log", "-z", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "-m", "--format=")
     try:
-        told = git(config.root, *words, "--format=", "--", f"{folder}/")
+        told = repository.run(*words, "--", f"{folder}/")
     except SelectionError:
         return
     parts = iter(told.split(b"\0"))

@@ -18,7 +18,7 @@ from typing import Any
 
 from pv.config import FILE_NAME, Config, load_config
 from pv.errors import ConfigError, PvError, SelectionError
-from pv.git_objects import git, read_blobs
+from pv.git import find_repository
 
 __all__ = ["LARGEST_SUBJECT_BYTES", "PastTree", "materialised"]
 
@@ -58,7 +58,7 @@ def materialised(root: Path, reference: str) -> Iterator[PastTree]:
         Its ``pv.toml`` was not one that we read.
     """
     commit = _commit(root, reference)
-    prefix = PurePosixPath(_text(root, "rev-parse", "--show-prefix") or ".")
+    prefix = PurePosixPath(root.resolve().relative_to(find_repository(root).top.resolve()))
     entries = _listed(root, commit)
     by_path = {entry.path: entry for entry in entries}
     settings = by_path.get(prefix / FILE_NAME)
@@ -100,7 +100,7 @@ def _commit(root: Path, reference: str) -> str:
 def _listed(root: Path, commit: str) -> list[_Entry]:
     """List the blobs of the whole repository at `commit`; what lies outside of the top is refused."""
     found = []
-    for line in git(root, "ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0"):
+    for line in _git(root, "ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0"):
         if not line:
             continue
         head, _, name = line.partition(b"\t")
@@ -171,8 +171,12 @@ def _each(root: Path, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes
 
 def _blobs(root: Path, entries: Sequence[_Entry]) -> list[bytes]:
     """Return the bytes of blobs, read by one process."""
-    return read_blobs(root, [entry.blob for entry in entries])
+    return list(find_repository(root).blobs([entry.blob for entry in entries]))
 
 
 def _text(root: Path, *arguments: str) -> str:
-    return os.fsdecode(git(root, *arguments)).removesuffix("\n")
+    return os.fsdecode(_git(root, *arguments)).removesuffix("\n")
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    return find_repository(root).run(*arguments)

@@ -171,7 +171,7 @@ class _Loop:
                 self.attempts[address] = (*self.attempts.get(address, ()), end["message"])
                 ended.append({"event": "retry", "falsifier": address, "at": now(), "why": end["message"]})
                 self.watcher.retried(Discharge.from_json(end))
-                waiting.append(task)
+                waiting.append({**task, "attempt": len(self.attempts[address])})
                 continue
             self.failed += exit_ == Exit.ERROR or (exit_ == Exit.REJECTED and address not in self.forgiven)
             ended.append({"event": "end", "at": now(), "end": end})

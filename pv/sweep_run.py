@@ -21,6 +21,7 @@ from pv.evidence import remove_partial
 from pv.executors import make_executor
 from pv.executors.local import LocalExecutor
 from pv.executors.protocol import Executor, Setup
+from pv.forecast import recorded_seconds
 from pv.journal import Journal, Reading, read_journal
 from pv.outcome import Discharge, Options
 from pv.selection import load_paths
@@ -119,7 +120,7 @@ def go_on(
     adopted: list[dict[str, Any]] = []
     again = [*reading.stepped_over] if retry else []
     for address in reading.running:
-        if executor.adopt(task := _task(reading.planned[address])):
+        if executor.adopt(task := _task(reading, address)):
             adopted.append(task)
         elif retry or task["gate"]:
             again.append(address)
@@ -131,15 +132,16 @@ def go_on(
                 continue
             end = dataclasses.replace(end, attempts=reading.attempts.get(address, ()))
             journal.write({"event": "end", "at": now(), "end": end.to_json(), "stepped_over": killed})
-    tasks = [_task(reading.planned[address]) for address in (*again, *reading.left)]
+    tasks = [_task(reading, address) for address in (*again, *reading.left)]
     whole = True
     if tasks or adopted:
         gates = LocalExecutor(1, config.root, scratch, options.to_json())
+        run = [str(task["address"]) for task in (*adopted, *tasks)]
         with (
             contextlib.closing(gates),
             contextlib.closing(executor),
             _asked_to_stop() as interrupted,
-            show_sweep(stream, len(tasks) + len(adopted)) as watcher,
+            show_sweep(stream, run, recorded_seconds(run, config.evidence)) as watcher,
         ):
             whole = run_tasks(
                 tasks,
@@ -165,13 +167,15 @@ def scratch_of(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}.scratch")
 
 
-def _task(line: Any) -> dict[str, Any]:
+def _task(reading: Reading, address: str) -> dict[str, Any]:
+    line = reading.planned[address]
     return {
         "address": line["falsifier"],
         "path": line["path"],
         "device": line["device"],
         "gate": line["gate"],
         "retries": line["retries"],
+        "attempt": len(reading.attempts.get(address, ())),
     }
 
 

@@ -1,8 +1,8 @@
 """What a sweep asks of whoever runs its falsifiers. Between the two there is JSON, and nothing else.
 
-A *task* is what it takes to discharge one falsifier: ``{"address", "path", "device", "gate", "retries"}``,
-the contract's file being relative to the project where it lies in it, the device ``cpu``, ``cuda`` (any
-GPU) or ``cuda:N``. An *event* is one of
+A *task* is what it takes to discharge one falsifier: ``{"address", "path", "device", "gate", "retries",
+"attempt"}``, the contract's file being relative to the project where it lies in it, the device ``cpu``,
+``cuda`` (any GPU) or ``cuda:N``, the attempt how many were made before. An *event* is one of
 
 - ``{"task": address, "kind": "progress", "what", "done", "total"}``
 - ``{"task": address, "kind": "ended", "end", "records"}``: the values of

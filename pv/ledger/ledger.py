@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ _BUSY_SECONDS = 60
 _PATIENCE_SECONDS = 20.0
 """How long a server that is away is waited for: it may be starting again."""
 _ROWS_AT_ONCE = 500
+_FOR_GOOD = re.compile(r"FATAL:.*(does not exist|authentication failed|no pg_hba|permission denied)")
+"""What a server says of a connection that it will not take later, either."""
 _Result = TypeVar("_Result")
 
 
@@ -83,8 +86,10 @@ class Ledger:
                 return self._transaction(work, writes=writes)
             except DBAPIError as error:
                 # A server that died, was told to stop or is starting. SQLite has waited already.
-                away = self._engine.dialect.name != "sqlite" and (
-                    isinstance(error, OperationalError) or error.connection_invalidated
+                away = (
+                    self._engine.dialect.name != "sqlite"
+                    and (isinstance(error, OperationalError) or error.connection_invalidated)
+                    and not _FOR_GOOD.search(str(error))
                 )
                 if not away or time.monotonic() + pause > until:
                     raise self._error(error) from error
@@ -154,7 +159,7 @@ def _engine(url: str) -> Engine:
         scheme = "postgresql+psycopg"
         # It warns on standard error of each connection that is lost; we try again, or say so.
         logging.getLogger("psycopg").addHandler(logging.NullHandler())
-    if scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
+    if scheme not in {"sqlite", "postgresql+psycopg"}:
         raise ConfigError(
             f"a ledger is SQLite or PostgreSQL, not {scheme!r}",
             remedy="write sqlite:///FILE or postgresql://HOST/DATABASE",
@@ -169,6 +174,8 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise ConfigError("the ledger's URL is none", remedy="write postgresql://HOST/DATABASE") from error
     if scheme == "sqlite":
+        if engine.url.database in {None, "", ":memory:"}:
+            raise ConfigError("a ledger in memory would be gone at once", remedy="write sqlite:///FILE")
         _make_sqlite_wait(engine)
     return engine
 

@@ -9,8 +9,8 @@ import pytest
 
 from pv.errors import SelectionError
 from pv.evidence_transfer import Carried, carry
-from pv.git_objects import git as ask_git
-from pv.git_objects import read_blobs
+from pv.git import find_repository
+from pv.git_objects import Blobs
 from pv.git_records import committed_records
 from pv.record_facts import Refused
 
@@ -108,12 +108,12 @@ def test_without_a_repository_or_a_commit_there_is_none(copied: Project) -> None
 
 
 def test_blobs_are_read_whatever_is_in_them(repository: Project) -> None:
+    found = find_repository(repository.root)
     contents = [b"", b"\n", b"a blob 3\nx\n", bytes(range(256)) * 300]
-    blobs = [
-        ask_git(repository.root, "hash-object", "-w", "--stdin", given=data).decode().strip()
-        for data in contents
-    ]
-    assert read_blobs(repository.root, blobs) == contents
-    assert read_blobs(repository.root, []) == []
+    blobs = [found.run("hash-object", "-w", "--stdin", given=data).decode().strip() for data in contents]
+    reader = Blobs(found)
+    assert [reader.read(blob) for blob in blobs] == contents
     with pytest.raises(SelectionError, match="does not have all files"):
-        read_blobs(repository.root, [*blobs, "0" * 40])
+        reader.read("0" * 40)
+    assert reader.read(blobs[0]) == contents[0]
+    reader.close()

@@ -125,6 +125,8 @@ def test_a_ledger_of_another_version_is_refused(ledger: Ledger, path: Path, made
         ("mysql://host/x", "is SQLite or PostgreSQL, not 'mysql'"),
         ("what", "is SQLite or PostgreSQL"),
         ("postgresql://host:port/x", "URL is none"),
+        ("sqlite://", "would be gone at once"),
+        ("sqlite:///:memory:", "would be gone at once"),
     ],
 )
 def test_a_url_that_is_none_is_refused(url: str, why: str) -> None:
