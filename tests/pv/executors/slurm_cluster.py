@@ -121,6 +121,12 @@ class Cluster:
         process.kill()
         process.wait()
 
+    def stop_controller(self) -> None:
+        """End slurmctld as an administrator does; it saves its state."""
+        process = self.daemons.pop("slurmctld")
+        process.terminate()
+        process.wait(60)
+
     def kill_node(self) -> None:
         """Kill slurmd, and all that it started: what a host that loses its power does."""
         self.kill("slurmd")
