@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check services bench bench-7b defects soak oracles models format clean
+.PHONY: help discharge test check services bench bench-7b defects soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,8 @@ services: $(VENV)/.services ## test against real servers, clusters and a browser
 bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python -m benchmarks.site
+	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
 	$(BIN)/python benchmarks/opening.py
@@ -90,8 +92,13 @@ defects: $(VENV)/.dev ## plant known defects in working models, and count how ma
 bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
 	$(BIN)/python -m benchmarks.seven_billion
 
-soak: $(VENV)/.dev ## kill sweeps at random a hundred times, and look for what was lost or doubled
+soak: $(VENV)/.services ## kill sweeps, Ray's nodes and a ledger's server at random, and look for what was lost or doubled
 	$(BIN)/python -m benchmarks.kills 100
+	$(BIN)/python -m benchmarks.kills_ray 100
+	$(BIN)/python -m benchmarks.ray_leases 500
+	$(BIN)/python -m benchmarks.ray_throughput
+	tests/services/packages.sh
+	$(BIN)/python -m benchmarks.kills_ledger 30
 
 models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)
 	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=models $(BIN)/python -m recipe
@@ -100,5 +107,9 @@ format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+docs: $(VENV)/.dev ## the pages of this project's own evidence, in build/site
+	$(BIN)/pv report --html build/site
+	$(BIN)/python -m docs.site_is_whole build/site
+
 clean: ## remove what can be made again
-	rm -rf $(VENV) .pv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .pv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

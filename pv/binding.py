@@ -20,7 +20,7 @@ from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
 
-__all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier"]
+__all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier", "counter_examples_in"]
 
 Kind = Literal["check", "pytest", "command"]
 
@@ -114,7 +114,7 @@ def _bind(reference: str, config: Config) -> Binding:
                 where=where,
                 metrics=_metrics(declaration, shown),
                 parameters=_parameters(node, shown),
-                counter_examples=_counter_examples(tree, function, shown),
+                counter_examples=counter_examples_in(tree, function, shown),
             )
     raise BindingError(
         f"{shown} defines no function {function}",
@@ -198,7 +198,14 @@ def _parameters(node: ast.FunctionDef, path: str) -> tuple[Parameter, ...]:
     )
 
 
-def _counter_examples(tree: ast.Module, function: str, path: str) -> dict[str, str]:
+def counter_examples_in(tree: ast.Module, function: str, path: str) -> dict[str, str]:
+    """Return the counter-examples that a file declares of its check `function`, with the role of each.
+
+    Raises
+    ------
+    BindingError
+        One is not declared with two literal words, or twice; `path` is what messages call the file.
+    """
     found: dict[str, str] = {}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):

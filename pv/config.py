@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
 from pv.errors import ConfigError, Location
+from pv.gate_policy import DEFAULT_POLICY, FIELDS, GatePolicy, policy_of
 
 if TYPE_CHECKING:
     from pv.binding import Binding
@@ -70,18 +71,25 @@ _PROJECT = _table(
         "waivers": _PATH,
     },
 )
+_GATE = _table({}, FIELDS)
 _EXECUTORS = core.dict_schema(
     _NAME,
     core.dict_schema(
         core.str_schema(), core.union_schema([core.str_schema(), core.int_schema(), core.bool_schema()])
     ),
 )
+_URL = core.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20]+$")
+_STORE = _table({"url": _URL}, {})
+_LEDGER = _table({}, {"url": _URL, "record": core.bool_schema(strict=True)})
 _FILE = _table(
     {},
     {
         "project": _PROJECT,
         "subjects": core.dict_schema(_NAME, _SUBJECT),
         "executors": _EXECUTORS,
+        "store": _STORE,
+        "ledger": _LEDGER,
+        "gate": _GATE,
     },
 )
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
@@ -117,8 +125,16 @@ class Config:
     subjects: Mapping[str, SubjectSpec]
     waivers: Path | None = None
     """The file of waivers; None where ``pv.toml`` names none and there is no ``waivers.yaml``."""
+    gate: GatePolicy = DEFAULT_POLICY
+    """How ``pv gate`` ends where nobody says it on the command line."""
     executors: Mapping[str, Mapping[str, str | int | bool]] = dataclasses.field(default_factory=dict)
     """Executor → its settings; :func:`pv.executors.parse_settings` reads them."""
+    store: str | None = None
+    """URL of the history of records that several hosts share."""
+    ledger: str | None = None
+    """URL of the ledger; None for SQLite below ``.pv/``."""
+    records_to_ledger: bool = False
+    """Whether sweeps enter what they recorded into the ledger."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -131,6 +147,8 @@ class Config:
         default_factory=dict, compare=False, repr=False
     )
     """The git commit of the tree, once it was asked for: that at which the command began to record."""
+    past: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """What git, the ledger and the store were found to hold, by which of them: listed once a command."""
     names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     """What paths are called relative to the root: statuses ask for the same ones again and again."""
 
@@ -218,7 +236,11 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         evidence=root / project.get("evidence", "evidence"),
         sources=tuple((root / source).resolve() for source in project.get("sources", (".",))),
         waivers=_waivers(root, project.get("waivers")),
+        gate=policy_of(stated.get("gate", {})),
         executors=stated.get("executors", {}),
+        store=stated.get("store", {}).get("url"),
+        ledger=stated.get("ledger", {}).get("url"),
+        records_to_ledger=stated.get("ledger", {}).get("record", False),
         subjects={
             name: SubjectSpec(
                 name=name,

@@ -70,13 +70,19 @@ class ContractCoverage:
     obligations: tuple[Covered, ...]
 
 
-def cover(contract: Contract, config: Config) -> ContractCoverage:
-    """Say of each obligation of `contract` how it is covered, by the statuses that evidence supports."""
+def cover(
+    contract: Contract, config: Config, statuses: Mapping[str, Status] | None = None
+) -> ContractCoverage:
+    """Say of each obligation of `contract` how it is covered, by the statuses that evidence supports.
+
+    `statuses` are those of its falsifiers by id, where the caller has derived some already.
+    """
+    known = statuses or {}
     naming: dict[str, list[tuple[str, Kind, Status]]] = {}
     for falsifier in contract.falsifiers:
         if falsifier.excluded or not falsifier.covers:
             continue
-        status = derive(contract, falsifier, config)
+        status = known.get(falsifier.id) or derive(contract, falsifier, config)
         bound = falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis
         kind = _OF_STATUS.get(status.name, "never run" if bound else "unbound")
         for identifier in dict.fromkeys(falsifier.covers):

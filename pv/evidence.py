@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import glob
 import json
 import os
 import re
@@ -135,17 +136,25 @@ def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     _replace_record(path, text.encode() + b"\n", {sidecar.name} if sidecar else set())
 
 
-def write_unchanged(path: Path, data: bytes, sidecars: Mapping[str, bytes]) -> None:
+def write_unchanged(
+    path: Path, data: bytes, sidecars: Mapping[str, bytes], still: Callable[[], bool] = lambda: True
+) -> bool:
     """Put the bytes of a record that was made elsewhere at `path`, its `sidecars` (name → bytes) first.
 
     Atomic, and under the folder's lock, as :func:`write_record`. Whether the record is in order is for the
-    caller to have made sure of.
+    caller to have made sure of. `still` is asked under the lock; where it says no, nothing is written and
+    False is returned.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
+        if not still():
+            return False
+        for partial in path.parent.glob(f".{glob.escape(path.stem)}.*"):
+            partial.unlink(missing_ok=True)  # a writer was killed here
         for name, series in sorted(sidecars.items()):
             replace_file(path.with_name(name), series)
         _replace_record(path, data, set(sidecars))
+    return True
 
 
 def _replace_record(path: Path, data: bytes, sidecars: AbstractSet[str]) -> None:

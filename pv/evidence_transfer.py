@@ -17,7 +17,7 @@ from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, record_path, sidecars_of, write_unchanged
 from pv.verify import verify
 
-__all__ = ["Carried", "bundle_of", "carry", "check", "place", "receive", "unbundle"]
+__all__ = ["Carried", "bundle_of", "carry", "check", "is_name", "place", "receive", "unbundle"]
 
 _PART = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*")
 """One part of a record's name: no hidden file, no way up, nothing that drives a terminal."""
@@ -98,8 +98,7 @@ def unbundle(bundle: Mapping[str, str]) -> list[Carried]:
     """
     files: dict[str, bytes] = {}
     for name, text in bundle.items():
-        parts = name.split("/")
-        if len(parts) != 3 or not all(map(_PART.fullmatch, parts)) or not name.endswith(".json"):
+        if not is_name(name):
             raise EvidenceError(f"{name!r} is no name of a record", remedy="make the bundle again")
         try:
             files[name] = text.encode("utf-8")
@@ -152,9 +151,16 @@ def place(carried: Carried) -> str:
         raise EvidenceError(
             f"{carried.name} has not the shape of a record", remedy="`pv evidence verify` says more"
         ) from error
-    if len(parts) != 3 or not all(map(_PART.fullmatch, parts)):
+    name = "/".join(parts)
+    if not is_name(name):
         raise EvidenceError(f"{carried.name}: section place is none", remedy="discharge again")
-    return "/".join(parts)
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Tell whether `name` is that of a file in an evidence folder, and leads nowhere else."""
+    parts = name.split("/")
+    return len(parts) == 3 and all(map(_PART.fullmatch, parts)) and name.endswith(".json")
 
 
 def _text(value: object) -> str:
@@ -171,16 +177,17 @@ def check(carried: Carried, evidence: Path) -> Record:
     EvidenceError
         It does not verify, says that it lies elsewhere, or would write over another record's sidecar.
     """
+    if not is_name(carried.name):
+        raise EvidenceError(f"{carried.name!r} is no name of a record", remedy="carry it again")
     for name, series in carried.sidecars.items():
         # Named by its record and its bytes: so it is nobody else's.
-        stem, digest = (
-            PurePosixPath(carried.name).stem,
-            hashlib.sha256(series.removesuffix(b"\n")).hexdigest(),
-        )
-        if name != f"{stem}.{digest[:12]}.series.json":
+        digest = hashlib.sha256(series.removesuffix(b"\n")).hexdigest()
+        if name != f"{PurePosixPath(carried.name).stem}.{digest[:12]}.series.json":
             raise EvidenceError(
                 f"{carried.name}: its sidecar {name} is not named by its bytes", remedy="discharge again"
             )
+    if carried.sidecars and tuple(sorted(carried.sidecars)) != sidecars_of(carried.name, carried.data):
+        raise EvidenceError(f"{carried.name}: other sidecars came with it", remedy="carry it again")
     record = parse_record(evidence / carried.name, carried.data, carried.sidecars.get)
     verify(record)
     return record

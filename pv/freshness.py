@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pv.builds import UNPINNED, Build, build_key, find_build
+from pv.canonical import digest_of
 from pv.closure import Closure, find_closure
 from pv.config import Config
 from pv.contract import LEVELS, Falsifier
@@ -28,12 +29,15 @@ __all__ = [
     "clause_digest",
     "closure_of",
     "current_inputs",
+    "deciding_digest",
     "make_inputs",
     "roles_at",
     "satisfying_roles",
 ]
 
 _ARROW = "→"
+_DECIDING = ("clause", "check", "semantics", "artefacts", "used")
+"""Of the inputs, those that make evidence stale; the others say what these digests are of."""
 _MOST_FILES = 5
 
 
@@ -139,10 +143,15 @@ def current_inputs(falsifier: Falsifier, level: str, config: Config) -> Inputs:
     )
 
 
+def deciding_digest(inputs: Mapping[str, Any]) -> str:
+    """Return one digest of what keeps a record fresh while it is the same; `inputs` as a record has them."""
+    return digest_of({key: inputs[key] for key in _DECIDING})
+
+
 def changes(recorded: Mapping[str, Any], now: Inputs) -> tuple[str, ...]:
     """Say what changed since `recorded`, the verified inputs of a record; empty while it is fresh."""
     then = now.to_json()
-    if all(recorded[key] == then[key] for key in ("clause", "check", "semantics", "artefacts", "used")):
+    if all(recorded[key] == then[key] for key in _DECIDING):
         return ()
     found = [
         *_clause_changes(recorded, now),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from pv.config import FILE_NAME, Config, load_config
 from pv.errors import ConfigError, PvError, SelectionError
+from pv.git import find_repository
 
 __all__ = ["LARGEST_SUBJECT_BYTES", "PastTree", "materialised"]
 
@@ -58,7 +58,7 @@ def materialised(root: Path, reference: str) -> Iterator[PastTree]:
         Its ``pv.toml`` was not one that we read.
     """
     commit = _commit(root, reference)
-    prefix = PurePosixPath(_text(root, "rev-parse", "--show-prefix") or ".")
+    prefix = PurePosixPath(root.resolve().relative_to(find_repository(root).top.resolve()))
     entries = _listed(root, commit)
     by_path = {entry.path: entry for entry in entries}
     settings = by_path.get(prefix / FILE_NAME)
@@ -171,37 +171,12 @@ def _each(root: Path, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes
 
 def _blobs(root: Path, entries: Sequence[_Entry]) -> list[bytes]:
     """Return the bytes of blobs, read by one process."""
-    if not entries:
-        return []
-    asked = "".join(f"{entry.blob}\n" for entry in entries).encode()
-    answer = memoryview(_git(root, "cat-file", "--batch", given=asked))
-    found: list[bytes] = []
-    at = 0
-    for entry in entries:
-        # "<blob> blob <size>\n<bytes>\n"
-        at += len(f"{entry.blob} blob {entry.size}\n")
-        found.append(bytes(answer[at : at + entry.size]))
-        at += entry.size + 1
-    if at != len(answer):
-        raise SelectionError("git does not have all files of the revision", remedy="fetch it whole")
-    return found
+    return list(find_repository(root).blobs([entry.blob for entry in entries]))
 
 
 def _text(root: Path, *arguments: str) -> str:
     return os.fsdecode(_git(root, *arguments)).removesuffix("\n")
 
 
-def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], input=given, capture_output=True, timeout=120, check=False
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SelectionError(f"git cannot be run: {error}", remedy="install git") from error
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip().splitlines()
-        raise SelectionError(
-            f"git {arguments[0]} failed: {why[-1] if why else 'it does not say why'}",
-            remedy="run it in a git checkout",
-        )
-    return done.stdout
+def _git(root: Path, *arguments: str) -> bytes:
+    return find_repository(root).run(*arguments)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,10 +12,10 @@ from pv.builds import Build, make_build
 from pv.config import Config, SubjectSpec
 from pv.digests import DigestCache, Stamp, covered_files, digest_path, stamps_of
 from pv.errors import ConfigError, SubjectError
+from pv.hub import hub_path
 
 __all__ = ["Artefact", "Missing", "Subjects", "Unbuilt"]
 
-_HUB = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>[\w./-]+)$")
 DIGESTS = Path(".pv", "digests.json")
 """Where digests of big files are remembered, below the project."""
 
@@ -164,10 +163,12 @@ class Subjects:
 
     def _found(self, spec: SubjectSpec) -> Artefact | Missing:
         if spec.path.startswith("hf://"):
-            path, remedy = _hub_path(spec)
+            hub = hub_path(spec)
+            path, remedy, there = hub.cached, f"pv fetch {spec.name}", not hub.missing()
         else:
             path, remedy = self._config.root / spec.path, ""
-        if path.exists():
+            there = path.exists()
+        if there:
             return self._keep(spec, path, pinned=spec.sha256)
         return Missing(
             spec.name,
@@ -243,21 +244,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _hub_path(spec: SubjectSpec) -> tuple[Path, str]:
-    match = _HUB.match(spec.path)
-    if match is None:
-        raise ConfigError(
-            f"subject {spec.name}: {spec.path!r} is not hf://owner/repo@revision/file",
-            remedy="name the revision: a branch moves, a revision does not",
-        )
-    repo, revision, file = match["repo"], match["revision"], match["file"]
-    if ".." in file.split("/"):
-        raise ConfigError(
-            f"subject {spec.name}: the file leaves its repository", remedy="name a file inside it"
-        )
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    path = hub / f"models--{repo.replace('/', '--')}" / "snapshots" / revision / file
-    return path, f"hf download {repo} {file} --revision {revision}"

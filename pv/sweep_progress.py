@@ -1,26 +1,33 @@
-"""A sweep, shown to whoever waits: a bar on a terminal, a line now and then anywhere else."""
+"""A sweep, shown to whoever waits: what runs and what is left on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
-import contextlib
 import time
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from pv.exits import Exit
+from pv.forecast import Forecast
 from pv.needs import spell_duration
 from pv.outcome import EXITS, Discharge
 from pv.printable import printable
 from pv.sweep import Watcher
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
 
 __all__ = ["Shown", "show_sweep"]
 
 _EVERY_SECONDS = 30.0
 _WIDTH = 200
+_BAR = 30
+"""Columns of the bar, at most; on a narrow terminal it is what goes first."""
+_FAR = 30
+"""Columns that are left for how far one is, rather than to spell its contract."""
+_SPARE_LINES = 4
+"""Of a terminal: what is not taken for what runs."""
 
 
 class Shown(Watcher, Protocol):
@@ -35,17 +42,19 @@ class Shown(Watcher, Protocol):
         """End it."""
 
 
-def show_sweep(stream: TextIO, total: int) -> Shown:
-    """Return what shows a sweep of `total` runs on `stream`."""
-    return _Bars(stream, total) if stream.isatty() else _Lines(stream, total)
+def show_sweep(stream: TextIO, addresses: Collection[str], known: Mapping[str, float]) -> Shown:
+    """Return what shows a sweep of `addresses` on `stream`; `known` is address → seconds of the last time."""
+    kind = _Live if stream.isatty() else _Lines
+    return kind(stream, len(addresses), Forecast(addresses, known))
 
 
 class _Counted:
     """What both ways to show it count, and how they tell of a failure."""
 
-    def __init__(self, stream: TextIO, total: int) -> None:
+    def __init__(self, stream: TextIO, total: int, forecast: Forecast) -> None:
         self.stream = stream
         self.total = total
+        self.forecast = forecast
         self.done = 0
         self.failed = 0
         self.began = time.monotonic()
@@ -53,6 +62,7 @@ class _Counted:
     def count(self, end: Discharge) -> str:
         """Count one that ended; return the line to show if it failed, else nothing."""
         self.done += 1
+        self.forecast.ended(end.address, time.monotonic())
         if EXITS[end.outcome] not in {Exit.REJECTED, Exit.ERROR}:
             return ""
         self.failed += 1
@@ -61,21 +71,27 @@ class _Counted:
 
     def again(self, end: Discharge) -> str:
         """Return the line to show of an attempt that ended without a verdict."""
+        self.forecast.ended(end.address, time.monotonic(), again=True)
         why = end.message.partition("\n")[0]
         return printable(f"AGAIN  {end.address}: {why}"[:_WIDTH])
 
+    def counted(self) -> str:
+        """Say how many ended, and how many of them failed."""
+        return f"{self.done} of {self.total}" + (f", {self.failed} failed" if self.failed else "")
+
     def expected(self) -> str:
-        """Say how long it took so far, and how long the rest takes if it goes on like this."""
-        taken = time.monotonic() - self.began
-        left = taken / self.done * (self.total - self.done) if self.done else 0.0
-        return f"{spell_duration(taken)} so far, {spell_duration(left)} to go"
+        """Say how long it took so far, and how long the rest takes, if anything tells."""
+        now = time.monotonic()
+        left = self.forecast.left(now)
+        so_far = f"{spell_duration(now - self.began)} so far"
+        return so_far if left is None else f"{so_far}, about {spell_duration(max(1.0, left))} to go"
 
 
 class _Lines(_Counted):
     """Failures as they come; besides, a line each half minute, so that a log shows that it lives."""
 
-    def __init__(self, stream: TextIO, total: int) -> None:
-        super().__init__(stream, total)
+    def __init__(self, stream: TextIO, total: int, forecast: Forecast) -> None:
+        super().__init__(stream, total, forecast)
         self.last = self.began
 
     def __enter__(self) -> Self:
@@ -87,7 +103,7 @@ class _Lines(_Counted):
         return
 
     def started(self, address: str) -> None:
-        pass
+        self.forecast.began(address, time.monotonic())
 
     def told(self, address: str, what: str, done: int, total: int | None) -> None:
         pass
@@ -102,65 +118,116 @@ class _Lines(_Counted):
     def tick(self) -> None:
         if time.monotonic() - self.last >= _EVERY_SECONDS:
             self.last = time.monotonic()
-            failed = f", {self.failed} failed" if self.failed else ""
-            print(
-                f"sweep  {self.done} of {self.total}{failed}; {self.expected()}",
-                file=self.stream,
-                flush=True,
-            )
+            print(f"sweep  {self.counted()}; {self.expected()}", file=self.stream, flush=True)
 
 
-class _Bars(_Counted):
-    """One bar for all of it, and one for each that runs."""
+class _Running:
+    """One that runs: since when, and how far it says it is."""
 
-    def __init__(self, stream: TextIO, total: int) -> None:
-        super().__init__(stream, total)
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.what = ""
+        self.done = 0
+        self.total: int | None = None
+
+    @property
+    def far(self) -> str:
+        """How far it is, in words."""
+        if self.total:
+            return f"{self.what} {self.done}/{self.total}".strip()
+        return f"{self.what} {self.done or ''}".strip()
+
+
+class _Live(_Counted):
+    """A line for all of it, with a bar, and one for each that runs; none is wider than the terminal."""
+
+    def __init__(self, stream: TextIO, total: int, forecast: Forecast) -> None:
+        super().__init__(stream, total, forecast)
         # Imported only for people: rich is most of the start-up of a quick command.
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.live import Live
 
-        self._rich: RichProgress = Progress(
-            TextColumn("{task.fields[name]}", markup=False),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(file=stream),
-            transient=True,
+        self._live = Live(
+            self, console=Console(file=stream), refresh_per_second=4, transient=True, redirect_stdout=False
         )
-        self._whole = self._rich.add_task("", total=total, name="sweep")
-        self._bars: dict[str, TaskID] = {}
+        self._running: dict[str, _Running] = {}
 
     def __enter__(self) -> Self:
-        self._rich.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._rich.stop()
+        self._live.stop()
 
     def started(self, address: str) -> None:
-        self._bars[address] = self._rich.add_task("", total=None, name=printable(address))
+        self.forecast.began(address, time.monotonic())
+        self._running[address] = _Running()
 
     def told(self, address: str, what: str, done: int, total: int | None) -> None:
-        self._rich.update(self._bars[address], description=printable(what), completed=done, total=total)
+        one = self._running.setdefault(address, _Running())
+        one.what, one.done, one.total = printable(what), done, total
 
     def ended(self, end: Discharge) -> None:
-        with contextlib.suppress(KeyError):
-            self._rich.remove_task(self._bars.pop(end.address))
+        self._running.pop(end.address, None)
         if line := self.count(end):
-            self._rich.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        self._tell_whole()
+            self._say(line)
 
     def retried(self, end: Discharge) -> None:
-        with contextlib.suppress(KeyError):
-            self._rich.remove_task(self._bars.pop(end.address))
-        self._rich.console.print(self.again(end), markup=False, highlight=False, soft_wrap=True)
+        self._running.pop(end.address, None)
+        self._say(self.again(end))
 
-    def _tell_whole(self) -> None:
-        failed = f"{self.failed} failed, " if self.failed else ""
-        self._rich.update(self._whole, completed=self.done, description=f"{failed}{self.expected()}")
+    def _say(self, line: str) -> None:
+        self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
-        self._rich.update(self._whole, description=self.expected())
+        pass  # it is drawn anew by itself
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it, as wide as the terminal is now."""
+        yield self._whole(options.max_width, plain=not options.encoding.startswith("utf"))
+        running = list(self._running.items())
+        room = max(1, console.height - _SPARE_LINES)
+        for address, one in running[:room]:
+            yield _line(_of_one(address, one, options.max_width))
+        if len(running) > room:
+            yield _line(f"  and {len(running) - room} more")
+
+    def _whole(self, width: int, *, plain: bool) -> Text:
+        from rich.text import Text
+
+        told = f"  {self.expected()}"
+        if len("sweep  ") + len(self.counted()) + len(told) > width:
+            told = f"  {told.rpartition(', about ')[2].strip()}"
+        bar = min(_BAR, width - len("sweep  ") - len(self.counted()) - len(told) - 3)
+        line = Text("sweep  ", no_wrap=True, overflow="crop", end="")
+        line.append(f"{self.done} of {self.total}")
+        if self.failed:
+            line.append(f", {self.failed} failed", "red")
+        if bar >= 8:
+            full = bar * self.done // max(1, self.total)
+            line.append("  ")
+            line.append(("#" if plain else "━") * full, "green")
+            line.append(("-" if plain else "─") * (bar - full), "dim")
+        line.append(told)
+        line.append("\n")
+        return line
+
+
+def _line(words: str) -> Text:
+    from rich.text import Text
+
+    return Text(f"{words}\n", no_wrap=True, overflow="crop", end="")
+
+
+def _of_one(address: str, one: _Running, width: int) -> str:
+    """Return the line of one that runs: its time and name always, how far it is where there is room."""
+    taken = f"{spell_duration(time.monotonic() - one.began):>10}"
+    room = width - len(taken) - 2
+    name, identifier = printable(address), printable(address.rpartition("#")[2])
+    # Not by what it says now: a name that changes with each word could not be read.
+    if len(name) + _FAR > room:
+        name = identifier
+    # The end of an id tells it from its neighbours.
+    return f"{taken}  {name[-max(1, room) :]}  {one.far}"

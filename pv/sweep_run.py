@@ -21,6 +21,7 @@ from pv.evidence import remove_partial
 from pv.executors import make_executor
 from pv.executors.local import LocalExecutor
 from pv.executors.protocol import Executor, Setup
+from pv.forecast import recorded_seconds
 from pv.journal import Journal, Reading, read_journal
 from pv.outcome import Discharge, Options
 from pv.selection import load_paths
@@ -135,11 +136,12 @@ def go_on(
     whole = True
     if tasks or adopted:
         gates = LocalExecutor(1, config.root, scratch, options.to_json())
+        run = [str(task["address"]) for task in (*adopted, *tasks)]
         with (
             contextlib.closing(gates),
             contextlib.closing(executor),
             _asked_to_stop() as interrupted,
-            show_sweep(stream, len(tasks) + len(adopted)) as watcher,
+            show_sweep(stream, run, recorded_seconds(run, config.evidence)) as watcher,
         ):
             whole = run_tasks(
                 tasks,

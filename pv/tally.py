@@ -18,7 +18,17 @@ from pv.planning import levels_of
 from pv.selection import place
 from pv.status import Status, rank
 
-__all__ = ["NO_MODEL", "Blocker", "Readiness", "Row", "by_contract", "next_step", "readiness", "tally"]
+__all__ = [
+    "NO_MODEL",
+    "Blocker",
+    "Readiness",
+    "Row",
+    "by_contract",
+    "next_step",
+    "readiness",
+    "step_to",
+    "tally",
+]
 
 NO_MODEL = "no model named"
 SHIPPABLE = frozenset({"DISCHARGED", "REFUTED"})
@@ -107,9 +117,7 @@ def readiness(rows: Sequence[Row], config: Config) -> list[Readiness]:
 def next_step(row: Row, config: Config) -> str:
     """Say what would move a falsifier up: a command, and what has to be done by hand before it."""
     falsifier, status = row.falsifier, row.status.name
-    # A file's name is its owner's choice, and what is told here is pasted into shells.
-    plain = re.fullmatch(r"[A-Za-z0-9_][\w.:#-]*", row.address, re.ASCII)
-    again = f"pv discharge {row.address if plain else shlex.quote(row.address)}"
+    again = _again(row)
     if falsifier.excluded or row.settled:
         return ""
     if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):
@@ -126,11 +134,24 @@ def next_step(row: Row, config: Config) -> str:
     levels = levels_of(falsifier)
     if "live" not in levels:
         return f"name a live subject at {place(falsifier.key_where('subjects'), config)}, then: {again}"
-    steps = list(_obtain(falsifier.subjects.get("live", {}), config))
-    steps += _install(falsifier, "live")
-    gpu = falsifier.needs_at("live").gpu
+    return step_to(row, "live", config)
+
+
+def step_to(row: Row, level: str, config: Config) -> str:
+    """Say what it takes to judge a bound falsifier at `level`: what has to be got before, and the command."""
+    falsifier = row.falsifier
+    at = base_level(falsifier) if level == "algorithm" else level
+    steps = list(_obtain(roles_at(falsifier, at), config))
+    steps += _install(falsifier, at)
+    gpu = falsifier.needs_at(at).gpu
     steps += [f"on a host with a GPU of compute capability {gpu}"] if gpu else []
-    return _then(steps, f"{again} --level live")
+    return _then(steps, f"{_again(row)} --level {level}")
+
+
+def _again(row: Row) -> str:
+    # A file's name is its owner's choice, and what is told here is pasted into shells.
+    plain = re.fullmatch(r"[A-Za-z0-9_][\w.:#-]*", row.address, re.ASCII)
+    return f"pv discharge {row.address if plain else shlex.quote(row.address)}"
 
 
 def _then(steps: Iterable[str], command: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["replace_file"]
+__all__ = ["create_file", "replace_file"]
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -30,3 +30,25 @@ def replace_file(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def create_file(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, whole; what is there is never touched.
+
+    Raises
+    ------
+    FileExistsError
+        Something has that name by now.
+    """
+    import tempfile
+
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        path.hardlink_to(temporary)  # a rename would replace what came between
+    finally:
+        Path(temporary).unlink()

@@ -24,10 +24,20 @@ SOURCES = sorted(
 )
 
 OPTIONAL = {
+    "pv/reports/site/templates.py": {"jinja2"},
+    "pv/executors/ray_actor.py": {"ray"},
+    "pv/executors/ray_driver.py": {"ray"},
+    "pv/executors/ray_nodes.py": {"ray"},
+    "pv/executors/ray_pool.py": {"ray"},
+    "pv/store/objects.py": {"fsspec"},
+    "pv/ledger/ledger.py": {"sqlalchemy"},
+    "pv/ledger/tables.py": {"sqlalchemy"},
+    "pv/hub_download.py": {"huggingface_hub"},
+    # A plugin of pytest is loaded by pytest, so that it is there.
+    **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
     "pv/executors/slurm_job.py": {"submitit"},
     "pv/executors/slurm_local.py": {"submitit"},
     "pv/executors/slurm_queue.py": {"submitit"},
-    "pv/reports/site.py": {"jinja2", "markupsafe"},
 }
 """Module → what else it imports, late, and tells its user to install."""
 
@@ -39,6 +49,17 @@ TESTED_THROUGH = {
     "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
+    "tests/pv/test_git_records.py": ["pv/git_objects.py"],
+    "tests/pv/test_history.py": ["pv/history_sources.py"],
+    "tests/pv/evidence_actions/test_evidence_actions.py": ["pv/reports/history.py"],
+    "tests/pv/test_gate.py": [
+        "pv/gate_inputs.py",
+        "pv/gate_layout.py",
+        "pv/gate_scope.py",
+        "pv/gate_tree.py",
+    ],
+    "tests/pv/commands/test_gate.py": ["pv/gate_policy.py", "pv/gate_verdict.py"],
+    "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [
@@ -54,6 +75,15 @@ TESTED_THROUGH = {
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
+    "tests/pv/reports/site/test_write.py": [
+        "pv/reports/site/contract_page.py",
+        "pv/reports/site/falsifier_page.py",
+        "pv/reports/site/index.py",
+        "pv/reports/site/investigations.py",
+        "pv/reports/site/pen.py",
+        "pv/reports/site/source.py",
+        "pv/reports/site/templates.py",
+    ],
     "tests/pv/test_basis.py": ["pv/discharge_gate.py"],
     "tests/pv/test_discharge.py": [
         "pv/discharge_check.py",
@@ -61,15 +91,28 @@ TESTED_THROUGH = {
         "pv/predicate.py",
     ],
     "tests/pv/test_runs.py": ["pv/discharge_runs.py"],
+    "tests/pv/test_fetch.py": [
+        "pv/commands/fetch.py",
+        "pv/hub.py",
+        "pv/hub_download.py",
+        "pv/hub_errors.py",
+    ],
+    "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
+    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",
         "pv/reports/sweep.py",
-        "pv/sweep_progress.py",
         "pv/sweep_run.py",
         "pv/sweep_selection.py",
     ],
     "tests/pv/executors/test_local.py": ["pv/executors/protocol.py", "pv/executors/worker.py"],
+    "tests/pv/executors/test_ray.py": [
+        "pv/executors/ray_actor.py",
+        "pv/executors/ray_driver.py",
+        "pv/executors/ray_nodes.py",
+        "pv/executors/ray_pool.py",
+    ],
     "tests/pv/executors/test_slurm.py": ["pv/executors/slurm_local.py"],
     "tests/pv/test_survey.py": [
         "pv/expression/boundary.py",

@@ -132,11 +132,14 @@ def test_our_contracts_are_valid() -> None:
     assert "0 error(s)" in done.stdout
 
 
-def test_the_hook_runs_a_command_that_is_there() -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    program, command = hook["entry"].split()
-    assert program in PROJECT["scripts"]
-    assert (ROOT / "pv/commands" / f"{command}.py").is_file()
-    pattern = re.compile(hook["files"])
+def test_the_hooks_run_commands_that_are_there() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for hook in hooks] == ["pv-validate", "pv-gate"]
+    for hook in hooks:
+        program, command = hook["entry"].split()
+        assert program in PROJECT["scripts"]
+        assert (ROOT / "pv/commands" / f"{command}.py").is_file()
+    pattern = re.compile(hooks[0]["files"])
     assert pattern.search("contracts/tiny-qwen2-ship-v1.yaml")
+    assert pattern.search("a/project/contracts/tiny-qwen2-ship-v1.yaml")
     assert not pattern.search("docs/contracts.yaml")

@@ -46,6 +46,7 @@ def imported_by(*arguments: str, program: str = PROGRAM) -> set[str]:
     [
         ["--help"],
         ["validate", "--help"],
+        ["gate", "--help"],
         ["validate", "contracts/qwen2-e2e-verification-v1.yaml"],
         ["validate", "contracts/tiny-qwen2-ship-v1.yaml"],
         ["validate", "contracts", "--format", "json"],

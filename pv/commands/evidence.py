@@ -1,19 +1,19 @@
-"""``pv evidence show|verify``: read records, and recompute what they say."""
+"""``pv evidence ACTION``: read records, recompute what they say, carry them between hosts, look back."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from pv.config import Config, load_config
-from pv.errors import EvidenceError, SelectionError
-from pv.evidence import read_record, records_of
+from pv.errors import EvidenceError
+from pv.evidence import read_record
+from pv.evidence_actions import history, ledger, transfer
+from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
 from pv.printable import printable
 from pv.reports.evidence import summary
-from pv.selection import select
 from pv.verify import verify
 
 __all__ = ["configure", "run"]
@@ -22,53 +22,48 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv evidence``."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    show = actions.add_parser("show", help="show the records of falsifiers")
-    check = actions.add_parser("verify", help="recompute every verdict; name the section that was altered")
-    for action, chosen in ((show, _show), (check, _verify)):
-        action.add_argument(
-            "what", nargs="*", metavar="ID|PATH", help="falsifiers, contracts or record files; default: all"
-        )
-        action.add_argument("--format", choices=("text", "json"), default="text")
-        action.add_argument(
+    for name, help_text, configure_action, action in (
+        ("show", "show the records of falsifiers", _named, _show),
+        ("verify", "recompute every verdict; name the section that was altered", _named, _verify),
+        ("push", "add records to a store that several hosts share", transfer.configure_push, transfer.push),
+        ("pull", "put the best records of a store into the folder", transfer.configure_pull, transfer.pull),
+        (
+            "import",
+            "put the best of records from elsewhere into the folder",
+            transfer.configure_import,
+            transfer.fetch,
+        ),
+        ("ledger", "enter every record into a database, for queries", ledger.configure, ledger.enter),
+        (
+            "history",
+            "show how falsifiers came out, run by run, and what changed",
+            history.configure,
+            history.show,
+        ),
+    ):
+        added = actions.add_parser(name, help=help_text)
+        configure_action(added)
+        added.add_argument("--format", choices=("text", "json"), default="text")
+        added.add_argument(
             "--json", action="store_const", const="json", dest="format", help="same as --format json"
         )
-        action.set_defaults(action=chosen)
+        added.set_defaults(action=action)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Do the action that was named."""
-    config = load_config()
-    result: Exit = arguments.action(_paths(arguments.what, config), arguments, config)
+    result: Exit = arguments.action(arguments, load_config())
     return result
 
 
-def _paths(words: list[str], config: Config) -> list[Path]:
-    found: list[Path] = []
-    others: list[str] = []
-    for word in words:
-        path = Path(word).resolve()
-        if word.endswith(".json"):
-            if not path.is_file():
-                raise SelectionError(f"there is no record {word}", remedy="`pv evidence show` lists them")
-            found.append(path)
-        elif path.is_dir() and path.is_relative_to(config.evidence):
-            found += _below(path)
-        else:
-            others.append(word)
-    for item in select(others, config) if others else ():
-        found += records_of(config.evidence, item.contract.stem, item.falsifier.id)
-    if not words:
-        found = _below(config.evidence)
-    if not found:
-        raise SelectionError("no record was selected: nothing to look at", remedy="`pv discharge` makes them")
-    return list(dict.fromkeys(found))
+def _named(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="*", metavar="ID|PATH", help="falsifiers, contracts or record files; default: all"
+    )
 
 
-def _below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(".series.json"))
-
-
-def _show(paths: list[Path], arguments: argparse.Namespace, config: Config) -> Exit:
+def _show(arguments: argparse.Namespace, config: Config) -> Exit:
+    paths = records_named(arguments.what, config)
     if arguments.format == "json":
         print(json.dumps([read_record(path).statement for path in paths], indent=1))
         return Exit.ACCEPTED
@@ -85,7 +80,8 @@ def _show(paths: list[Path], arguments: argparse.Namespace, config: Config) -> E
     return Exit.ACCEPTED
 
 
-def _verify(paths: list[Path], arguments: argparse.Namespace, config: Config) -> Exit:
+def _verify(arguments: argparse.Namespace, config: Config) -> Exit:
+    paths = records_named(arguments.what, config)
     faults: list[dict[str, str]] = []
     for path in paths:
         try:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import gc
+import os
 import sys
 from pathlib import Path
 
 from pv.commands.status import status_report
 from pv.config import load_config
+from pv.errors import ConfigError
 from pv.exits import Exit
 from pv.printable import printable
 from pv.waivers import load_waivers
@@ -31,16 +35,48 @@ def run(arguments: argparse.Namespace) -> Exit:
     SelectionError
         Nothing was selected.
     ConfigError
-        jinja2 is not installed, or the folder holds something else.
+        jinja2 is not installed, the folder holds something else, or ``SOURCE_DATE_EPOCH`` is no time.
     """
     # Imported late: of these, only this command has a use.
-    from pv.reports.site import write_site
+    from pv.reports.site.investigations import read_investigations
+    from pv.reports.site.last_sweep import last_sweep
+    from pv.reports.site.source import Source
+    from pv.reports.site.write import write_site
     from pv.revision import revision
+    from pv.sweep_run import FOLDER
 
+    gc.disable()  # what is read and derived is needed to the end, and there may be much of it
     config = load_config()
-    waivers = load_waivers(config)
-    report = status_report(arguments.what, config, waivers)
-    commit = revision(config.root, ignoring=config.relative(config.evidence))["commit"]
-    pages = write_site(arguments.html, report, waivers.waivers, config, waivers.today, str(commit or ""))
+    waivers = load_waivers(config, _today())
+    source = Source(
+        report=status_report(arguments.what, config, waivers),
+        config=config,
+        today=waivers.today,
+        waivers=waivers.waivers,
+        investigations=read_investigations(config),
+        sweep=last_sweep(config.root / FOLDER),
+        commit=str(revision(config.root, ignoring=config.relative(config.evidence))["commit"] or ""),
+    )
+    pages = write_site(arguments.html, source)
     print(printable(f"{pages} pages in {arguments.html}; begin with index.html"), file=sys.stderr)
     return Exit.ACCEPTED
+
+
+def _today() -> dt.date | None:
+    """Return the day that ``SOURCE_DATE_EPOCH`` names, so that a build can be made again; None for today.
+
+    Raises
+    ------
+    ConfigError
+        It is no number of seconds.
+    """
+    stated = os.environ.get("SOURCE_DATE_EPOCH")
+    if not stated:
+        return None
+    try:
+        return dt.datetime.fromtimestamp(int(stated), dt.UTC).date()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH is {stated!r}, which is no number of seconds since 1970",
+            remedy="unset it, or set it to one",
+        ) from error

@@ -167,6 +167,10 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         print_sweep(reading, shown, waived)
     else:
         print(json.dumps(sweep_json(reading, shown, waived, ended), indent=1))
+    if config.records_to_ledger:
+        from pv.ledger.filling import enter_sweep
+
+        enter_sweep(reading.outcomes, config)
     if gathered is not None:
         from pv.reports.sweep_results import results_of_sweep
 

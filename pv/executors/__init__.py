@@ -11,7 +11,7 @@ from pv.executors.protocol import Executor, Setup
 
 __all__ = ["EXECUTORS", "make_executor", "parse_settings"]
 
-EXECUTORS = {"local": "pv.executors.local", "slurm": "pv.executors.slurm"}
+EXECUTORS = {"local": "pv.executors.local", "ray": "pv.executors.ray", "slurm": "pv.executors.slurm"}
 """Name → module."""
 
 

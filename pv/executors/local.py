@@ -18,7 +18,7 @@ from typing import IO, Any
 from pv.executors.protocol import Event, Setup, Task
 from pv.host import Gpu, gpus
 
-__all__ = ["SETTINGS", "LocalExecutor", "make_executor"]
+__all__ = ["SETTINGS", "LocalExecutor", "environment", "make_executor"]
 
 _DETAIL_BYTES = 1 << 13
 _END_SECONDS = 5.0
@@ -69,6 +69,8 @@ class LocalExecutor:
         The fields of :class:`pv.outcome.Options`.
     subjects
         The paths that take the place of subjects.
+    carry
+        Whether the records of each end go along with it: those of another host.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class LocalExecutor:
         scratch: Path,
         options: Mapping[str, Any],
         subjects: Mapping[str, str] | None = None,
+        *,
+        carry: bool = False,
     ) -> None:
         self._slots = slots
         self._given = {
@@ -85,6 +89,7 @@ class LocalExecutor:
             "scratch": str(scratch),
             "options": dict(options),
             "subjects": dict(subjects or {}),
+            "carry": carry,
         }
         self._workers: list[_Process] = []
         self._selector = selectors.DefaultSelector()
@@ -146,7 +151,7 @@ class LocalExecutor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,  # an interrupt is the engine's to handle
         )
         worker = _Process(process, said)
@@ -195,7 +200,7 @@ class LocalExecutor:
             worker.process.kill()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return our own variables, with the engine where Python finds it: -P takes the working folder away."""
     here = str(Path(__file__).resolve().parents[2])
     others = os.environ.get("PYTHONPATH")

@@ -1,6 +1,7 @@
 """A process that discharges what it is told to, one falsifier after another; of the local executor.
 
-It reads JSON lines from standard input: first ``{"root", "scratch", "options"}``, then tasks. Events go to
+It reads JSON lines from standard input: first ``{"root", "scratch", "options",
+"subjects", "carry"}``, then tasks. Events go to
 what was standard output; whatever else is printed goes to standard error. It ends when its input does, and
 is killed with the engine that started it.
 """
@@ -51,7 +52,8 @@ def main(engine: int) -> None:
     config = load_config(Path(given["root"]))
     overrides = {name: Path(path) for name, path in given["subjects"].items()}
     with Runner(Path(given["scratch"])) as runner:
-        work = Worker(config, Subjects(config, overrides), runner, Options.from_json(given["options"]))
+        options = Options.from_json(given["options"])
+        work = Worker(config, Subjects(config, overrides), runner, options, carry=given["carry"])
         for line in sys.stdin:
             work.serve(json.loads(line), send)
 

@@ -9,7 +9,7 @@ from typing import Any
 from pv.outcome import Discharge
 from pv.printable import printable
 
-__all__ = ["as_json", "margin", "print_one", "print_table"]
+__all__ = ["as_json", "margin", "print_one", "print_table", "told"]
 
 _DETAIL_WIDTH = 160
 
@@ -20,10 +20,14 @@ def print_one(end: Discharge, waiting: Sequence[str] = (), waived: str = "") -> 
     `waiting` says who waits on a falsifier that failed (:func:`pv.blocking.blast_radius`), `waived` why
     and until when its failure is put up with (:attr:`pv.waivers.Waiver.note`).
     """
+    print("\n".join(told(end, waiting, waived)) + "\n")
+
+
+def told(end: Discharge, waiting: Sequence[str] = (), waived: str = "") -> list[str]:
+    """Return the lines that :func:`print_one` prints."""
     head, *rest = _lines(end)
-    told = [f"{head} ({waived})" if waived else head, *rest]
-    told += [f"  blocks      {line}" for line in waiting]
-    print("\n".join(printable(line) for line in told) + "\n")
+    lines = [f"{head} ({waived})" if waived else head, *rest]
+    return [printable(line) for line in (*lines, *(f"  blocks      {line}" for line in waiting))]
 
 
 def _lines(end: Discharge) -> list[str]:
@@ -52,9 +56,9 @@ def _lines(end: Discharge) -> list[str]:
     if end.detail:
         lines += ["  detail", *(f"    {_cut(text)}" for text in end.detail.splitlines()[-20:])]
     for declined in end.declined:
-        told = [*declined.why.split("; "), *declined.command.split("  ")]
-        lines.append(f"  declined    {declined.level} level: {told[0]}")
-        lines += [f"              {text}" for text in told[1:]]
+        first, *more = [*declined.why.split("; "), *declined.command.split("  ")]
+        lines.append(f"  declined    {declined.level} level: {first}")
+        lines += [f"              {text}" for text in more]
     if end.fresh:
         lines.append("  fresh       nothing that decides it has changed since; --force runs it again")
     lines += [f"  record      {path}" for path in end.records]

@@ -28,7 +28,15 @@ from pv.reports.model import Report, Result, Step, top_of
 from pv.status import derive
 from pv.tally import Row
 
-__all__ = ["Gathered", "moved", "result_of_discharge", "result_of_row"]
+__all__ = [
+    "Gathered",
+    "moved",
+    "reproduction",
+    "result_of_discharge",
+    "result_of_row",
+    "where_of",
+    "worst_cases",
+]
 
 
 class Gathered:
@@ -107,7 +115,7 @@ def result_of_discharge(
         status = ""  # the run was judged all the same
     return Result(
         address=end.address,
-        where=moved(_where(falsifier, config), top_of(config.root.resolve())),
+        where=moved(where_of(falsifier, config), top_of(config.root.resolve())),
         rule=end.rule,
         outcome=end.outcome,
         status=status,
@@ -121,12 +129,13 @@ def result_of_discharge(
         seconds=end.seconds,
         fresh=end.fresh,
         lines=tuple((line["text"], bool(line["truth"])) for line in verdict.get("lines", ())),
-        worst=tuple(_worst(verdict)),
+        worst=tuple(worst_cases(verdict)),
         missed=tuple(plant.name for plant in end.plants if not plant.caught),
         declined=tuple(Step(one.level, one.why, one.command) for one in end.declined),
         records=end.records,
+        attempts=end.attempts,
         waived=waived,
-        reproduce=_again(end.address, end.level, options),
+        reproduce=reproduction(end.address, end.level, options),
     )
 
 
@@ -138,7 +147,7 @@ def result_of_row(row: Row, config: Config, waived: str = "", *, begun: bool = T
     place = last["place"] if last else {}
     return Result(
         address=row.address,
-        where=moved(_where(row.falsifier, config), top_of(config.root.resolve())),
+        where=moved(where_of(row.falsifier, config), top_of(config.root.resolve())),
         rule=row.falsifier.rule,
         status=row.status.name,
         level=str(place.get("level", "")),
@@ -150,15 +159,16 @@ def result_of_row(row: Row, config: Config, waived: str = "", *, begun: bool = T
         seconds=float(last["run"]["seconds"]) if last else 0.0,
         fresh=bool(last) and row.status.name != "STALE",
         lines=tuple((line["text"], bool(line["truth"])) for line in verdict.get("lines", ())),
-        worst=tuple(_worst(verdict)),
+        worst=tuple(worst_cases(verdict)),
         records=tuple(config.relative(record.path) for record in records),
         waived=waived,
         begun=begun,
-        reproduce=_again(row.address, place.get("level"), ()),
+        reproduce=reproduction(row.address, place.get("level")),
     )
 
 
-def _where(falsifier: Falsifier, config: Config) -> Location:
+def where_of(falsifier: Falsifier, config: Config) -> Location:
+    """Return where a falsifier stands, by a path that leads there from the folder of the command."""
     # Contracts are found from the folder of the command, or from that of the project.
     where = falsifier.where
     if Path(where.path).exists():
@@ -166,14 +176,16 @@ def _where(falsifier: Falsifier, config: Config) -> Location:
     return dataclasses.replace(where, path=str(config.root / where.path))
 
 
-def _worst(verdict: Mapping[str, Any]) -> Iterator[str]:
+def worst_cases(verdict: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the worst cases of a verdict, in words."""
     for line in verdict.get("lines", ()):
         for trace in line["comparisons"]:
             for case in trace.get("worst", ()):
                 yield f"{trace['text']}: {case['label'] or 'sample ' + str(case['index'])}: {case['value']}"
 
 
-def _again(address: str, level: str | None, options: Sequence[str]) -> str:
+def reproduction(address: str, level: str | None, options: Sequence[str] = ()) -> str:
+    """Return the command that judges a falsifier again and records nothing, quoted for a shell."""
     words = ["pv", "discharge", address]
     words += ["--level", level] if level else []
     # Control characters do not belong on anybody's command line, in whatever quotes.

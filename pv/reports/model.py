@@ -90,6 +90,8 @@ class Result:
     """Counter-examples that the rule did not notice."""
     declined: tuple[Step, ...] = ()
     records: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+    """Why each earlier attempt ended without a verdict, oldest first."""
     waived: str = ""
     """Of a failure that somebody took responsibility for: until when, and why."""
     reproduce: str = ""
@@ -120,6 +122,11 @@ class Result:
         return "waived" if self.waived and grade == "failed" else grade
 
     @property
+    def earlier(self) -> list[str]:
+        """Say of each earlier attempt how it ended: a retry is always shown."""
+        return [f"attempt {number} ended with {why}" for number, why in enumerate(self.attempts, 1)]
+
+    @property
     def summary(self) -> str:
         """Say in one line how it ended: the message, or else the lines of its rule that fail."""
         failing = [text for text, holds in self.lines if not holds]
@@ -131,7 +138,7 @@ class Result:
         document = dataclasses.asdict(self) | {"grade": self.grade}
         document["where"] = _place(self.where)
         document["lines"] = [{"text": text, "holds": holds} for text, holds in self.lines]
-        for name in ("worst", "missed", "declined", "records"):
+        for name in ("worst", "missed", "declined", "records", "attempts"):
             document[name] = list(document[name])
         if self.relative is not None and not -1e308 <= self.relative <= 1e308:
             document["relative"] = None  # JSON has no infinity; the margin says it in words
@@ -155,7 +162,7 @@ class Result:
                 "lines": tuple((line["text"], line["holds"]) for line in values["lines"]),
                 "declined": tuple(Step(**step) for step in values["declined"]),
             }
-            | {name: tuple(values[name]) for name in ("worst", "missed", "records")}
+            | {name: tuple(values[name]) for name in ("worst", "missed", "records", "attempts")}
         )
 
 

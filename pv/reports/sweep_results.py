@@ -70,6 +70,7 @@ def _without_contract(address: str, path: str, end: Discharge | None, config: Co
         seconds=end.seconds if end else 0.0,
         declined=tuple(Step(one.level, one.why, one.command) for one in end.declined) if end else (),
         records=end.records if end else (),
+        attempts=end.attempts if end else (),
         begun=end is not None,
     )
 

@@ -4,6 +4,7 @@
                           any other begins empty. Blocks run in order and share their folders.
 ``<!-- file: PATH -->``   a file, written below the folder of the blocks before it.
 ``<!-- by: CI -->``       commands that take the network or minutes; a test shows who runs them instead.
+``<!-- by: services -->`` commands that take a cluster; a test of `make services` runs them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ import yaml
 from pv.cli import main
 from pv.config import Config, load_config
 from pv.contract import Contract, load_contract
+from pv.evidence import statement, write_record
+from pv.expression import measurements_from_json
+from pv.verdict import judge
+from pv.verify import metrics_from_json
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = Path(__file__).parent / "resources" / "small"
@@ -145,6 +149,45 @@ class Project:
     def load(self, stem: str = "small-v1") -> Contract:
         """Load a contract."""
         return load_contract(self.root / "contracts" / f"{stem}.yaml")
+
+
+def restamp(data: bytes, changes: Mapping[str, Any]) -> bytes:
+    """Return a record with other values in its predicate, by dotted key, sealed again."""
+    predicate = json.loads(data)["predicate"]
+    del predicate["seal"]
+    for key, value in changes.items():
+        *way, last = key.split(".")
+        part = predicate
+        for step in way:
+            part = part[step]
+        part[last] = value
+    return json.dumps(statement(predicate), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+@pytest.fixture(name="restamp")
+def restamp_fixture() -> Callable[[bytes, Mapping[str, Any]], bytes]:
+    """Return :func:`restamp`: another run of the same, to be told from it by what was changed."""
+    return restamp
+
+
+def lengthen(project: Project, value: float = 0.0) -> Path:
+    """Give the live record a series so long that it lies in a sidecar; it still verifies."""
+    path = project.record()
+    predicate = json.loads(path.read_bytes())["predicate"]
+    del predicate["seal"]
+    count = 70_000
+    predicate["measurements"] = {"distance": {"values": [value] * count}, "expected": {"values": [count]}}
+    metrics = metrics_from_json(predicate["rule"]["metrics"])
+    measured = measurements_from_json(predicate["measurements"])
+    predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
+    write_record(path, predicate)
+    return path
+
+
+@pytest.fixture(name="lengthen")
+def lengthen_fixture() -> Callable[..., Path]:
+    """Return :func:`lengthen`."""
+    return lengthen
 
 
 @pytest.fixture

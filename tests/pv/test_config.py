@@ -19,6 +19,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     assert config.evidence == tmp_path / "evidence"
     assert config.sources == (tmp_path.resolve(),)
     assert dict(config.subjects) == {}
+    assert (config.store, config.ledger, config.records_to_ledger) == (None, None, False)
 
 
 def test_the_root_is_found_from_below(tmp_path: Path) -> None:
@@ -50,6 +51,11 @@ def test_no_absolute_path_leaves(tmp_path: Path) -> None:
         (SUBJECT + 'builder = "m:g"\n', "exactly one name in derived_from"),
         (SUBJECT.replace("subjects.a", 'subjects."../a"'), "subjects"),
         ('[project]\nevidence = "a\\u0000"\n', "project.evidence"),
+        ("[store]\n", "store.url"),
+        ('[store]\nurl = "folder"\n', "store.url"),
+        ('[store]\nurl = "file:///x"\npassword = "p"\n', "store.password"),
+        ('[ledger]\nrecord = "yes"\n', "ledger.record"),
+        ('[ledger]\nurl = "postgresql:// x"\n', "ledger.url"),
         ('[project]\nsources = ["a\\u0000"]\n', "project.sources.0"),
     ],
 )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-import copy
+import contextlib
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pv.errors import EvidenceError
-from pv.evidence import read_record, seal, write_record
+from pv.evidence import read_record, seal
 from pv.evidence_transfer import Carried, bundle_of, carry, check, place, receive, unbundle
 from pv.exits import Exit
 
@@ -19,31 +21,14 @@ if TYPE_CHECKING:
     from tests.pv.conftest import Project
 
 ID = "FALSIFY-SMALL-001"
+Lengthen = Callable[..., Path]
 
 
 def records(project: Project) -> list[Path]:
     return [project.record("algorithm"), project.record("live")]
 
 
-def lengthen(project: Project, value: float = 0.0) -> Path:
-    """Give the live record a series so long that it lies in a sidecar; it still verifies."""
-    from pv.check import Metric
-    from pv.expression import measurements_from_json
-    from pv.verdict import judge
-
-    path = project.record()
-    predicate = copy.deepcopy(dict(json.loads(path.read_bytes())["predicate"]))
-    del predicate["seal"]
-    count = 70_000
-    predicate["measurements"] = {"distance": {"values": [value] * count}, "expected": {"values": [count]}}
-    metrics = {entry["name"]: Metric(**entry) for entry in predicate["rule"]["metrics"]}
-    measured = measurements_from_json(predicate["measurements"])
-    predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
-    write_record(path, predicate)
-    return path
-
-
-def test_records_arrive_as_they_left(copied: Project) -> None:
+def test_records_arrive_as_they_left(copied: Project, lengthen: Lengthen) -> None:
     lengthen(copied)
     before = copied.evidence()
     bundle = json.loads(json.dumps(bundle_of(records(copied))))
@@ -59,7 +44,9 @@ def test_records_arrive_as_they_left(copied: Project) -> None:
     assert copied.evidence() == before
 
 
-def test_what_arrives_takes_the_place_and_the_sidecar_of_what_was_there(copied: Project) -> None:
+def test_what_arrives_takes_the_place_and_the_sidecar_of_what_was_there(
+    copied: Project, lengthen: Lengthen
+) -> None:
     lengthen(copied, 0.125)
     bundle = bundle_of(records(copied))
     old = set(copied.evidence())
@@ -119,7 +106,7 @@ def test_a_sealed_place_outside_the_folder_is_none(discharged: Project, contract
         place(Carried("x.json", json.dumps(whole).encode(), {}))
 
 
-def test_sidecars_come_along_or_nothing_does(copied: Project) -> None:
+def test_sidecars_come_along_or_nothing_does(copied: Project, lengthen: Lengthen) -> None:
     path = lengthen(copied)
     bundle = bundle_of([path])
     (sidecar,) = (name for name in bundle if name.endswith(".series.json"))
@@ -134,7 +121,14 @@ def test_sidecars_come_along_or_nothing_does(copied: Project) -> None:
         bundle_of([path])
 
 
-def test_a_sidecar_named_as_anothers_is_refused(copied: Project) -> None:
+def test_a_sidecar_that_the_record_does_not_name_is_refused(copied: Project, lengthen: Lengthen) -> None:
+    plain = carry(copied.record())
+    carried = carry(lengthen(copied))
+    with pytest.raises(EvidenceError, match="other sidecars came with it"):
+        check(Carried(plain.name, plain.data, carried.sidecars), copied.root / "evidence")
+
+
+def test_a_sidecar_named_as_anothers_is_refused(copied: Project, lengthen: Lengthen) -> None:
     carried = carry(lengthen(copied))
     ((name, series),) = carried.sidecars.items()
     other = "algorithm-stand-in-cpu." + name.split(".", 1)[1]
@@ -168,3 +162,37 @@ def test_text_that_is_no_utf_8_is_refused(copied: Project) -> None:
         bundle_of([path])
     with pytest.raises(EvidenceError, match="not text in UTF-8"):
         receive({"a/b/c.json": "\ud800"}, copied.config())
+
+
+@pytest.mark.parametrize("function", ["replace", "fsync"])
+@pytest.mark.parametrize("call", range(3))
+def test_a_write_that_breaks_leaves_the_old_record(
+    copied: Project, lengthen: Lengthen, monkeypatch: pytest.MonkeyPatch, function: str, call: int
+) -> None:
+    bundle = bundle_of([lengthen(copied, 0.125)])
+    before = read_record(lengthen(copied, 0.0))
+    real, calls = getattr(os, function), [0]
+
+    def breaks(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > call:
+            raise OSError(28, "no space left on the device")
+        return real(*arguments)
+
+    monkeypatch.setattr(os, function, breaks)
+    with contextlib.suppress(OSError):
+        receive(bundle, copied.config())
+    monkeypatch.undo()
+    after = read_record(copied.record())
+    wrote = after.predicate["measurements"]["distance"]["values"][0] == 0.125
+    assert wrote or after == before
+    assert [path for path in copied.record().parent.iterdir() if path.name.startswith(".")] == []
+    receive(bundle, copied.config())
+    assert read_record(copied.record()) != before
+
+
+def test_what_a_killed_writer_left_is_taken_away(copied: Project) -> None:
+    left = copied.record().with_name(".live-shipped-cpu.json.ab12")
+    left.write_bytes(b"{")
+    receive(bundle_of([copied.record()]), copied.config())
+    assert not left.exists()

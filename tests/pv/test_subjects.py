@@ -55,7 +55,7 @@ def test_the_hub_is_read_from_its_cache(project: Project, monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_HUB_CACHE", str(project.root / "hub"))
     missing = Subjects(project.config()).resolve("hub")
     assert isinstance(missing, Missing)
-    assert missing.remedy == "hf download owner/repo a/b.txt --revision abc"
+    assert missing.remedy == "pv fetch hub"
     path = project.root / "hub" / "models--owner--repo" / "snapshots" / "abc" / "a" / "b.txt"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"1.0\n")

@@ -7,6 +7,8 @@ need() { # PROGRAM PACKAGE
     command -v "$1" > /dev/null 2>&1 || missing="$missing $2"
 }
 need chromium chromium
+need systemd-analyze systemd
+need curl curl
 need munged munge
 need slurmctld slurm-wlm
 ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || missing="$missing postgresql"

@@ -26,7 +26,7 @@ _LEVELS = {"failed": "error", "broken": "error", "waived": "warning", "declined"
 
 
 def write(report: Report) -> str:
-    """Return one command a line, worst first; what passed has none."""
+    """Return one command a line, worst first; what passed has none, unless only when tried again."""
     lines: list[tuple[int, str]] = []
     if report.error:
         lines.append((0, _command("error", report.error, title=f"pv {report.command}")))
@@ -35,9 +35,9 @@ def write(report: Report) -> str:
         where = {"file": one.where.path, "line": str(one.where.line), "col": str(one.where.column)}
         lines.append((one.severity != "error", _command(one.severity, text, **where, title=one.code)))
     lines += [
-        (GRADES.index(result.grade), _result(result, _LEVELS[result.grade]))
+        (GRADES.index(result.grade), _result(result, _LEVELS.get(result.grade, "notice")))
         for result in report.results
-        if result.grade in _LEVELS
+        if result.grade in _LEVELS or result.attempts
     ]
     lines.sort(key=lambda line: line[0])
     return "".join(f"{line}\n" for _, line in lines)
@@ -45,6 +45,7 @@ def write(report: Report) -> str:
 
 def _result(result: Result, level: str) -> str:
     told = [result.summary, result.rule]
+    told += result.earlier
     told += [f"worst: {case}" for case in result.worst[:3]]
     told += [result.waived] if result.waived else []
     told += [f"reproduce: {result.reproduce}"] if result.reproduce else []

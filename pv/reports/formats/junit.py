@@ -98,6 +98,7 @@ def _told(result: Result) -> list[str]:
     told += [f"{'holds' if holds else 'FAILS'}  {text}" for text, holds in result.lines]
     told += [f"worst  {case}" for case in result.worst]
     told += [f"not caught  {name}" for name in result.missed]
+    told += result.earlier
     told += result.message.splitlines()
     told += result.detail.splitlines()
     told += [f"declined  {step.level} level: {step.why}: {step.command}" for step in result.declined]

@@ -70,6 +70,7 @@ def _page(report: Report, shown: int | None) -> Iterator[str]:
 
 def _cells(result: Result) -> tuple[str, ...]:
     why = result.waived or ("" if result.grade == "passed" else result.summary.partition(": ")[2])
+    why = "; ".join([*([why] if why else []), *result.earlier])
     return (
         result.address,
         f"{result.outcome}{' (waived)' if result.grade == 'waived' else ''}",
@@ -91,7 +92,7 @@ def _details(result: Result) -> Iterator[str]:
     told += [f"{'holds' if holds else 'FAILS'}  {line}" for line, holds in result.lines]
     told += [f"worst  {case}" for case in result.worst]
     told += [f"NOT CAUGHT  {name}" for name in result.missed]
-    told += [*result.message.splitlines(), *result.detail.splitlines()]
+    told += [*result.earlier, *result.message.splitlines(), *result.detail.splitlines()]
     told += [f"reproduce  {result.reproduce}"] if result.reproduce else []
     yield from _pre(told)
 

@@ -1,8 +1,9 @@
 """SARIF 2.1.0, for code scanning (https://docs.oasis-open.org/sarif/sarif/v2.1.0/).
 
 Findings, and the falsifiers that did not pass, are results at their line of YAML. A waived failure is a
-suppressed result. What passed is left out: code scanning would show it as an alert. Fingerprints hold
-neither lines nor columns, so an alert stays the same one when its contract is edited above it.
+suppressed result. What passed is left out: code scanning would show it as an alert. What passed only when it
+was tried again is shown. Fingerprints hold neither lines nor columns, so an alert stays the same one when its
+contract is edited above it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["FINGERPRINT", "write"]
 FINGERPRINT = "pv/v1"
 """The name of our fingerprint; its number grows when what it is made of changes."""
 
+RETRIED = "RETRIED"
+"""The rule of what passed, though not at once."""
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"failed": "error", "broken": "error", "waived": "error", "declined": "note"}
 _MEANS = {
@@ -34,6 +37,7 @@ _MEANS = {
     "STALE": "The evidence is of another clause, check or subject than those of now",
     "NOT BEGUN": "The falsifier was to run, and the command ended before",
     "ERROR": "The run of the falsifier broke",
+    RETRIED: "The falsifier was judged only when it was tried again",
 }
 _PLACES = re.compile(r"\b(lines?|columns?) [0-9]+|:[0-9]+(:[0-9]+)?\b")
 
@@ -41,7 +45,11 @@ _PLACES = re.compile(r"\b(lines?|columns?) [0-9]+|:[0-9]+(:[0-9]+)?\b")
 def write(report: Report) -> str:
     """Return the log, in ASCII."""
     results = [_of_finding(finding) for finding in report.findings]
-    results += [_of_result(one, _LEVELS[one.grade]) for one in report.results if one.grade in _LEVELS]
+    results += [
+        _of_result(one, _LEVELS.get(one.grade, "note"))
+        for one in report.results
+        if one.grade in _LEVELS or one.attempts
+    ]
     _number_twins(results)
     named = sorted({result["ruleId"] for result in results})
     for result in results:
@@ -85,14 +93,16 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 
 def _of_result(result: Result, level: str) -> dict[str, Any]:
     told = [f"{result.address}: {result.summary}", result.rule]
+    told += result.earlier
     told += [f"worst: {case}" for case in result.worst]
     told += [f"reproduce: {result.reproduce}"] if result.reproduce else []
+    rule = result.word.upper() if result.grade in _LEVELS else RETRIED
     found: dict[str, Any] = {
-        "ruleId": result.word.upper(),
+        "ruleId": rule,
         "level": level,
         "message": {"text": "\n".join(told)},
         "locations": [_location(result.where)],
-        "partialFingerprints": _fingerprint(result.word.upper(), result.where.path, result.address),
+        "partialFingerprints": _fingerprint(rule, result.where.path, result.address),
     }
     if result.grade == "waived":
         found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": result.waived}]

@@ -61,6 +61,7 @@ RESULTS = st.builds(
     missed=TEXTS,
     declined=st.lists(st.builds(Step, TEXT, TEXT, TEXT), max_size=1).map(tuple),
     records=TEXTS,
+    attempts=TEXTS,
     waived=st.just("") | TEXT,
     reproduce=TEXT,
 )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,12 @@ from pv.errors import Location
 from pv.exits import Exit
 from pv.finding import Finding
 from pv.outcome import EXITS, Outcome
+from pv.reports.destinations import FORMATS
 from pv.reports.model import GRADES, Report, Result, counts, top_of
 from pv.status import LADDER
+
+if TYPE_CHECKING:
+    from pv.reports.destinations import Writer
 
 RESULT = Result(address="c-v1#F-1", where=Location("contracts/c-v1.yaml", 3, 5), rule="it is so")
 
@@ -94,3 +100,20 @@ def test_the_top_is_where_git_is(tmp_path: Path) -> None:
     (tmp_path / "a" / ".git").write_text("gitdir: elsewhere\n", encoding="utf-8")  # as in a worktree
     assert top_of(folder) == tmp_path / "a"
     assert top_of(tmp_path / "c") in {tmp_path / "c", *tmp_path.parents}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("outcome", ["Pass", "Fail", "Error", "Declined"])
+def test_every_format_shows_that_something_was_tried_again(name: str, outcome: Outcome) -> None:
+    """A retry that is not seen makes a flaky check look sound."""
+    again = dataclasses.replace(RESULT, outcome=outcome, attempts=("out of memory", "killed by SIGKILL"))
+    told = cast("Writer", importlib.import_module(FORMATS[name])).write(
+        Report(command="sweep", version="0", ended=Exit.ACCEPTED, results=(again,))
+    )
+    assert "out of memory" in told
+    assert "killed by SIGKILL" in told
+    once = dataclasses.replace(RESULT, outcome=outcome)
+    told = cast("Writer", importlib.import_module(FORMATS[name])).write(
+        Report(command="sweep", version="0", ended=Exit.ACCEPTED, results=(once,))
+    )
+    assert "attempt 1" not in told

@@ -1,0 +1,142 @@
+"""``pv scaffold``: skeletons of what falsifiers lack, which fail until they are written."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pv.config import Config, load_config
+from pv.edit import Add, Edit, Put, edit_text
+from pv.exits import Exit
+from pv.printable import printable
+from pv.python_module import PythonModule
+from pv.scaffold import Clause, Scaffold, plan_scaffold
+from pv.selection import select
+from pv.spelling import block_lines
+from pv.sync import Synced, write_sync
+from pv.whole_file import create_file
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pv scaffold``."""
+    parser.add_argument("what", nargs="+", metavar="ID|PATH", help="falsifier ids, contracts or folders")
+    parser.add_argument(
+        "--into",
+        metavar="MODULE|FOLDER",
+        help="where checks of unbound falsifiers go (default: pv_checks/, a module a contract)",
+    )
+    parser.add_argument("--tests", default="tests", metavar="FOLDER", help="where hypothesis tests go")
+    parser.add_argument("--bind", action="store_true", help="also write the binding into the contract")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be written, write nothing")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """Plan everything, and then write the Python files before the contracts that name them."""
+    config = load_config()
+    chosen = select(arguments.what, config)
+    scaffold = plan_scaffold(chosen, config, arguments.into, arguments.tests)
+    written = [(module, module.after(_about(module))) for module in scaffold.modules]
+    bound = _bound(scaffold.clauses, config) if arguments.bind else []
+    if not arguments.dry_run:
+        for module, after in written:
+            if module.before is None:
+                module.path.parent.mkdir(parents=True, exist_ok=True)
+                create_file(module.path, after)
+            else:
+                write_sync(Synced(module.path, module.shown, module.before, after, (), None))
+        for synced in bound:
+            write_sync(synced)
+    if arguments.format == "json":
+        print(json.dumps(_json(scaffold, written, arguments), indent=1))
+        return Exit.ACCEPTED
+    if arguments.dry_run:
+        for module, after in written:
+            _show(module.shown, module.before or b"", after)
+        for synced in bound:
+            _show(synced.shown, synced.before, synced.after)
+    _text(scaffold, arguments)
+    return Exit.ACCEPTED
+
+
+def _about(module: PythonModule) -> str:
+    if module.path.name.startswith("test_"):
+        return "Tests that `pv scaffold` began: each fails until it is written."
+    return "Checks that `pv scaffold` began: each fails until it is written."
+
+
+def _bound(clauses: Sequence[Clause], config: Config) -> list[Synced]:
+    found: dict[str, tuple[Clause, list[Edit]]] = {}
+    for clause in clauses:
+        _, edits = found.setdefault(clause.contract.path, (clause, []))
+        place = clause.falsifier.path
+        for key, value in clause.keys.items():
+            edits.append(Put((*place, key), value) if isinstance(value, str) else Add(place, value, key))
+    synced = []
+    for shown, (_, edits) in found.items():
+        path = config.root / shown
+        before = path.read_bytes()
+        after = edit_text(before.decode("utf-8"), edits, shown).encode("utf-8")
+        synced.append(Synced(path, shown, before, after, (), None))
+    return synced
+
+
+def _show(name: str, before: bytes, after: bytes) -> None:
+    old, new = (data.decode("utf-8").splitlines() for data in (before, after))
+    for line in difflib.unified_diff(old, new, name if before else "/dev/null", name, lineterm=""):
+        print(printable(line))
+
+
+def _text(scaffold: Scaffold, arguments: argparse.Namespace) -> None:
+    would = "would write" if arguments.dry_run else "wrote"
+    for module in scaffold.modules:
+        what = would if module.before is None else f"{would} into"
+        print(printable(f"{what} {module.shown}: {', '.join(module.added)}"))
+    for clause in scaffold.clauses:
+        where = f"{clause.contract.path}:{clause.falsifier.where.line}"
+        verb = "bound" if arguments.bind else "to add to"
+        print(printable(f"{verb} {clause.falsifier.id} ({where}):"))
+        for line in block_lines(dict(clause.keys), "    ", None):
+            print(printable(line))
+    if scaffold.complete:
+        print(f"{scaffold.complete} falsifier(s) lack nothing that can be scaffolded")
+    if scaffold.modules or scaffold.clauses:
+        print("It fails until it is written: `pv discharge` ends with Error.", file=sys.stderr)
+
+
+def _json(
+    scaffold: Scaffold, written: Sequence[tuple[PythonModule, bytes]], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    return {
+        "written": not arguments.dry_run,
+        "files": [
+            {
+                "file": module.shown,
+                "new": module.before is None,
+                "added": list(module.added),
+                "text": after.decode("utf-8"),
+            }
+            for module, after in written
+        ],
+        "clauses": [
+            {
+                "falsifier": f"{clause.contract.stem}#{clause.falsifier.id}",
+                "file": clause.contract.path,
+                "line": clause.falsifier.where.line,
+                "column": clause.falsifier.where.column,
+                "keys": dict(clause.keys),
+                "written": arguments.bind and not arguments.dry_run,
+            }
+            for clause in scaffold.clauses
+        ],
+        "complete": scaffold.complete,
+    }

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from docs.site_is_whole import ROOT, missing
+from pv.cli import main
+
+
+def test_the_site_of_this_project_is_whole_and_what_is_not_there_is_missed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site"
+    with contextlib.chdir(ROOT):
+        assert main(["report", "--html", str(site)]) == 0
+    assert "pages in" in capsys.readouterr().err
+    assert list(missing(site)) == []
+    gone = next((site / "f").iterdir())
+    gone.unlink()
+    next((site / "records").iterdir()).unlink()
+    told = "\n".join(missing(site))
+    assert f"f/{gone.name}\n" in told
+    assert "records/" in told
+    index = site / "index.html"
+    index.write_text(
+        index.read_text(encoding="utf-8").replace('id="falsifiers"', 'id="other"'), encoding="utf-8"
+    )
+    assert "the place #falsifiers in index.html, which index.html links to" in list(missing(site))
