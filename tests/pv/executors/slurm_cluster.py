@@ -43,7 +43,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=sched_interval=1,bf_interval=1,requeue_setup_env_fail
 MessageTimeout=5
-SlurmdTimeout=45
+SlurmdTimeout=20
 KillWait=3
 ReturnToService=1
 MailProg=/bin/true
