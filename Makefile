@@ -92,12 +92,13 @@ defects: $(VENV)/.dev ## plant known defects in working models, and count how ma
 bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
 	$(BIN)/python -m benchmarks.seven_billion
 
-soak: $(VENV)/.services ## kill sweeps, Ray's nodes and a ledger's server at random, and look for what was lost or doubled
+soak: $(VENV)/.services ## kill sweeps, Ray's nodes, Slurm's jobs and a ledger's server at random, and look for what was lost or doubled
 	$(BIN)/python -m benchmarks.kills 100
 	$(BIN)/python -m benchmarks.kills_ray 100
 	$(BIN)/python -m benchmarks.ray_leases 500
 	$(BIN)/python -m benchmarks.ray_throughput
 	tests/services/packages.sh
+	$(BIN)/python -m benchmarks.kills_slurm 100
 	$(BIN)/python -m benchmarks.kills_ledger 30
 
 models: $(VENV)/.transformers ## train both models again and build the shipped pair (some fifteen minutes)

@@ -1,7 +1,7 @@
 """Sweeps by a real Slurm, disturbed at random: nothing may be lost, doubled or spoiled.
 
 Each round sweeps thirty trivial falsifiers, four jobs at a time, on a Slurm of one node that it starts, and
-disturbs it: the engine is killed and the sweep resumed, a job is requeued or killed, slurmctld is killed and
+disturbs it: the engine is killed and the sweep resumed, a job is requeued or killed, slurmctld is stopped and
 started again. At its end every falsifier must have one end, which is a Pass unless a job was killed; every
 record must verify; nothing half written and no job may be left. The exit code is 1 where that is not so.
 
@@ -24,6 +24,7 @@ from tests.pv.executors.slurm_cluster import Cluster, until
 
 COUNT = 30
 LONGEST_SECONDS = 3.0
+FINISH_SECONDS = 180.0
 WORDS = (sys.executable, "-m", "pv", "sweep")
 NEW = ("--executor", "slurm", "--jobs", "4")
 DISTURBANCES = ("engine", "engine", "requeue", "controller", "job")
@@ -54,6 +55,7 @@ class Round:
     def disturb(self) -> bool:
         """Do something after a while; return False where the sweep had ended by then."""
         time.sleep(self.choice.uniform(0.2, LONGEST_SECONDS))
+        self.cluster.resume_node()  # the one node cannot have a job twice, and is drained when one comes back
         if self.engine.poll() is not None:
             return False
         what = self.choice.choice(DISTURBANCES)
@@ -64,7 +66,7 @@ class Round:
             time.sleep(self.choice.uniform(0.0, LONGEST_SECONDS))
             self.engine = self._start()
         elif what == "controller":
-            self.cluster.kill("slurmctld")
+            self.cluster.stop_controller()
             time.sleep(self.choice.uniform(0.0, LONGEST_SECONDS))
             self.cluster.start_controller()
         elif running:
@@ -78,7 +80,13 @@ class Round:
 
     def faults(self) -> list[str]:
         """Finish the sweep, and say what is wrong with it; empty where nothing is."""
-        self.engine.wait()
+        deadline = time.monotonic() + FINISH_SECONDS
+        while self.engine.poll() is None:
+            if time.monotonic() > deadline:
+                self.engine.kill()
+                return [f"it did not finish; {self.cluster.node()}, {self.cluster.jobs()}"]
+            self.cluster.resume_node()
+            time.sleep(1)
         report = json.loads(self._pv("sweep", "--resume", "--json").stdout)
         ended = [one["falsifier"] for one in report["results"]]
         found = []

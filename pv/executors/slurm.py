@@ -192,13 +192,18 @@ class SlurmExecutor:
             if job.number is None and job.submission and job.submission.done():
                 with contextlib.suppress(Exception, concurrent.futures.CancelledError):
                     job.number = job.submission.result()
-        numbers = {job.number for job in self._jobs.values() if job.number is not None}
+        numbers = self._numbers()
         self._jobs.clear()
         if numbers and not self._cancel(numbers):
             listed = ", ".join(sorted(numbers))
             print(f"Slurm did not answer: its jobs {listed} stop when they see that", file=sys.stderr)
 
-    def _cancel(self, numbers: set[str]) -> bool:
+    def _numbers(self) -> dict[str, str]:
+        """Return number → name of the jobs that were submitted."""
+        jobs = [job for job in self._jobs.values() if job.number is not None]
+        return {str(job.number): self._name(job.attempt) for job in jobs}
+
+    def _cancel(self, numbers: Mapping[str, str]) -> bool:
         from pv.executors.slurm_queue import UnreachableError
 
         until = time.monotonic() + _CLOSE_SECONDS
@@ -267,7 +272,7 @@ class SlurmExecutor:
 
         now = time.monotonic()
         if self._asked is None:
-            numbers = [job.number for job in self._jobs.values() if job.number is not None]
+            numbers = self._numbers()
             if numbers and now >= self._ask_at:
                 self._ask_began = now
                 self._asked = self._background.submit(self._queue.states, numbers)

@@ -43,7 +43,7 @@ class LocalQueue:
         self._own[begun.job_id] = begun
         return str(begun.job_id)
 
-    def states(self, jobs: Collection[str]) -> Mapping[str, State]:
+    def states(self, jobs: Mapping[str, str]) -> Mapping[str, State]:
         """Tell which processes are there."""
         return {job: State("RUNNING") for job in jobs if self._runs(job)}
 

@@ -91,8 +91,8 @@ class Queue(Protocol):
             Nobody answers, or the answer is no.
         """
 
-    def states(self, jobs: Collection[str]) -> Mapping[str, State]:
-        """Return the state of each of `jobs` that is known; raises UnreachableError."""
+    def states(self, jobs: Mapping[str, str]) -> Mapping[str, State]:
+        """Return the state of each of `jobs` (number → name) that is known; raises UnreachableError."""
 
     def cancel(self, jobs: Collection[str]) -> None:
         """Cancel those of `jobs` that are not over; raises UnreachableError."""
@@ -136,11 +136,18 @@ class SlurmQueue:
         except OSError as error:
             raise UnreachableError(str(error)) from error
 
-    def states(self, jobs: Collection[str]) -> Mapping[str, State]:
-        """Ask for all jobs of this user, whichever are ours: one question, of which the controller knows."""
-        text = _ask("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%r")
-        lines = [line.split("|", 2) for line in text.splitlines()]
-        return {line[0]: _state(line[1], line[2]) for line in lines if len(line) == 3 and line[0] in jobs}
+    def states(self, jobs: Mapping[str, str]) -> Mapping[str, State]:
+        """Ask for all jobs of this user, whichever are ours, in one question.
+
+        A controller that lost what it had not saved gives numbers a second time, so names count, too.
+        """
+        text = _ask("squeue", "--me", "--states=all", "--noheader", "--format=%i|%j|%T|%r")
+        lines = [line.split("|", 3) for line in text.splitlines()]
+        return {
+            number: _state(state, reason)
+            for number, name, state, reason in (line for line in lines if len(line) == 4)
+            if jobs.get(number) == name
+        }
 
     def cancel(self, jobs: Collection[str]) -> None:
         """Cancel those that are not over."""

@@ -43,7 +43,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=sched_interval=1,bf_interval=1,requeue_setup_env_fail
 MessageTimeout=5
-SlurmdTimeout=45
+SlurmdTimeout=20
 KillWait=3
 ReturnToService=1
 MailProg=/bin/true
@@ -120,6 +120,12 @@ class Cluster:
         process = self.daemons.pop(name)
         process.kill()
         process.wait()
+
+    def stop_controller(self) -> None:
+        """End slurmctld as an administrator does; it saves its state."""
+        process = self.daemons.pop("slurmctld")
+        process.terminate()
+        process.wait(60)
 
     def kill_node(self) -> None:
         """Kill slurmd, and all that it started: what a host that loses its power does."""

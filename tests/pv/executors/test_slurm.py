@@ -126,7 +126,7 @@ class Scripted:
         (attempt.path / f"{len(self.submitted)}_submitted.pkl").touch()
         return str(len(self.submitted))
 
-    def states(self, jobs: Collection[str]) -> Mapping[str, State]:
+    def states(self, jobs: Mapping[str, str]) -> Mapping[str, State]:
         if isinstance(self.answer, Exception):
             raise self.answer
         return {job: state for job, state in self.answer.items() if job in jobs}

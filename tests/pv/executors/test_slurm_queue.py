@@ -34,22 +34,24 @@ def say(folder: Path, name: str, script: str) -> None:
 
 
 def test_states_are_those_of_our_jobs(commands: Path, tmp_path: Path) -> None:
-    lines = (
-        *("7|RUNNING|None", "8|PENDING|Resources", "9|NODE_FAIL|NodeDown", "10|CANCELLED by 0|None"),
-        *("11|COMPLETED|None", "12|PENDING|launch_failed_requeued_held", "13|PENDING|BadConstraints"),
-        *(
-            "14|PREEMPTED|None",
-            "15|COMPLETING|None",
-            "16|PENDING|launch failed requeued held",
-            "99|FAILED|None",
-            "",
-            "slurm says: odd",
-        ),
-    )
+    listed = """\
+7|RUNNING|None
+8|PENDING|Resources
+9|NODE_FAIL|NodeDown
+10|CANCELLED|None
+11|COMPLETED|None
+12|PENDING|launch_failed_requeued_held
+13|PENDING|BadConstraints
+14|PREEMPTED|None
+15|COMPLETING|None
+16|PENDING|launch failed requeued held
+99|FAILED|None"""
+    lines = [line.replace("|", "|ours|", 1) for line in listed.splitlines()]
+    lines += ["17|another's|RUNNING|None", "", "slurm says: odd"]
     say(commands, "squeue", f"cat <<'END'\n{chr(10).join(lines)}\nEND")
-    states = SlurmQueue({}, tmp_path).states([*map(str, range(7, 18))])
+    states = SlurmQueue({}, tmp_path).states({str(number): "ours" for number in range(7, 18)})
     assert set(states) == {*map(str, range(7, 17))}
-    assert {job for job, state in states.items() if state.over} == {"9", "11", "14"}
+    assert {job for job, state in states.items() if state.over} == {"9", "10", "11", "14"}
     assert {job for job, state in states.items() if state.host} == {"9", "12", "14", "16"}
     assert {job for job, state in states.items() if state.hopeless} == {"12", "13", "16"}
     assert states["8"].reason == "Resources"
@@ -60,7 +62,7 @@ def test_silence_is_no_state(commands: Path, tmp_path: Path) -> None:
     say(commands, "scancel", "echo 'scancel: error: Socket timed out on send/recv operation' >&2; exit 1")
     queue = SlurmQueue({}, tmp_path)
     with pytest.raises(UnreachableError, match="Unable to contact"):
-        queue.states(["7"])
+        queue.states({"7": "ours"})
     with pytest.raises(UnreachableError, match="timed out"):
         queue.cancel(["7"])
     say(commands, "scancel", "echo 'scancel: error: Kill job error on job id 7: Invalid job id' >&2; exit 1")
