@@ -361,7 +361,7 @@ def test_a_controller_that_is_away_is_no_death_of_a_job(
     write(project, _1=waiting.clause, _2=other.clause)
     process = sweep("--jobs", "2")
     until(lambda: waiting.begun == other.begun == 1, "the checks")
-    cluster.kill("slurmctld")
+    cluster.stop_controller()
     waiting.gate.touch()  # one ends, and three more are yet to be submitted
     time.sleep(12)
     assert process.poll() is None
