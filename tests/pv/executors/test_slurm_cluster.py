@@ -233,24 +233,26 @@ def test_what_slurm_refuses_is_an_error_of_the_settings(cluster: Cluster, projec
 
 
 def test_killed_and_resumed_it_takes_over_what_runs_and_what_ended(
-    cluster: Cluster, project: Project, waiting: Waiting, sweep: Sweep
+    cluster: Cluster, project: Project, waiting: Waiting, sweep: Sweep, tmp_path: Path
 ) -> None:
-    write(project, _1=waiting.clause, _2=FAILS)
+    (tmp_path / "other").mkdir()
+    other = Waiting(tmp_path / "other")
+    write(project, _1=waiting.clause, _2=FAILS, _3=other.clause)
     process = sweep("--jobs", "2")
-    until(lambda: waiting.begun == 1, "the check")
-    until(lambda: len(started(project)) >= 4, "the others")
+    until(lambda: waiting.begun == other.begun == 1, "the checks")
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    until(lambda: [*cluster.jobs().values()].count("RUNNING") == 1, "the end of the others")
+    other.gate.touch()
+    until(lambda: [*cluster.jobs().values()].count("RUNNING") == 1, "the end of one")
     before = set(cluster.jobs())
     resumed = sweep("--resume")
-    time.sleep(3)
+    until(lambda: len(started(project)) == 5, "the rest")
     waiting.gate.touch()
     report = end(resumed)
     assert ends(report) == dict(zip(IDS, ("Pass", "Fail", "Pass", "Pass", "Pass"), strict=True))
-    assert waiting.begun == 1
-    assert len(started(project)) == len(set(started(project))) == 5
-    assert len(set(cluster.jobs()) - before) <= 1  # what had not begun
+    assert waiting.begun == other.begun == 1
+    assert sorted(started(project)) == [*IDS]
+    assert len(set(cluster.jobs()) - before) == 2  # what had not begun
     assert {one["attempts"] == [] for one in report["results"]} == {True}
 
 
@@ -359,7 +361,7 @@ def test_a_controller_that_is_away_is_no_death_of_a_job(
     write(project, _1=waiting.clause, _2=other.clause)
     process = sweep("--jobs", "2")
     until(lambda: waiting.begun == other.begun == 1, "the checks")
-    cluster.kill("slurmctld")
+    cluster.stop_controller()
     waiting.gate.touch()  # one ends, and three more are yet to be submitted
     time.sleep(12)
     assert process.poll() is None
