@@ -19,6 +19,7 @@ _EMPTY_BLOBS = frozenset(
     }
 )
 """The name of the empty file, in both of git's object formats."""
+_MOST_PATHS = 1000
 _LINK = "120000"
 _FILES = frozenset({"100644", "100755", "100664"})
 
@@ -119,8 +120,12 @@ def read_commit(repository: Repository, commit: str, base: str | None) -> Tree:
 
 def _announced(repository: Repository, entries: Mapping[str, Entry]) -> Iterator[str]:
     """Yield what ``git add --intent-to-add`` announced: listed as an empty file, it is in no commit yet."""
-    if any(entry.blob in _EMPTY_BLOBS for entry in entries.values()):
-        said = repository.run("diff-files", "--diff-filter=A", "--name-only", "-z")
+    empty = [path for path, entry in entries.items() if entry.blob in _EMPTY_BLOBS]
+    if empty:
+        # Of these paths alone: git looks at the file of each path that it is asked for.
+        words = ["--", *empty] if len(empty) <= _MOST_PATHS else []
+        ask = ("--literal-pathspecs", "diff-files", "--diff-filter=A", "--name-only", "-z")
+        said = repository.run(*ask, *words)
         yield from (os.fsdecode(name) for name in said.split(b"\0") if name)
 
 

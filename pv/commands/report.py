@@ -37,6 +37,16 @@ def run(arguments: argparse.Namespace) -> Exit:
     ConfigError
         jinja2 is not installed, the folder holds something else, or ``SOURCE_DATE_EPOCH`` is no time.
     """
+    gc.disable()  # what is read and derived is needed to the end, and there may be much of it
+    try:
+        pages = _write(arguments)
+    finally:
+        gc.enable()
+    print(printable(f"{pages} pages in {arguments.html}; begin with index.html"), file=sys.stderr)
+    return Exit.ACCEPTED
+
+
+def _write(arguments: argparse.Namespace) -> int:
     # Imported late: of these, only this command has a use.
     from pv.reports.site.investigations import read_investigations
     from pv.reports.site.last_sweep import last_sweep
@@ -45,7 +55,6 @@ def run(arguments: argparse.Namespace) -> Exit:
     from pv.revision import revision
     from pv.sweep_run import FOLDER
 
-    gc.disable()  # what is read and derived is needed to the end, and there may be much of it
     config = load_config()
     waivers = load_waivers(config, _today())
     source = Source(
@@ -57,9 +66,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         sweep=last_sweep(config.root / FOLDER),
         commit=str(revision(config.root, ignoring=config.relative(config.evidence))["commit"] or ""),
     )
-    pages = write_site(arguments.html, source)
-    print(printable(f"{pages} pages in {arguments.html}; begin with index.html"), file=sys.stderr)
-    return Exit.ACCEPTED
+    return write_site(arguments.html, source)
 
 
 def _today() -> dt.date | None:

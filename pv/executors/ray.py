@@ -90,6 +90,7 @@ class RayExecutor:
         self._slots = 1
         self._gpus: tuple[Gpu, ...] = ()
         self._line = bytearray()
+        self._refusal: dict[str, Any] | None = None
         self._heard = time.monotonic()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed with the driver
         self._driver = subprocess.Popen(
@@ -122,7 +123,9 @@ class RayExecutor:
                         remedy="see `ray status`; executors.ray.address names another cluster",
                     )
             for message in messages:
-                self._take(message, ConfigError)
+                self._take(message)
+            if self._refusal is not None:
+                raise ConfigError(self._refusal["what"], remedy=self._refusal["remedy"])
         except BaseException:
             self.close()
             raise
@@ -162,7 +165,9 @@ class RayExecutor:
         PvError
             The cluster is gone, or has no node left that could run anything: the sweep is to be resumed.
         """
-        taken = [self._take(message, PvError) for message in self._read(seconds)]
+        if self._refusal is not None:
+            raise PvError(self._refusal["what"], remedy=self._refusal["remedy"])
+        taken = [self._take(message) for message in self._read(seconds)]
         if time.monotonic() - self._heard > _SILENCE_SECONDS:
             raise PvError(
                 f"the Ray cluster has not answered for {_SILENCE_SECONDS:g} s", remedy=self._remedy()
@@ -211,10 +216,10 @@ class RayExecutor:
         self._line = bytearray(rest)
         return [json.loads(line) for line in lines]
 
-    def _take(self, message: dict[str, Any], refusal: type[PvError]) -> Event | None:
+    def _take(self, message: dict[str, Any]) -> Event | None:
         kind = message["kind"]
         if kind == "refused":
-            raise refusal(message["what"], remedy=message["remedy"])
+            self._refusal = message  # raised when what was told before it has been heard
         if kind in {"ready", "room"}:
             self._slots = message["slots"]
             self._gpus = tuple(Gpu(**gpu) for gpu in message["gpus"])

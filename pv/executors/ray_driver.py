@@ -118,7 +118,7 @@ def _serve(given: Mapping[str, Any], events: _Events) -> None:
     nodes.look()
     if not nodes.slots:
         raise ConfigError(
-            f"no node of the cluster has {given['cpus']:g} processors",
+            f"no node of the cluster has room for a task: it takes {given['cpus']:g} processor(s)",
             remedy="start nodes with --num-cpus, or lower executors.ray.cpus",
         )
 

@@ -47,7 +47,8 @@ class Nodes:
             for node in found.keys() - self._alive.keys()
         }
         self._alive = found
-        ray.wait([*asked.values()], num_returns=len(asked), timeout=_PROBE_SECONDS) if asked else None
+        if asked:
+            ray.wait([*asked.values()], num_returns=len(asked), timeout=_PROBE_SECONDS)
         for node, answer in asked.items():
             try:
                 about = json.loads(ray.get(answer, timeout=0))

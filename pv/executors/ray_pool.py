@@ -43,18 +43,23 @@ Answered = Callable[["Actor", Any], None]
 
 @dataclasses.dataclass(eq=False)
 class Actor:
-    """A slot somewhere; `node` is empty until it has greeted, `home` where it may be anywhere."""
+    """A slot somewhere; `node` is empty until it has greeted, `home` where it may be anywhere.
+
+    `began` is whether it said that it has its task; `failed` is what its task brought along.
+    """
 
     handle: Any
     kind: str
     home: str = ""
     node: str = ""
     task: Task | None = None
+    began: bool = False
+    failed: int = 0
 
 
 @dataclasses.dataclass(eq=False)
 class _Waiting:
-    """A task that no actor has yet; `failed` counts the actors that were to have it and never greeted."""
+    """A task that no actor has yet; `failed` counts the actors that were to have it and were dead by then."""
 
     task: Task
     since: float
@@ -148,6 +153,7 @@ class Pool:
                     remedy="put a copy of the project there; its folder is executors.ray.root",
                 )
             actor.node = answer["node"]
+        actor.began = actor.task is not None
         for event in answer if isinstance(answer, list) else ():
             self._tell(event)
             if event["kind"] != "progress":
@@ -202,8 +208,9 @@ class Pool:
             mine = [actor for actor in self._actors if actor.kind == kind]
             for actor in mine:
                 if waiting and actor.node and actor.task is None:
-                    actor.task = waiting.popleft().task
-                    self._call(actor, actor.handle.start.remote(json.dumps(actor.task), _POLL_SECONDS))
+                    first = waiting.popleft()
+                    actor.task, actor.began, actor.failed = first.task, False, first.failed
+                    self._call(actor, actor.handle.start.remote(json.dumps(actor.task)))
             if time.monotonic() < self._pause.get(kind, 0.0) or not self._nodes.can_take(kind):
                 continue
             coming = sum(not actor.node for actor in mine)
@@ -239,18 +246,26 @@ class Pool:
         self._actors.remove(actor)
         _kill(actor)
         why = str(error)[-_DETAIL:]
-        if actor.task is not None:
+        waiting = self._waiting[actor.kind]
+        if actor.task is not None and actor.began:
             unreachable = isinstance(error, ray.exceptions.ActorUnavailableError)
             deadline = time.monotonic() + _DEATH_SECONDS
             self._orphans.append(_Orphan(actor.task, actor.node, why, unreachable, deadline))
-        elif not actor.node and self._waiting[actor.kind]:
+        elif actor.task is not None:  # it had died while it was idle, which nobody had noticed
+            waiting.appendleft(_Waiting(actor.task, time.monotonic(), actor.failed))
+            self._blame(waiting, why)
+        elif not actor.node and waiting:
             self._pause[actor.kind] = time.monotonic() + _PAUSE_SECONDS
-            first = self._waiting[actor.kind][0]
-            first.failed += 1
-            if first.failed >= _ATTEMPTS:
-                self._waiting[actor.kind].popleft()
-                self._lost(first.task, f"no actor for it came up, in {_ATTEMPTS} attempts", why, host=True)
+            self._blame(waiting, why)
         self._serve()
+
+    def _blame(self, waiting: deque[_Waiting], why: str) -> None:
+        """Count an actor that was not there for the first of `waiting`; that many, and it is lost."""
+        first = waiting[0]
+        first.failed += 1
+        if first.failed >= _ATTEMPTS:
+            waiting.popleft()
+            self._lost(first.task, f"no actor for it came up, in {_ATTEMPTS} attempts", why, host=True)
 
     def _settle(self, orphan: _Orphan, now: float) -> None:
         name = self._nodes.name(orphan.node)
@@ -271,7 +286,7 @@ class Pool:
                 "the cluster has no node left that could run anything",
                 remedy="when it is back: pv sweep --resume",
             )
-        what = "a GPU" if kind == "gpu" else f"{self._cpus:g} processors"
+        what = "a GPU" if kind == "gpu" else f"{self._cpus:g} processor(s)"
         while self._waiting[kind]:
             task = self._waiting[kind].popleft().task
             self._lost(task, f"no node of the cluster that is alive has {what}", "", host=False)

@@ -41,6 +41,7 @@ def load_templates(source: Source) -> Render:
     environment = jinja2.Environment(
         loader=loader,
         autoescape=True,
+        auto_reload=False,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pv.evidence_transfer import carry
 from pv.exits import Exit
+from pv.store import Store
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -39,6 +43,35 @@ def test_records_of_another_host_reach_the_repository(copied: Project, store: st
     assert copied.status()[0] == "DISCHARGED"
     ended = copied.pv("evidence", "pull", "--store", store, ID)
     assert ended.out == "0 taken, 2 left (2 because it is here already)\n"
+
+
+def test_a_pull_that_was_killed_can_be_run_again(
+    copied: Project, restamp: Restamp, store: str, tmp_path: Path
+) -> None:
+    first = copied.record().read_bytes()
+    for number in range(25):
+        path = tmp_path / "versions" / NAME.replace("shipped", f"s{number}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(restamp(first, {"place.subject": f"s{number}"}))
+        Store(store).push(carry(path))
+    folder = copied.root / "evidence"
+    for _ in range(10):  # a busy machine may let it end before we see that it has begun
+        shutil.rmtree(folder)
+        pulling = copied.start("evidence", "pull", store)
+        while pulling.poll() is None and not list(folder.rglob("*.json")):
+            time.sleep(0.001)
+        pulling.kill()
+        pulling.communicate()
+        if len(list(folder.rglob("*.json"))) < 25:
+            break
+    assert pulling.returncode == -signal.SIGKILL
+    assert copied.pv("evidence", "verify").code == Exit.ACCEPTED
+    ended = copied.pv("evidence", "pull", store)
+    assert ended.code == Exit.ACCEPTED, ended.said
+    assert ended.out.endswith("here already)\n")
+    held = copied.evidence()
+    assert len(held) == 25
+    assert all(name.endswith(".json") and "/." not in name for name in held)
 
 
 def test_the_store_of_the_settings_is_used(copied: Project, store: str) -> None:

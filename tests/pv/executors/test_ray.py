@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import json
@@ -17,9 +18,10 @@ import pytest
 
 from pv.errors import ConfigError
 from pv.executors import parse_settings
-from pv.executors.protocol import Setup
+from pv.executors.protocol import Event, Setup
 from pv.executors.ray import make_executor
 from pv.exits import Exit
+from pv.outcome import Options
 
 if TYPE_CHECKING:
     from benchmarks.ray_cluster import Node, RayCluster
@@ -193,7 +195,7 @@ def test_a_node_with_another_engine_is_refused_by_name(
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         none = project.pv("sweep", "--executor", "ray")
         assert none.code == Exit.USAGE
-        assert "no node of the cluster has 1 processors" in none.err
+        assert "no node of the cluster has room for a task: it takes 1 processor(s)" in none.err
         cluster.add("larch", path=str(old))
         ended = project.pv("sweep", "--executor", "ray")
         assert ended.code == Exit.USAGE
@@ -284,6 +286,26 @@ def test_a_process_that_is_killed_costs_its_check_and_no_other(
     assert why in error["message"]
     assert error["attempts"] == []
     assert json.loads(out)["counts"] == {"Error": 1, "Pass": 5}
+
+
+@pytest.mark.service
+def test_an_actor_that_died_while_it_was_idle_costs_nothing(
+    project: Project, cluster: RayCluster, log: Path
+) -> None:
+    write(project, log)
+    setup = Setup(project.root, log, Options().to_json(), 1, {"address": cluster.address})
+    with contextlib.closing(make_executor(setup)) as executor:
+        for identifier in IDS[:2]:
+            address = f"small-v1#{identifier}"
+            executor.start({"address": address, "path": "contracts/small-v1.yaml", "device": "cpu"})
+            events: list[Event] = []
+            deadline = time.monotonic() + 60
+            while not events and time.monotonic() < deadline:
+                events += (event for event in executor.wait(0.1) if event["kind"] != "progress")
+            assert [(event["kind"], event["task"]) for event in events] == [("ended", address)]
+            for node in cluster.nodes.values():
+                for pid in named(node, "ray::Slot"):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.service

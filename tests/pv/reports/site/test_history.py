@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv.ledger.place import DEFAULT
 from pv.reports.site.history import Judged, points_of, records_on_file, since
 from pv.status import derive
 from pv.tally import Row
+from tests.pv.reports.site.conftest import Page, make_site
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -76,11 +79,35 @@ def test_a_status_holds_since_the_unbroken_run_that_agrees_with_it(copied: Proje
 def test_no_record_and_no_page_names_the_host(copied: Project, tmp_path: Path) -> None:
     import socket
 
-    from tests.pv.reports.site.conftest import make_site
-
     name = socket.gethostname()
     for path in make_site(copied).rglob("*"):
         if path.is_file() and len(name) > 3:
             text = path.read_text(encoding="utf-8")
             assert name not in text
             assert str(tmp_path) not in text
+
+
+def test_what_git_and_the_ledger_have_is_part_of_the_history(copied: Project) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *who, *words], cwd=copied.root, check=True, capture_output=True)
+
+    git("init", "--quiet")
+    for _ in range(2):
+        git("add", ".")
+        git("commit", "--quiet", "-m", "evidence")
+        assert copied.pv("discharge", ID, "--force").code == 0
+    row, config = row_of(copied), copied.config()
+    points, _, lacking = points_of(records_on_file(row, config), row, config)
+    assert lacking == ""
+    assert len([point for point in points if point.level == "live"]) == 3
+    assert [point.at for point in points] == sorted(point.at for point in points)
+    folder = make_site(copied)
+    page = Page(next((folder / "f").iterdir()))
+    assert page.text.count('class="course"') == 2
+    assert "6 judgement(s) in 2 line(s), 0 not as claimed" in page.shown
+    (copied.root / ".pv").mkdir(exist_ok=True)
+    (copied.root / DEFAULT).write_text("this is no ledger", encoding="utf-8")
+    page = Page(next((make_site(copied) / "f").iterdir()))
+    assert "Only the latest records are shown, since others could not be read" in page.shown
+    assert "2 judgement(s) in 2 line(s)" in page.shown
