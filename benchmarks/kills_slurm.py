@@ -26,7 +26,7 @@ COUNT = 30
 LONGEST_SECONDS = 3.0
 FINISH_SECONDS = 180.0
 WORDS = (sys.executable, "-m", "pv", "sweep")
-NEW = ("--executor", "slurm", "--jobs", "4")
+NEW = ("--executor", "slurm", "--jobs", "4", "--set", "patience=20")
 DISTURBANCES = ("engine", "engine", "requeue", "controller", "job")
 
 
