@@ -1,9 +1,10 @@
 """Sweeps by a real Slurm, disturbed at random: nothing may be lost, doubled or spoiled.
 
 Each round sweeps thirty trivial falsifiers, four jobs at a time, on a Slurm of one node that it starts, and
-disturbs it: the engine is killed and the sweep resumed, a job is requeued or killed, slurmctld is stopped and
-started again. At its end every falsifier must have one end, which is a Pass unless Slurm says that its job
-is over; every record must verify; nothing half written and no job may be left. The exit code is 1 where that is not so.
+disturbs it: the engine is killed and the sweep resumed, a job is requeued or killed, slurmctld is stopped
+and started again. At its end every falsifier must have one end, which is a Pass unless Slurm says that its
+job is over; every record must verify; nothing half written and no job may be left. The exit code is 1 where
+that is not so.
 
     python -m benchmarks.kills_slurm [TIMES] [SEED]      by default 100, seed 0; needs slurm-wlm, root
 """
