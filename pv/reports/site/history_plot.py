@@ -101,13 +101,16 @@ def plot(lines: Sequence[Line], changes: Sequence[Change] = (), *, refuted: bool
     return "".join(parts)
 
 
+_LEAST = 1e-300
+
+
 class _Scale:
     """From values to places on the picture; a range that is no range is widened by `around`."""
 
     def __init__(
         self, low: float, high: float, start: float, end: float, *, around: float = 0.0, spare: float = 0.04
     ) -> None:
-        if high <= low:
+        if high - low < _LEAST:  # of a few of the smallest numbers that there are, no fourth part is one
             low, high = low - around, high + around
         room = (high - low) * spare
         self.low, self.high = low - room, high + room

@@ -110,6 +110,8 @@ class Cluster:
         """Start slurmctld, with the state that it had."""
         self._start("slurmctld", "-D", "-f", str(self.settings))
         until(lambda: self._answers("scontrol", "show", "node"), "slurmctld")
+        if "slurmd" in self.daemons:
+            self.call("scontrol", "reconfigure")  # else it takes a minute until the node is known to be there
 
     def start_daemon(self) -> None:
         """Start slurmd."""

@@ -56,7 +56,7 @@ def cluster(running: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     yield running
     running.call("scancel", f"--user={os.getuid()}")
     until(lambda: "RUNNING" not in running.jobs().values(), "the end of all jobs")
-    until(lambda: running.node() == "idle", "the node", 60)
+    until(lambda: running.node() in {"idle", "completing", "mixed"}, "the node", 60)
 
 
 class Waiting:
@@ -353,26 +353,6 @@ def test_what_takes_longer_than_its_job_may_is_not_run_again(
     assert waiting.begun == 1
 
 
-def test_a_controller_that_is_away_is_no_death_of_a_job(
-    cluster: Cluster, project: Project, waiting: Waiting, sweep: Sweep, tmp_path: Path
-) -> None:
-    other = Waiting(tmp_path / "other")
-    other.log.parent.mkdir()
-    write(project, _1=waiting.clause, _2=other.clause)
-    process = sweep("--jobs", "2")
-    until(lambda: waiting.begun == other.begun == 1, "the checks")
-    cluster.stop_controller()
-    waiting.gate.touch()  # one ends, and three more are yet to be submitted
-    time.sleep(12)
-    assert process.poll() is None
-    cluster.start_controller()
-    other.gate.touch()
-    report = end(process)
-    assert ends(report) == dict.fromkeys(IDS, "Pass")
-    assert {len(one["attempts"]) for one in report["results"]} == {0}
-    assert waiting.begun == other.begun == 1
-
-
 def test_an_interrupt_cancels_jobs_and_blames_nothing(
     cluster: Cluster, project: Project, waiting: Waiting, sweep: Sweep
 ) -> None:
@@ -395,3 +375,24 @@ def test_an_interrupt_cancels_jobs_and_blames_nothing(
     waiting.gate.touch()
     resumed = sweep("--resume")
     assert ends(end(resumed)) == dict.fromkeys(IDS, "Pass")
+
+
+# The last: it may be a minute until Slurm has done with what ended while the controller was away.
+def test_a_controller_that_is_away_is_no_death_of_a_job(
+    cluster: Cluster, project: Project, waiting: Waiting, sweep: Sweep, tmp_path: Path
+) -> None:
+    other = Waiting(tmp_path / "other")
+    other.log.parent.mkdir()
+    write(project, _1=waiting.clause, _2=other.clause)
+    process = sweep("--jobs", "2")
+    until(lambda: waiting.begun == other.begun == 1, "the checks")
+    cluster.stop_controller()
+    waiting.gate.touch()  # one ends, and three more are yet to be submitted
+    time.sleep(12)
+    assert process.poll() is None
+    cluster.start_controller()
+    other.gate.touch()
+    report = end(process)
+    assert ends(report) == dict.fromkeys(IDS, "Pass")
+    assert {len(one["attempts"]) for one in report["results"]} == {0}
+    assert waiting.begun == other.begun == 1

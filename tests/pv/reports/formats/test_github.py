@@ -44,7 +44,7 @@ def test_every_line_is_one_command_of_ours(reports: SearchStrategy[Report], data
     lines = re.split("\r\n|\r|\n", github.write(report))
     assert lines.pop() == ""
     commands = [run(line) for line in lines]
-    told = [result for result in report.results if result.grade not in {"passed", "noted"}]
+    told = [one for one in report.results if one.grade not in {"passed", "noted"} or one.attempts]
     assert len(commands) == len(told) + len(report.findings) + bool(report.error)
     named = {(c[1]["file"], c[1]["line"], c[1]["title"]) for c in commands if "file" in c[1]}
     for result in told:

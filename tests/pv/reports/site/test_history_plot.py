@@ -5,7 +5,7 @@ import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pv.reports.site.history import Change, Judged, Point
@@ -121,6 +121,7 @@ def test_of_a_long_history_the_latest_are_plotted() -> None:
 SHARES = st.none() | st.floats(-1e290, 1e290) | st.sampled_from([0.0, 1e-300, -1e-12])
 
 
+@example([(5e-324, "Pass", "a", "")], 0.0, "")
 @given(
     st.lists(
         st.tuples(
