@@ -111,12 +111,9 @@ def _last_replaced(programs: Programs, change: dict[str, Any]) -> Programs:
 
 @code.counter_example("double_scale", of="programs")
 def double_scale(programs: Programs, *, kernel: str) -> Programs:
-    """Scale the scores in float64, as a constant of Python would have it."""
-    wide = {
-        "product(q, tl.trans(k), upcast) * scale": (
-            "(product(q, tl.trans(k), upcast).to(tl.float64) * scale).to(tl.float32)"
-        )
-    }
+    """Scale the scores by a constant in float64. One that float32 holds would be narrowed by the compiler."""
+    wide = {"upcast) * scale": "upcast).to(tl.float64) * 0.18033688011112042).to(tl.float32)"}
+    wide = {f"product(q, tl.trans(k), {old}": f"(product(q, tl.trans(k), {new}" for old, new in wide.items()}
     return _last_replaced(programs, {"kernel": altered(_MODULES[kernel], wide)[f"{kernel}_kernel"]})
 
 

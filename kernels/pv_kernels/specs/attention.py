@@ -208,4 +208,4 @@ ATTENTION = KernelSpec(
 def _pairs(arguments: Arguments) -> int:
     """Return how many pairs of a token and a key it sees there are."""
     tokens, keys = arguments["q"].shape[2], arguments["k"].shape[2]
-    return tokens * (keys - tokens) + tokens * (tokens + 1) // 2  # type: ignore[no-any-return]  shapes of tensors in a dictionary
+    return tokens * (keys - tokens) + tokens * (tokens + 1) // 2  # type: ignore[no-any-return]
