@@ -4,21 +4,24 @@ import pv_kernels.decode_attention
 import pytest
 import torch
 from pv_kernels.checks.alteration import altered
-from pv_kernels.interpreter import Launch
+from pv_kernels.interpreter import interpreting
 from pv_kernels.specs.decode_attention import DECODE_ATTENTION
-from pv_kernels.specs.samples import used
 
 SCALED = "upcast) * scale"
 
 
-def test_the_text_that_runs_is_the_altered_one(launches: list[Launch]) -> None:
-    names = altered(pv_kernels.decode_attention, {SCALED: "upcast) * 0.0"})
-    arguments = DECODE_ATTENTION.cases[0].arguments(torch.float32)
-    expected = DECODE_ATTENTION.expected(arguments)
-    allowed = DECODE_ATTENTION.tolerance(arguments, expected)
-    assert used((names["decode_attention"](**arguments),), expected, allowed) > 1
-    assert used((pv_kernels.decode_attention.decode_attention(**arguments),), expected, allowed) <= 1
-    assert len(launches) == 4
+def test_the_text_that_runs_is_the_altered_one() -> None:
+    """Without a scale all shares are alike, so that the answer is the mean; without effect, it is the same."""
+    without = altered(pv_kernels.decode_attention, {SCALED: "upcast) * 0.0"})["decode_attention"]
+    alike = altered(pv_kernels.decode_attention, {SCALED: "upcast) * (scale)"})["decode_attention"]
+    arguments = next(c for c in DECODE_ATTENTION.cases if c.name == "ratio_one").arguments(torch.float32)
+    with interpreting() as launches:
+        ours = pv_kernels.decode_attention.decode_attention(**arguments)
+        assert torch.equal(alike(**arguments), ours)
+        mean = arguments["v"][:, :, : int(arguments["lengths"][0])].mean(2)
+        torch.testing.assert_close(without(**arguments), mean)
+        assert not torch.allclose(ours, mean)
+    assert len(launches) == 6
 
 
 def test_a_change_that_changes_nothing_is_an_error() -> None:
