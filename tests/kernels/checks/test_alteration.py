@@ -11,7 +11,7 @@ SCALED = "upcast) * scale"
 
 
 def test_the_text_that_runs_is_the_altered_one() -> None:
-    """Without a scale all shares are alike, so that the answer is the mean; without effect, it is the same."""
+    """Without a scale the answer is the mean of the values; without effect it is the same."""
     without = altered(pv_kernels.decode_attention, {SCALED: "upcast) * 0.0"})["decode_attention"]
     alike = altered(pv_kernels.decode_attention, {SCALED: "upcast) * (scale)"})["decode_attention"]
     arguments = next(c for c in DECODE_ATTENTION.cases if c.name == "ratio_one").arguments(torch.float32)
