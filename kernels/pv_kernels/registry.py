@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pv_kernels.spec import KernelSpec
+from pv_kernels.specs.attention import ATTENTION
+from pv_kernels.specs.decode_attention import DECODE_ATTENTION
 from pv_kernels.specs.rmsnorm import ADD_RMS_NORM, RMS_NORM
 from pv_kernels.specs.rope import ROPE
 from pv_kernels.specs.softmax import SOFTMAX
@@ -10,4 +12,6 @@ from pv_kernels.specs.swiglu import SWIGLU
 
 __all__ = ["KERNELS"]
 
-KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX)}
+_SPECS = (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX, DECODE_ATTENTION, ATTENTION)
+
+KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in _SPECS}

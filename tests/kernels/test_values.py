@@ -169,9 +169,11 @@ def test_launches_take_their_constants_from_the_tuning_space(
 
 
 @EACH
-def test_one_call_is_one_launch(launches: list[Launch], spec: KernelSpec) -> None:
+def test_one_call_is_one_launch_or_two_where_parts_are_combined(
+    launches: list[Launch], spec: KernelSpec
+) -> None:
     spec.run(named(spec, "qwen2_5_7b" if spec.name != "softmax" else "thousands_of_keys"))
-    assert len(launches) == 1
+    assert len(launches) == (2 if spec.name == "decode_attention" else 1)
 
 
 @EACH
