@@ -17,7 +17,8 @@ from triton.compiler import ASTSource
 from pv_kernels.dtypes import triton_name
 from pv_kernels.errors import InterpretOnlyError
 from pv_kernels.language import compilable
-from pv_kernels.spec import Program, Tuning
+from pv_kernels.spec import Program
+from pv_kernels.tuning import Tuning
 
 __all__ = ["CAPABILITIES", "Compiled", "compile_program"]
 
@@ -95,7 +96,7 @@ def compile_program(
         compiled = triton.compile(
             source,
             target=GPUTarget("cuda", capability, 32),
-            options={"num_warps": tuning.warps, "num_stages": tuning.stages},
+            options={k: v for k, v in tuning.options().items() if k not in tuning.constants},
         )
         return Compiled(compiled.asm["ptx"], *_usage(compiled.asm["cubin"], cache))
 

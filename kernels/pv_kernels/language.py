@@ -1,26 +1,18 @@
 """What kernels are written with, typed for mypy: Triton publishes no types.
 
-Annotations that Triton does not know, such as `Pointer`, are for the reader; it takes types from the call.
+In a kernel's signature Triton lets only its own names stand. A pointer, a length or a stride is `tl.tensor`,
+as it is inside. A real number is `tl.float32`, or it would be float64 on some ways to a launch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import triton
 from triton.runtime.jit import JITFunction
 
-__all__ = ["Block", "Integer", "Pointer", "Real", "compilable", "jit"]
-
-Pointer: TypeAlias = Any
-"""The address of a tensor's first element."""
-Integer: TypeAlias = Any
-"""A whole number known at launch: a length or a stride, in elements."""
-Real: TypeAlias = Any
-"""A float32 known at launch."""
-Block: TypeAlias = Any
-"""A block of values in registers."""
+__all__ = ["compilable", "jit"]
 
 jit: Callable[[Callable[..., Any]], Any] = triton.jit
 

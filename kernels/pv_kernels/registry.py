@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pv_kernels.spec import KernelSpec
+from pv_kernels.specs.rmsnorm import ADD_RMS_NORM, RMS_NORM
+from pv_kernels.specs.rope import ROPE
+from pv_kernels.specs.softmax import SOFTMAX
+from pv_kernels.specs.swiglu import SWIGLU
 
 __all__ = ["KERNELS"]
 
-_SPECS: tuple[KernelSpec, ...] = ()
-
-KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in _SPECS}
+KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX)}

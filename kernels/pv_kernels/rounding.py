@@ -8,10 +8,14 @@ order (4.2).
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 __all__ = ["gamma", "summation_height", "underflow", "unit_roundoff"]
+
+N = TypeVar("N", float, Tensor)
 
 
 def unit_roundoff(dtype: torch.dtype) -> float:
@@ -19,8 +23,13 @@ def unit_roundoff(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
 
 
-def gamma(operations: float, dtype: torch.dtype = torch.float32) -> float:
+def gamma(operations: N, dtype: torch.dtype = torch.float32) -> N:
     """Return ``n u / (1 - n u)``: the relative error that `operations` roundings after one another can reach.
+
+    Parameters
+    ----------
+    operations
+        A number, or a tensor with one for each element.
 
     Raises
     ------
@@ -28,7 +37,7 @@ def gamma(operations: float, dtype: torch.dtype = torch.float32) -> float:
         So many that the bound says nothing: ``n u >= 1``.
     """
     product = operations * unit_roundoff(dtype)
-    if product >= 1:
+    if bool((torch.as_tensor(product) >= 1).any()):
         raise ValueError(f"{operations} roundings to {dtype} can lose every digit; sum in blocks")
     return product / (1 - product)
 

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from pv_kernels.dtypes import triton_name
 from pv_kernels.errors import KernelError
+from pv_kernels.tuning import Tuning
 
-__all__ = ["Arguments", "Case", "ErrorCase", "KernelSpec", "Program", "Property", "Results", "Tuning"]
+__all__ = ["Arguments", "Case", "ErrorCase", "KernelSpec", "Program", "Property", "Results"]
 
 Arguments: TypeAlias = dict[str, Any]
 """Keyword arguments that the wrapper and the reference both take."""
@@ -87,25 +88,6 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """One point of a tuning space: constants of the kernel, warps of a program, stages of its loops."""
-
-    constants: Mapping[str, int]
-    warps: int = 4
-    stages: int = 3
-
-    @property
-    def name(self) -> str:
-        """The point in words, as in ``block=1024 warps=4 stages=3``."""
-        constants = (f"{name}={value}" for name, value in self.constants.items())
-        return " ".join([*constants, f"warps={self.warps}", f"stages={self.stages}"])
-
-    def options(self) -> dict[str, int]:
-        """Return what a launch takes: ``kernel[grid](..., **tuning.options())``."""
-        return {**self.constants, "num_warps": self.warps, "num_stages": self.stages}
-
-
-@dataclass(frozen=True)
 class Program:
     """One Triton kernel, how it is compiled ahead of time, and in which configurations.
 
@@ -133,9 +115,8 @@ class Program:
 
     @property
     def name(self) -> str:
-        """The kernel's name."""
-        name: str = self.kernel.fn.__name__
-        return name
+        """The kernel's name and its constants, as in ``rms_norm_kernel whole=True``."""
+        return " ".join([self.kernel.fn.__name__, *(f"{k}={v}" for k, v in self.constants.items())])
 
     def __post_init__(self) -> None:
         """Refuse a space that is empty or repeats itself, and a signature that is not the kernel's.

@@ -1,0 +1,1 @@
+"""What is claimed of each kernel, one file a family."""

@@ -1,0 +1,190 @@
+"""Every kernel of the registry against its reference, on every sample that its specification has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pv_kernels.interpreter import Launch
+from pv_kernels.registry import KERNELS
+from pv_kernels.spec import Arguments, Case, ErrorCase, KernelSpec
+from pv_kernels.specs.samples import used
+from torch import Tensor
+
+from tests.kernels.memory import SENTINEL, apart, beside, far_apart, rowwise
+
+SPECS = list(KERNELS.values())
+EACH = pytest.mark.parametrize("spec", SPECS, ids=KERNELS)
+SAMPLES = [
+    pytest.param(spec, case, dtype, id=f"{spec.name}-{case.name}-{str(dtype).removeprefix('torch.')}")
+    for spec in SPECS
+    for case in (*spec.cases, *spec.special)
+    for dtype in spec.dtypes
+]
+ERRORS = [pytest.param(spec, case, id=f"{spec.name}-{case.name}") for spec in SPECS for case in spec.errors]
+
+
+def named(spec: KernelSpec, name: str, dtype: torch.dtype = torch.bfloat16) -> Arguments:
+    return next(case for case in spec.cases if case.name == name).arguments(dtype)
+
+
+def part_used(spec: KernelSpec, arguments: Arguments, **changed: Tensor) -> float:
+    expected = spec.expected(arguments)
+    return used(spec.run({**arguments, **changed}), expected, spec.tolerance(arguments, expected))
+
+
+@pytest.mark.parametrize(("spec", "case", "dtype"), SAMPLES)
+def test_a_result_is_as_near_to_the_formula_as_its_arithmetic_allows(
+    launches: list[Launch], spec: KernelSpec, case: Case, dtype: torch.dtype
+) -> None:
+    arguments = case.arguments(dtype)
+    results = spec.run(arguments)
+    assert part_used(spec, arguments) <= 1
+    assert all(result.dtype == dtype for result in results)
+    assert bool(launches) == any(result.numel() for result in results)
+
+
+@pytest.mark.parametrize(("spec", "case"), ERRORS)
+def test_what_cannot_be_computed_is_refused_by_name(
+    launches: list[Launch], spec: KernelSpec, case: ErrorCase
+) -> None:
+    with pytest.raises(case.error) as caught:
+        spec.run(case.arguments())
+    assert type(caught.value) is case.error
+    assert case.words in str(caught.value)
+    assert launches == []
+
+
+@EACH
+def test_twice_the_same_is_bitwise_the_same(launches: list[Launch], spec: KernelSpec) -> None:
+    arguments = named(spec, "odd")
+    for first, second in zip(spec.run(arguments), spec.run(arguments), strict=True):
+        assert torch.equal(first, second)
+    assert launches
+
+
+@EACH
+def test_a_row_does_not_depend_on_the_others(launches: list[Launch], spec: KernelSpec) -> None:
+    arguments = named(spec, "weird", torch.float32)
+    all_rows = spec.run(arguments)
+    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
+    one = spec.run({**arguments, **{name: value[3:4] for name, value in tensors.items() if len(value) == 5}})
+    for whole, alone in zip(all_rows, one, strict=True):
+        assert torch.equal(whole[3:4], alone)
+    assert launches
+
+
+@EACH
+@pytest.mark.parametrize("name", ["weird", "odd"])
+def test_buffers_of_nan_are_overwritten_whole_and_nothing_beside_them(
+    launches: list[Launch], spec: KernelSpec, name: str
+) -> None:
+    arguments = named(spec, name)
+    buffers = {
+        keyword: apart(torch.full_like(result, float("nan"), dtype=torch.bfloat16), padding=5, offset=3)
+        for keyword, result in zip(spec.outputs, spec.expected(arguments), strict=True)
+    }
+    results = spec.run({**arguments, **buffers})
+    assert part_used(spec, arguments, **buffers) <= 1
+    for result, buffer in zip(results, buffers.values(), strict=True):
+        assert result.data_ptr() == buffer.data_ptr()
+        assert not buffer.isnan().any()
+        assert (beside(buffer) == SENTINEL).all()
+    assert launches
+
+
+@EACH
+@pytest.mark.parametrize("offset", [0, 1])
+def test_rows_may_lie_apart_and_begin_anywhere(launches: list[Launch], spec: KernelSpec, offset: int) -> None:
+    arguments = named(spec, "odd")
+    views = {
+        name: apart(value, padding=7, offset=offset)
+        for name, value in rowwise(arguments, spec.expected(arguments)).items()
+    }
+    assert views
+    assert part_used(spec, arguments, **views) <= 1
+    for name, view in views.items():
+        assert torch.equal(view, arguments[name]), "an input was written to"
+        assert (beside(view) == SENTINEL).all()
+    assert launches
+
+
+@EACH
+def test_inputs_stay_as_they_were(launches: list[Launch], spec: KernelSpec) -> None:
+    arguments = named(spec, "weird")
+    before = {name: value.clone() for name, value in arguments.items() if isinstance(value, Tensor)}
+    spec.run(arguments)
+    assert all(torch.equal(arguments[name], value) for name, value in before.items())
+    assert launches
+
+
+@EACH
+def test_the_first_result_may_take_the_place_of_its_input(launches: list[Launch], spec: KernelSpec) -> None:
+    arguments = named(spec, "odd")
+    expected = spec.expected(arguments)
+    allowed = spec.tolerance(arguments, expected)
+    first = next(iter(rowwise(arguments, expected)))
+    results = spec.run({**arguments, spec.outputs[0]: arguments[first]})
+    assert results[0].data_ptr() == arguments[first].data_ptr()
+    assert used(results, expected, allowed) <= 1
+    assert launches
+
+
+@EACH
+def test_offsets_may_pass_the_range_of_32_bits(
+    launches: list[Launch], spec: KernelSpec, tmp_path: Path
+) -> None:
+    """Five rows lie in sparse files, far enough apart for the last to be beyond 2^31 elements."""
+    stride = 2**29 + 16
+    arguments = named(spec, "weird")
+    expected = spec.expected(arguments)
+    inputs = {
+        name: far_apart(value, tmp_path / name, stride)
+        for name, value in rowwise(arguments, expected).items()
+    }
+    outputs = {
+        name: far_apart(torch.full_like(result, float("nan"), dtype=torch.bfloat16), tmp_path / name, stride)
+        for name, result in zip(spec.outputs, expected, strict=True)
+    }
+    assert all((len(view) - 1) * view.stride(0) > 2**31 for view in (*inputs.values(), *outputs.values()))
+    assert part_used(spec, arguments, **inputs, **outputs) <= 1
+    assert launches
+
+
+@EACH
+def test_launches_take_their_constants_from_the_tuning_space(
+    launches: list[Launch], spec: KernelSpec
+) -> None:
+    for case in spec.cases:
+        spec.run(case.arguments(torch.float32))
+    spaces = {program.name: [tuning.options() for tuning in program.space] for program in spec.programs}
+    for launch in launches:
+        fitting = [name for name in spaces if name.split()[0] == launch.kernel]
+        points = [point for name in fitting for point in spaces[name]]
+        assert any(point.items() <= dict(launch.options).items() for point in points), launch
+    assert {launch.kernel for launch in launches} == {name.split()[0] for name in spaces}, (
+        "a program is never used"
+    )
+
+
+@EACH
+def test_one_call_is_one_launch(launches: list[Launch], spec: KernelSpec) -> None:
+    spec.run(named(spec, "qwen2_5_7b" if spec.name != "softmax" else "thousands_of_keys"))
+    assert len(launches) == 1
+
+
+@EACH
+def test_bytes_and_operations_are_counted(spec: KernelSpec) -> None:
+    for case in spec.cases:
+        arguments = case.arguments(torch.bfloat16)
+        results = spec.expected(arguments)
+        written = sum(2 * result.numel() for result in results)
+        assert spec.traffic(arguments) >= written
+        assert (spec.operations(arguments) > 0) == (written > 0)
+        double = {
+            name: value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value
+            for name, value in arguments.items()
+        }
+        # What is of the elements' type takes twice the bytes, what is of another type as many as before.
+        assert written <= spec.traffic(double) - spec.traffic(arguments) <= spec.traffic(arguments)
