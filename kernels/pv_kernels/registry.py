@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pv_kernels.spec import KernelSpec
+from pv_kernels.specs.q4k_gemv import Q4K_GEMV
+from pv_kernels.specs.q6k_gemv import Q6K_GEMV
+from pv_kernels.specs.q8_0_gemv import Q8_0_GEMV
 from pv_kernels.specs.rmsnorm import ADD_RMS_NORM, RMS_NORM
 from pv_kernels.specs.rope import ROPE
 from pv_kernels.specs.softmax import SOFTMAX
@@ -10,4 +13,7 @@ from pv_kernels.specs.swiglu import SWIGLU
 
 __all__ = ["KERNELS"]
 
-KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX)}
+KERNELS: dict[str, KernelSpec] = {
+    spec.name: spec
+    for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX, Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
+}
