@@ -61,7 +61,9 @@ def tolerance(arguments: Arguments, expected: Results) -> Results:
     it; ``rsqrt.approx.f32`` is within 2^-22.9 (PTX ISA), 2.2 u, so 3. Two products, then the result's type.
     """
     x = arguments["x"]
-    height = summation_height(x.shape[-1], lanes=32 * choose(x.shape[-1])[1].warps)
+    whole, tuning = choose(x.shape[-1])
+    blocks = 0 if whole else -(-x.shape[-1] // tuning.constants["block"])
+    height = summation_height(x.shape[-1], lanes=32 * tuning.warps) + blocks
     inside = gamma((height + 3) / 2 + 3 + 2)
     relative = (1 + inside) * (1 + unit_roundoff(x.dtype)) - 1
     normalised = expected[0].abs() * relative + underflow(x.dtype)

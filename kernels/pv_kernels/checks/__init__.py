@@ -1,0 +1,1 @@
+"""Checks of kernels: they measure, and the rules in the contracts judge."""
