@@ -1,11 +1,11 @@
 """Products with a matrix in Q4_K, decoded in registers from the bytes as GGUF has them.
 
-``y_ti = sum_k w_ik x_tk`` with ``w = (d sc) q - (dmin m)``. A block of 144 bytes has 256 weights of a row: d and
-dmin (float16), 8 scales and 8 minima of 6 bits in 12 bytes, and 128 bytes of nibbles. The nibbles come in 4
-groups of 32 bytes: the low ones are 32 weights that follow each other, the high ones the next 32.
+``y_ti = sum_k w_ik x_tk`` with ``w = (d sc) q - (dmin m)``. A block of 144 bytes has 256 weights of a row: d
+and dmin (float16), 8 scales and 8 minima of 6 bits in 12 bytes, and 128 bytes of nibbles. The nibbles come in
+4 groups of 32 bytes: the low ones are 32 weights that follow each other, the high ones the next 32.
 
-Source: ggml's ``block_q4_K``. ``(d sc) q`` is exact in float32 (11 + 6 + 4 bits), so that each weight is the one
-that decoding in float32 gives, bit for bit, whether or not the subtraction is fused.
+Source: ggml's ``block_q4_K``. ``(d sc) q`` is exact in float32 (11 + 6 + 4 bits), so that each weight is the
+one that decoding in float32 gives, bit for bit, whether or not the subtraction is fused.
 
 A NaN or an infinity in a token makes what the formula says of its outputs, and touches no other token.
 """
@@ -28,7 +28,7 @@ SPACE = (
     Tuning({"row_tile": 4, "group_tile": 16, "token_tile": 2}, warps=4),
     Tuning({"row_tile": 4, "group_tile": 16, "token_tile": 4}, warps=4),
 )
-"""The first point that holds the tokens is launched. Eight at a time would spill; which is fastest is not measured."""
+"""The first point that holds the tokens is launched. Eight at a time would spill; no time is measured yet."""
 
 
 @jit
@@ -46,14 +46,16 @@ def q4k_gemv_kernel(
     group_tile: tl.constexpr,
     token_tile: tl.constexpr,
 ) -> None:
-    """Multiply `row_tile` rows by `token_tile` tokens a program, `group_tile` groups of 64 weights at a time."""
+    """Multiply `row_tile` rows by `token_tile` tokens, `group_tile` groups of 64 weights at a time."""
     # Programs that read the same rows follow each other, so that the second finds them in the cache.
     token_tiles = tl.cdiv(tokens, token_tile)
     row = tl.program_id(0) // token_tiles * row_tile + tl.arange(0, row_tile)
     token = (tl.program_id(0) % token_tiles).to(tl.int64) * token_tile
-    last = tokens - 1  # a tile that reaches beyond computes the last token again, and stores the same once more
+    last = (
+        tokens - 1
+    )  # a tile that reaches beyond computes the last token again, and stores the same once more
     lane = tl.arange(0, 32)
-    sums = ()
+    sums: tl.tuple = ()
     for _ in tl.static_range(token_tile):
         sums += (tl.zeros([row_tile, group_tile, 32], dtype=tl.float32),)
     for start in range(0, 4 * blocks, group_tile):
@@ -75,7 +77,9 @@ def q4k_gemv_kernel(
         third = tl.load(words + 3, mask=there, other=0) >> shift  # s[j + 8]
         d = (factors & 0xFFFF).to(tl.uint16).to(tl.float16, bitcast=True).to(tl.float32)
         dmin = (factors >> 16).to(tl.uint16).to(tl.float16, bitcast=True).to(tl.float32)
-        late = (group % 4 >= 2)[None, :]  # sub-blocks 4 to 7, whose high two bits lie in the first eight bytes
+        late = (group % 4 >= 2)[
+            None, :
+        ]  # sub-blocks 4 to 7, whose high two bits lie in the first eight bytes
         low_scale = tl.where(late, (third & 15) | (first >> 6 & 3) << 4, first & 63)
         low_min = tl.where(late, (third >> 4 & 15) | (second >> 6 & 3) << 4, second & 63)
         high_scale = tl.where(late, (third >> 8 & 15) | (first >> 14 & 3) << 4, first >> 8 & 63)
@@ -84,7 +88,7 @@ def q4k_gemv_kernel(
         low -= (dmin * low_min.to(tl.float32))[:, :, None]
         high = (nibbles >> 4).to(tl.float32) * (d * high_scale.to(tl.float32))[:, :, None]
         high -= (dmin * high_min.to(tl.float32))[:, :, None]
-        added = ()
+        added: tl.tuple = ()
         for t in tl.static_range(token_tile):
             x_at = x_ptr + tl.minimum(token + t, last) * x_stride + group[:, None] * 64 + lane[None, :]
             x_low = tl.load(x_at, mask=inside[:, None], other=0.0).to(tl.float32)

@@ -1,11 +1,12 @@
 """Products with a matrix in Q6_K, decoded in registers from the bytes as GGUF has them.
 
-``y_ti = sum_k w_ik x_tk`` with ``w = d sc (q - 32)``. A block of 210 bytes has 256 weights of a row: 128 bytes with
-the low nibbles of q, 64 with its high two bits, 16 scales (int8, for 16 weights each), and d (float16) at the end.
-In each half of a block, byte l of 32 has the bits of weights l, l + 32, l + 64 and l + 96.
+``y_ti = sum_k w_ik x_tk`` with ``w = d sc (q - 32)``. A block of 210 bytes has 256 weights of a row: 128
+bytes with the low nibbles of q, 64 with its high two bits, 16 scales (int8, for 16 weights each), and d
+(float16) at the end. In each half of a block, byte l of 32 has the bits of weights l, l + 32, l + 64 and
+l + 96.
 
-Source: ggml's ``block_q6_K``. Weights are exact in float32: 11 + 7 + 5 bits. Blocks begin at even addresses only,
-so that no load of them is wide.
+Source: ggml's ``block_q6_K``. Weights are exact in float32: 11 + 7 + 5 bits. Blocks begin at even addresses
+only, so that no load of them is wide.
 
 A NaN or an infinity in a token makes what the formula says of its outputs, and touches no other token.
 """
@@ -28,7 +29,7 @@ SPACE = (
     Tuning({"row_tile": 4, "half_tile": 8, "token_tile": 2}, warps=4),
     Tuning({"row_tile": 4, "half_tile": 8, "token_tile": 4}, warps=4),
 )
-"""The first point that holds the tokens is launched; which is fastest is not measured."""
+"""The first point that holds the tokens is launched; no time is measured yet."""
 
 
 @jit
@@ -51,9 +52,11 @@ def q6k_gemv_kernel(
     token_tiles = tl.cdiv(tokens, token_tile)
     row = tl.program_id(0) // token_tiles * row_tile + tl.arange(0, row_tile)
     token = (tl.program_id(0) % token_tiles).to(tl.int64) * token_tile
-    last = tokens - 1  # a tile that reaches beyond computes the last token again, and stores the same once more
+    last = (
+        tokens - 1
+    )  # a tile that reaches beyond computes the last token again, and stores the same once more
     lane = tl.arange(0, 32)
-    sums = ()
+    sums: tl.tuple = ()
     for _ in tl.static_range(token_tile):
         sums += (tl.zeros([row_tile, half_tile, 32], dtype=tl.float32),)
     for start in range(0, 2 * blocks, half_tile):
@@ -75,7 +78,7 @@ def q6k_gemv_kernel(
             scale_ptr = block_ptr[:, :, None] + which * 8 + (192 + 2 * quarter + lane // 16)[None, None, :]
             scale = tl.load(scale_ptr.to(tl.pointer_type(tl.int8)), mask=mask, other=0).to(tl.float32)
             weight = d[:, :, None] * scale * (q.to(tl.float32) - 32.0)
-            after = ()
+            after: tl.tuple = ()
             for t in tl.static_range(token_tile):
                 x_at = x_ptr + tl.minimum(token + t, last) * x_stride + half[:, None] * 128 + lane[None, :]
                 x = tl.load(x_at + 32 * quarter, mask=inside[:, None], other=0.0).to(tl.float32)

@@ -1,9 +1,10 @@
 """Products with a matrix in Q8_0, decoded in registers from the bytes as GGUF has them.
 
-``y_ti = sum_k w_ik x_tk`` with ``w = d q``. A block of 34 bytes has 32 weights of a row: d (float16), then q (int8).
+``y_ti = sum_k w_ik x_tk`` with ``w = d q``. A block of 34 bytes has 32 weights of a row: d (float16), then
+q (int8).
 
-Source: ggml's ``block_q8_0``. Weights are exact in float32: 11 + 8 bits. Blocks begin at even addresses only, so
-that no load of them is wide.
+Source: ggml's ``block_q8_0``. Weights are exact in float32: 11 + 8 bits. Blocks begin at even addresses only,
+so that no load of them is wide.
 
 A NaN or an infinity in a token makes what the formula says of its outputs, and touches no other token.
 """
@@ -26,7 +27,7 @@ SPACE = (
     Tuning({"row_tile": 4, "block_tile": 16, "token_tile": 2}, warps=4),
     Tuning({"row_tile": 4, "block_tile": 16, "token_tile": 4}, warps=4),
 )
-"""The first point that holds the tokens is launched; which is fastest is not measured."""
+"""The first point that holds the tokens is launched; no time is measured yet."""
 
 
 @jit
@@ -49,9 +50,11 @@ def q8_0_gemv_kernel(
     token_tiles = tl.cdiv(tokens, token_tile)
     row = tl.program_id(0) // token_tiles * row_tile + tl.arange(0, row_tile)
     token = (tl.program_id(0) % token_tiles).to(tl.int64) * token_tile
-    last = tokens - 1  # a tile that reaches beyond computes the last token again, and stores the same once more
+    last = (
+        tokens - 1
+    )  # a tile that reaches beyond computes the last token again, and stores the same once more
     lane = tl.arange(0, 32)
-    sums = ()
+    sums: tl.tuple = ()
     for _ in tl.static_range(token_tile):
         sums += (tl.zeros([row_tile, block_tile, 32], dtype=tl.float32),)
     for start in range(0, blocks, block_tile):
@@ -63,7 +66,7 @@ def q8_0_gemv_kernel(
         codes = tl.load(code_ptr, mask=there[:, :, None], other=0)
         d = tl.load(block_ptr.to(tl.pointer_type(tl.float16)), mask=there, other=0.0).to(tl.float32)
         weight = d[:, :, None] * codes.to(tl.float32)
-        added = ()
+        added: tl.tuple = ()
         for t in tl.static_range(token_tile):
             x_at = x_ptr + tl.minimum(token + t, last) * x_stride + block[:, None] * 32 + lane[None, :]
             x = tl.load(x_at, mask=inside[:, None], other=0.0).to(tl.float32)

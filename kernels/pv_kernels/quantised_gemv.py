@@ -99,11 +99,15 @@ def _check_weight(form: BlockFormat, weight: Tensor, x: Tensor) -> None:
             f" {form.weights} of the {x.shape[-1]} columns of x"
         )
     if wanted > 1 and weight.stride(1) != 1:
-        raise LayoutError(f"weight: bytes of a row lie {weight.stride(1)} apart; call .contiguous() on it first")
-    if wanted and (weight.data_ptr() % form.alignment or (len(weight) > 1 and weight.stride(0) % form.alignment)):
         raise LayoutError(
-            f"weight begins at {weight.data_ptr() % 16} modulo 16 and its rows are {weight.stride(0)} bytes apart;"
-            f" {form.name} is read at multiples of {form.alignment}, clone the weight"
+            f"weight: bytes of a row lie {weight.stride(1)} apart; call .contiguous() on it first"
+        )
+    if wanted and (
+        weight.data_ptr() % form.alignment or (len(weight) > 1 and weight.stride(0) % form.alignment)
+    ):
+        raise LayoutError(
+            f"weight begins at {weight.data_ptr() % 16} modulo 16 and its rows are {weight.stride(0)} bytes"
+            f" apart; {form.name} is read at multiples of {form.alignment}, clone the weight"
         )
 
 
@@ -112,10 +116,13 @@ def _overlap(one: Tensor, other: Tensor) -> bool:
     if one.numel() == 0 or other.numel() == 0:
         return False
     spans = [
-        (tensor.data_ptr(), tensor.data_ptr() + tensor.element_size() * _reach(tensor)) for tensor in (one, other)
+        (tensor.data_ptr(), tensor.data_ptr() + tensor.element_size() * _reach(tensor))
+        for tensor in (one, other)
     ]
     return spans[0][0] < spans[1][1] and spans[1][0] < spans[0][1]
 
 
 def _reach(tensor: Tensor) -> int:
-    return 1 + sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return 1 + sum(
+        (length - 1) * stride for length, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )

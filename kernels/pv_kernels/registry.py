@@ -14,6 +14,5 @@ from pv_kernels.specs.swiglu import SWIGLU
 __all__ = ["KERNELS"]
 
 KERNELS: dict[str, KernelSpec] = {
-    spec.name: spec
-    for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX, Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
+    spec.name: spec for spec in (RMS_NORM, ADD_RMS_NORM, ROPE, SWIGLU, SOFTMAX, Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
 }

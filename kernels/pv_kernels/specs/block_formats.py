@@ -69,7 +69,7 @@ DECODERS: Mapping[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 
 
 def decode(name: str, weight: Tensor) -> Tensor:
-    """Return the matrix ``[rows, columns]`` in float32 of the bytes ``[rows, bytes]`` of the format `name`."""
+    """Return the matrix ``[rows, columns]`` in float32 of bytes ``[rows, bytes]`` in the format `name`."""
     size, decoder = DECODERS[name]
     with np.errstate(invalid="ignore"):  # an infinite scale by a code of zero
         values = decoder(weight.contiguous().numpy().reshape(len(weight), weight.shape[1] // size, size))

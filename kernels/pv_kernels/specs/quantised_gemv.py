@@ -41,7 +41,7 @@ SHAPES = {
     "empty": (0, 5, 256),
     "no_rows": (2, 0, 256),
 }
-"""Tokens, rows and columns. Columns are the models'; rows are few, since all are alike, and the last tile is ragged."""
+"""Tokens, rows and columns. Columns are the models'; rows are few, since all are alike."""
 
 
 def random_matrix(generator: torch.Generator, form: BlockFormat, rows: int, columns: int) -> Tensor:
@@ -173,7 +173,9 @@ def _errors(form: BlockFormat) -> tuple[ErrorCase, ...]:
         ),
         ErrorCase("decoded", changed(weight=lambda a: a["weight"].float()), UnknownDtypeError, "weight is"),
         ErrorCase("a_byte_less", changed(weight=lambda a: a["weight"][:, 1:]), ShapeError, f"[5, {row - 1}]"),
-        ErrorCase("a_block_less", changed(x=lambda a: a["x"][:, : 512 - form.weights]), ShapeError, "weight is"),
+        ErrorCase(
+            "a_block_less", changed(x=lambda a: a["x"][:, : 512 - form.weights]), ShapeError, "weight is"
+        ),
         ErrorCase("part_of_a_block", changed(x=lambda a: a["x"][:, :-1]), ShapeError, "x has 511 columns"),
         ErrorCase("flat_weight", changed(weight=lambda a: a["weight"].flatten()), ShapeError, "weight is ["),
         ErrorCase("scalar", changed(x=lambda a: a["x"].sum()), ShapeError, "x has no dimension"),
@@ -186,7 +188,9 @@ def _errors(form: BlockFormat) -> tuple[ErrorCase, ...]:
             LayoutError,
             "bytes of a row lie 5 apart",
         ),
-        ErrorCase("odd_address", changed(weight=_at_odd_address), LayoutError, "weight begins at 1 modulo 16"),
+        ErrorCase(
+            "odd_address", changed(weight=_at_odd_address), LayoutError, "weight begins at 1 modulo 16"
+        ),
         ErrorCase("wrong_buffer", changed(out=lambda _: torch.zeros(3, 6)), ShapeError, "out is [3, 6]"),
         ErrorCase(
             "shared_buffer", changed(out=lambda _: torch.zeros(1).expand(3, 5)), LayoutError, "out: elements"

@@ -92,9 +92,7 @@ def properties(
         return _same(kernel(weight=plain["weight"], x=plain["x"][which]), kernel(**plain)[which])
 
     return (
-        Property(
-            "weights_are_exact", {k: v for k, v in SIZES.items() if k != "tokens"}, weights_are_exact
-        ),
+        Property("weights_are_exact", {k: v for k, v in SIZES.items() if k != "tokens"}, weights_are_exact),
         Property("zero_block_changes_nothing", {**SIZES, "place": (0, 95)}, zero_block_changes_nothing),
         Property("scaled_by_a_power_of_two", {**SIZES, "exponent": (-20, 20)}, scaled_by_a_power_of_two),
         Property("additive", SIZES, additive),
