@@ -153,7 +153,7 @@ def go_on(
                 interrupted=interrupted,
                 adopted=adopted,
                 attempts=reading.attempts,
-                receive=functools.partial(_receive, config=config),
+                receive=functools.partial(_receive, planned=reading.planned, config=config),
                 gate_executor=gates if executor.elsewhere else None,
             )
         shutil.rmtree(scratch, ignore_errors=True)
@@ -179,10 +179,10 @@ def _task(reading: Reading, address: str) -> dict[str, Any]:
     }
 
 
-def _receive(records: Mapping[str, str], config: Config) -> None:
-    from pv.evidence_transfer import receive  # late: what is recorded here need not be carried
+def _receive(records: Mapping[str, str], planned: Mapping[str, Mapping[str, Any]], config: Config) -> None:
+    from pv.sweep_records import take_records  # late: what is recorded here need not be carried
 
-    receive(records, config)
+    take_records(records, planned, config)
 
 
 def _end_of_killed(

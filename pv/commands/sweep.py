@@ -159,6 +159,8 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                     print(json.dumps(lines, indent=1))
                 return Exit.ACCEPTED
             with begin(path, planned, asked, arguments.argv, place) as journal:
+                planned.clear()
+                lines.clear()  # the journal has them
                 whole = go_on(journal, read_journal(path), config, executor, retry=False, **options)
     reading = read_journal(path)
     ended = _exit(reading, waived, whole=whole, allow_declined=arguments.allow_declined)

@@ -37,6 +37,8 @@ _LATER_SECONDS = 5.0
 _DOUBT_SECONDS = 5.0
 """So long a job must have been over, without an end, to be given up: what it wrote last may come late."""
 _CLOSE_SECONDS = 20.0
+_PATIENCE_SECONDS = 180
+"""So long a job may give no sign of life while Slurm says that it runs: a file system may be slow."""
 
 
 def make_executor(setup: Setup) -> SlurmExecutor:
@@ -87,6 +89,9 @@ class _Job:
     shown: str = ""
     doubted: float | None = None
     """Since when it is over, as Slurm says."""
+    sign: bytes = b""
+    heard: float | None = None
+    """When its last sign of life was new; None while it is not said to run."""
 
     @property
     def address(self) -> str:
@@ -126,6 +131,7 @@ class SlurmExecutor:
         self._ask_began = 0.0
         self._accepted = False
         self._closed = False
+        self._patience: int = setup.settings.get("patience", _PATIENCE_SECONDS)
 
     @property
     def slots(self) -> int:
@@ -295,6 +301,15 @@ class SlurmExecutor:
         if job.number is None:
             return []
         state = states.get(job.number)
+        if state is None or state.name != "RUNNING":
+            job.heard = None  # what waits to run again has nothing to say
+        elif self._silent(job):
+            # Slurm may believe in a job whose processes are gone.
+            job.attempt.cancel()
+            self._background.submit(self._queue.cancel, [job.number])
+            detail = "\n".join(filter(None, [self._queue.describe(job.number), job.attempt.said()]))
+            why = f"its job is RUNNING, and has given no sign of life for {self._patience} s"
+            return [self._lost(job, why, detail, host=False)]
         if state is not None and not state.over and not state.hopeless:
             job.doubted = None
             shown = f"{state.name.lower()}: {state.reason}" if state.reason else state.name.lower()
@@ -318,6 +333,18 @@ class SlurmExecutor:
             self._background.submit(self._queue.cancel, [job.number])
         why = f"its job is {state.name}" + (f" ({state.reason})" if state.reason else "")
         return [self._lost(job, why, detail, host=state.host)]
+
+    def _silent(self, job: _Job) -> bool:
+        """Tell whether a job that is said to run has been silent for too long."""
+        now = time.monotonic()
+        sign = job.attempt.sign()
+        if job.heard is None or sign != job.sign:
+            job.sign, job.heard = sign, now
+            return False
+        if now - job.heard < self._patience:
+            return False
+        job.attempt.look_again()
+        return job.attempt.sign() == job.sign and job.attempt.end() is None
 
     def _lost(self, job: _Job, why: str, detail: str, *, host: bool) -> Event:
         self._jobs.pop(job.address, None)

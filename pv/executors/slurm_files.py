@@ -2,8 +2,8 @@
 
 An *attempt* at a task has a folder of its own, below that of the sweep. submitit keeps its files there, named
 by the number of the job; beside them lie ``end.json``, the event that ends the task; ``progress.jsonl``,
-events on the way; ``notes.jsonl``, when the job began and was told to stop; and ``cancelled`` once the engine
-has no more use for it.
+events on the way; ``notes.jsonl``, when the job began and was told to stop; ``alive``, written anew while it
+runs; and ``cancelled`` once the engine has no more use for it.
 """
 
 from __future__ import annotations
@@ -61,6 +61,17 @@ class Attempt:
         except FileNotFoundError:
             return None
         return found
+
+    def live(self) -> None:
+        """Give a sign of life."""
+        (self.path / "alive").write_bytes(os.urandom(8).hex().encode())
+
+    def sign(self) -> bytes:
+        """Return what the last sign of life was: another each time, whatever the clocks of hosts say."""
+        try:
+            return (self.path / "alive").read_bytes()
+        except FileNotFoundError:
+            return b""
 
     def write_end(self, event: Event) -> None:
         """Leave the event that ends the task; it is there whole, or not at all."""

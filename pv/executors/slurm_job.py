@@ -34,6 +34,7 @@ __all__ = ["Job"]
 
 _WAIT_SECONDS = 0.2
 _PROGRESS_SECONDS = 1.0
+_LIVE_SECONDS = 5.0
 _SETTLE_SECONDS = 1.0
 """So long a signal to all processes may reach this one later than the check."""
 _STOP_SECONDS = 600.0
@@ -91,11 +92,13 @@ class _Run:
         self.attempt = attempt
         self.told = ""
         self.last = 0.0
+        self.lived = 0.0
 
     def go(self) -> None:
         from submitit.core.utils import UncompletedJobError
 
         before = signal.signal(signal.SIGTERM, self._hear)
+        self._look()
         try:
             end = self._discharge()
         except UncompletedJobError:
@@ -148,6 +151,7 @@ class _Run:
             self._look()
 
     def _tell(self, event: Event) -> None:
+        self._look()
         now = time.monotonic()
         if now - self.last >= _PROGRESS_SECONDS:
             self.last = now
@@ -160,6 +164,10 @@ class _Run:
             self._look()
 
     def _look(self) -> None:
+        now = time.monotonic()
+        if now - self.lived >= _LIVE_SECONDS or not self.lived:
+            self.lived = now
+            self.attempt.live()
         if self.attempt.cancelled:
             raise SystemExit(128 + signal.SIGTERM)
 

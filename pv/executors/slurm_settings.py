@@ -79,4 +79,5 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
     "gres": _word,
     "root": _absolute,
     "python": _absolute,
+    "patience": _count,
 }

@@ -195,6 +195,32 @@ def test_a_job_that_is_over_without_an_end_is_lost(
     assert quiet(executor, 0.3)
 
 
+def test_a_job_that_runs_by_word_alone_is_given_up(queue: Scripted, tmp_path: Path) -> None:
+    setup = Setup(tmp_path, tmp_path / "scratch", {}, settings={"patience": 1})
+    executor = SlurmExecutor(queue, 4, (), setup, tmp_path, None)
+    try:
+        queue.answer = {"1": State("RUNNING")}
+        executor.start(TASK)
+        assert event(executor, "progress")["what"] == "running"
+        (path,) = (tmp_path / "scratch" / "slurm").glob("*/*")
+        for _ in range(8):
+            Attempt(path).live()
+            assert quiet(executor, 0.25)
+        queue.answer = {"1": State("PENDING", "Resources")}
+        assert quiet(executor, 1.5)
+        queue.answer = {"1": State("RUNNING")}
+        assert quiet(executor, 0.5)
+        lost = event(executor, "lost", 5)
+        assert lost["why"] == "its job is RUNNING, and has given no sign of life for 1 s"
+        assert not lost["host"]
+        assert Attempt(path).cancelled
+        assert quiet(executor, 0.3)
+        assert queue.cancelled == ["1"]
+    finally:
+        queue.answer = {}
+        executor.close()
+
+
 def test_silence_is_no_death_and_doubt_begins_anew_after_it(executor: SlurmExecutor, queue: Scripted) -> None:
     queue.answer = {"1": State("RUNNING")}
     executor.start(TASK)

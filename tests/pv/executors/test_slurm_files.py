@@ -115,6 +115,16 @@ def test_what_the_job_printed_is_told_from_its_end(tmp_path: Path) -> None:
     assert len(said) < 9000
 
 
+def test_each_sign_of_life_is_another(tmp_path: Path) -> None:
+    attempt = Attempt(tmp_path)
+    signs = [attempt.sign()]
+    for _ in range(3):
+        attempt.live()
+        signs.append(attempt.sign())
+        assert attempt.sign() == signs[-1]
+    assert len(set(signs)) == 4
+
+
 def test_looking_again_leaves_nothing(tmp_path: Path) -> None:
     attempt = new_attempt(tmp_path, TASK)
     before = attempt.path.stat().st_mtime_ns
