@@ -171,6 +171,8 @@ class KernelSpec:
         The Triton kernels.
     properties
         What holds of all inputs.
+    in_place
+        Whether the first result may be written over the input that has its rows.
     """
 
     name: str
@@ -186,6 +188,7 @@ class KernelSpec:
     operations: Callable[[Arguments], int]
     programs: tuple[Program, ...]
     properties: tuple[Property, ...]
+    in_place: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
