@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pv.check import Value
+from pv.host_paths import without_host_paths
 from pv.jobs import Broken, Build, Job, Measured, Output
 from pv.processes import anonymous_memory, descendants
 from pv.worker_environment import worker_environment
@@ -92,7 +93,8 @@ class Runner:
         message = json.dumps(_spell(job, scratch)).encode() + b"\n"
         result_read, result_write = os.pipe()
         output_read, output_write = os.pipe()
-        watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress)
+        told = without_host_paths(job.project, scratch)
+        watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress, told)
         patience = 0.0
         try:
             # The descriptors ride on the first byte; a long message follows in pieces.
@@ -166,12 +168,15 @@ class Runner:
 class _Watch:
     """Everything known about the job that is running."""
 
-    def __init__(self, job: Job | Build, zygote: int, progress: Progress | None) -> None:
+    def __init__(
+        self, job: Job | Build, zygote: int, progress: Progress | None, told: Callable[[str], str]
+    ) -> None:
         self.child: int | None = None
         self.killed = False
         self.zygote_died = False
         self.verdict: tuple[str, str] | None = None
         self.family: list[int] = []
+        self._told = told
         self._limits = job.limits
         self._metrics = frozenset(m.name for m in job.metrics) if isinstance(job, Job) else frozenset[str]()
         self._zygote = zygote
@@ -303,7 +308,8 @@ class _Watch:
                 name, value, label = content
                 _require(name in self._metrics, isinstance(value, bool | int | float | str))
                 _require(label is None or isinstance(label, str), self._end is None)
-                self._samples.setdefault(name, []).append((value, label))
+                plain = self._told(value) if isinstance(value, str) else value
+                self._samples.setdefault(name, []).append((plain, label and self._told(label)))
             elif kind == "progress":
                 done, total = content
                 _require(isinstance(done, int), total is None or isinstance(total, int))

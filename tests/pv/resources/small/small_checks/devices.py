@@ -39,3 +39,16 @@ def breaks_once(run: Run, *, marker: str, value: float) -> None:
 def fewer(value: float) -> float:
     """One fewer."""
     return value - 1
+
+
+@check(metrics=[Metric("x"), Metric("said", kind="text")])
+def says(run: Run, *, text: str, value: float) -> None:
+    """Record `text`, as a value and as a label."""
+    run.record("said", text, label=text)
+    run.record("x", run.role("value", value))
+
+
+@says.counter_example("least", of="value")
+def least(value: float) -> float:
+    """Less."""
+    return value - 1
