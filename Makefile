@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check services bench bench-7b defects soak oracles models format docs clean
+.PHONY: help discharge test check kernels services bench bench-7b defects soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 
 oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
+
+kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (two minutes)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS)
 
 services: $(VENV)/.services ## test against real servers, clusters and a browser, which it starts
 	tests/services/packages.sh

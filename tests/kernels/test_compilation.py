@@ -14,6 +14,8 @@ from pv_kernels.registry import KERNELS
 from pv_kernels.spec import KernelSpec, Program
 from pv_kernels.tuning import Tuning
 
+pytestmark = pytest.mark.kernel
+
 PROGRAMS = [
     pytest.param(spec, program, tuning, id=f"{spec.name}-{program.name}-{tuning.name}")
     for spec in KERNELS.values()

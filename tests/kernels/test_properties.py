@@ -9,6 +9,8 @@ from pv_kernels.interpreter import interpreting
 from pv_kernels.registry import KERNELS
 from pv_kernels.spec import KernelSpec, Property
 
+pytestmark = pytest.mark.kernel
+
 PROPERTIES = [
     pytest.param(spec, law, id=f"{spec.name}-{law.name}")
     for spec in KERNELS.values()

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from tests.kernels.memory import SENTINEL, apart, beside, far_apart, rowwise
 
+pytestmark = pytest.mark.kernel
+
 SPECS = list(KERNELS.values())
 EACH = pytest.mark.parametrize("spec", SPECS, ids=KERNELS)
 SAMPLES = [
