@@ -25,9 +25,9 @@ from tests.pv.executors.slurm_cluster import Cluster, until
 
 COUNT = 30
 LONGEST_SECONDS = 3.0
-FINISH_SECONDS = 180.0
+FINISH_SECONDS = 400.0
 WORDS = (sys.executable, "-m", "pv", "sweep")
-NEW = ("--executor", "slurm", "--jobs", "4", "--set", "patience=20")
+NEW = ("--executor", "slurm", "--jobs", "4", "--set", "patience=90")
 DISTURBANCES = ("engine", "engine", "requeue", "controller", "job")
 
 
@@ -41,8 +41,8 @@ class Round:
         self.environment = {**environment(), "SLURM_CONF": str(cluster.settings), "PATH": cluster.path}
         self.engine = self._start()
         self.done: Counter[str] = Counter()
-        self.lost = 0
-        """How many ended in Error because Slurm said that their jobs were over."""
+        self.lost: Counter[str] = Counter()
+        """Why those ended in Error of whose jobs Slurm said that they were over."""
 
     def _start(self) -> subprocess.Popen[bytes]:
         begun = [*(self.root / ".pv" / "sweeps").glob("*.jsonl")]
@@ -97,7 +97,7 @@ class Round:
             found.append(f"{len(ended)} ends of {len(set(ended))} falsifiers")
         # Not only those that we killed: a controller that was restarted may have cancelled others itself.
         broken = [one for one in report["results"] if one["outcome"] != "Pass"]
-        self.lost = len(broken)
+        self.lost = Counter(one["message"] for one in broken)
         if wrong := [one for one in broken if not one["message"].startswith("its job ")]:
             found.append(f"{len(wrong)} did not pass, such as {wrong[0]['message']}")
         if self._pv("evidence", "verify").returncode:
@@ -130,7 +130,8 @@ def main() -> None:
     wanted, seed = ([int(word) for word in sys.argv[1:]] + [100, 0][len(sys.argv) - 1 :])[:2]
     choice = random.Random(seed)  # noqa: S311 -- moments, not secrets
     total: Counter[str] = Counter()
-    sweeps = lost = 0
+    sweeps = 0
+    lost: Counter[str] = Counter()
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder) / "slurm")
@@ -150,7 +151,8 @@ def main() -> None:
             cluster.stop()
     told = ", ".join(f"{count} {what}" for what, count in sorted(total.items()))
     print(f"{total.total()} disturbances ({told}) in {sweeps} sweeps of {COUNT}")
-    print(f"{lost} jobs lost, {len(wrong)} wrong")
+    print(f"{lost.total()} jobs lost, {len(wrong)} wrong")
+    print(*(f"    {count} times: {why}" for why, count in lost.most_common()), sep="\n")
     print(*wrong, sep="\n")
     raise SystemExit(bool(wrong))
 
