@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["create_file", "replace_file"]
@@ -11,20 +12,8 @@ __all__ = ["create_file", "replace_file"]
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write beside the target, flush to the disk, rename over it, and flush the folder."""
-    import tempfile  # late: who only reads need not wait for it
-
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+    with _written_beside(path, data) as temporary:
+        temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -40,7 +29,14 @@ def create_file(path: Path, data: bytes) -> None:
     FileExistsError
         Something has that name by now.
     """
-    import tempfile
+    with _written_beside(path, data) as temporary:
+        path.hardlink_to(temporary)  # a rename would replace what came between
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """Write `data`, on the disk, to a file beside `path`; it is gone at the end, unless it was renamed."""
+    import tempfile  # late: who only reads need not wait for it
 
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:200]}.", dir=path.parent)
     try:
@@ -49,6 +45,6 @@ def create_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
-        path.hardlink_to(temporary)  # a rename would replace what came between
+        yield Path(temporary)
     finally:
-        Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)
