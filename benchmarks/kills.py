@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,27 @@ def kill_once(root: Path, choice: random.Random) -> bool:
     return True
 
 
+def record_faults(root: Path, report: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with the records of a sweep that ended as `report` says, or was left behind by it."""
+    found = []
+    verified = subprocess.run(
+        [sys.executable, "-m", "pv", "evidence", "verify"],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    if verified.returncode:
+        found.append("a record does not verify")
+    passed = {one["falsifier"].partition("#")[2] for one in report["results"] if one["outcome"] == "Pass"}
+    recorded = {path.parent.name for path in (root / "evidence").rglob("live-*.json")}
+    if passed - recorded:
+        found.append(f"no record of {min(passed - recorded)}")
+    if left := [*(root / "evidence").rglob(".*"), *(root / ".pv").rglob("*.scratch")]:
+        found.append(f"left: {left[0].name}")
+    return found
+
+
 def faults(root: Path) -> list[str]:
     """Finish the sweep, and say what is wrong with it; empty where nothing is."""
     done = subprocess.run(
@@ -84,22 +106,7 @@ def faults(root: Path) -> list[str]:
         found.append("something was begun twice")
     if set(report["counts"]) - {"Pass", "Error"}:
         found.append(f"outcomes {report['counts']}")
-    verified = subprocess.run(
-        [sys.executable, "-m", "pv", "evidence", "verify"],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
-    if verified.returncode:
-        found.append("a record does not verify")
-    passed = {one["falsifier"].partition("#")[2] for one in report["results"] if one["outcome"] == "Pass"}
-    recorded = {path.parent.name for path in (root / "evidence").rglob("live-*.json")}
-    if passed - recorded:
-        found.append(f"no record of {min(passed - recorded)}")
-    if left := [*(root / "evidence").rglob(".*"), *(root / ".pv").rglob("*.scratch")]:
-        found.append(f"left: {left[0].name}")
-    return found
+    return [*found, *record_faults(root, report)]
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kills import planned
+from benchmarks.kills import planned, record_faults
 from benchmarks.ray_cluster import Node, RayCluster
 from benchmarks.sweep import environment, project
 
@@ -93,21 +93,7 @@ def faults(root: Path, cluster: RayCluster, out: str, blamed: int) -> list[str]:
     first = [one for one in report["results"] if one["outcome"] == "Error" and not one["attempts"]]
     if set(report["counts"]) - {"Pass", "Error"} or len(first) > blamed:
         found.append(f"outcomes {report['counts']}, {blamed} workers and actors killed")
-    verified = subprocess.run(
-        [sys.executable, "-m", "pv", "evidence", "verify"],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
-    if verified.returncode:
-        found.append("a record does not verify")
-    passed = {one["falsifier"].partition("#")[2] for one in report["results"] if one["outcome"] == "Pass"}
-    recorded = {path.parent.name for path in (root / "evidence").rglob("live-*.json")}
-    if passed - recorded:
-        found.append(f"no record of {min(passed - recorded)}")
-    if left := [*(root / "evidence").rglob(".*"), *(root / ".pv").rglob("*.scratch")]:
-        found.append(f"left: {left[0].name}")
+    found += record_faults(root, report)
     deadline = time.monotonic() + 20
     while named([*cluster.nodes.values()], "pv.executors.worker"):
         if time.monotonic() > deadline:
