@@ -105,6 +105,8 @@ class Program:
         Constants that are not tuned.
     wide_loads
         How many global loads of 128 bits the PTX must have at least: 0 where none is claimed.
+    dtypes
+        The element types that it is compiled in, where they are not all those of its kernel.
     """
 
     kernel: Any
@@ -112,6 +114,7 @@ class Program:
     space: tuple[Tuning, ...]
     constants: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     wide_loads: int = 0
+    dtypes: tuple[torch.dtype, ...] = ()
 
     @property
     def name(self) -> str:
@@ -173,6 +176,8 @@ class KernelSpec:
         What holds of all inputs.
     in_place
         Whether the first result may be written over the input that has its rows.
+    batch_invariant
+        Whether no bit of a row depends on how many others there are.
     """
 
     name: str
@@ -189,6 +194,7 @@ class KernelSpec:
     programs: tuple[Program, ...]
     properties: tuple[Property, ...]
     in_place: bool = True
+    batch_invariant: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
@@ -218,6 +224,10 @@ class KernelSpec:
         parameters = inspect.signature(self.call).parameters
         if unknown := [name for name in self.outputs if name not in parameters]:
             raise ValueError(f"kernel {self.name}: its wrapper takes no buffer {unknown}")
+
+    def compiled_in(self, program: Program) -> tuple[torch.dtype, ...]:
+        """Return the element types that `program` is compiled in."""
+        return program.dtypes or self.dtypes
 
     def run(self, arguments: Arguments) -> Results:
         """Call the wrapper; a single result becomes a tuple of one."""

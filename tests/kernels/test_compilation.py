@@ -30,7 +30,7 @@ def test_every_configuration_compiles_and_is_what_it_claims(
     spec: KernelSpec, program: Program, tuning: Tuning, tmp_path: Path
 ) -> None:
     """For every GPU in one type, for one GPU in the others; the checks of the contracts do all of each."""
-    first, *others = spec.dtypes
+    first, *others = spec.compiled_in(program)
     pairs = [*((first, capability) for capability in CAPABILITIES), *((dtype, 80) for dtype in others)]
     for dtype, capability in pairs:
         compiled = compile_program(program, tuning, dtype, capability, tmp_path)
