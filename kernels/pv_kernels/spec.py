@@ -107,6 +107,13 @@ class Program:
         How many global loads of 128 bits the PTX must have at least: 0 where none is claimed.
     dtypes
         The element types that it is compiled in, where they are not all those of its kernel.
+    wide_copies
+        How many asynchronous copies of 128 bits to shared memory the PTX must have at least.
+    matrix_units
+        Whether elements of 16 bits must be multiplied by matrix units.
+    warpgroup_rows
+        The constant with the rows of a product, from 64 of which sm_90 must multiply elements of 16 bits by
+        groups of warps; empty where that is not claimed.
     """
 
     kernel: Any
@@ -115,6 +122,9 @@ class Program:
     constants: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     wide_loads: int = 0
     dtypes: tuple[torch.dtype, ...] = ()
+    wide_copies: int = 0
+    matrix_units: bool = False
+    warpgroup_rows: str = ""
 
     @property
     def name(self) -> str:

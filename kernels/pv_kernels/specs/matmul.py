@@ -123,7 +123,7 @@ MATMUL = KernelSpec(
             _altered(
                 drawn(20, 40, 90),
                 x=lambda a: a["x"][:, 9:80],
-                weight=lambda a: a["weight"][:, 3:74],
+                weight=lambda a: torch.nn.functional.pad(a["weight"], (0, 20))[:, 3:74],
             ),
         ),
     ),
@@ -195,6 +195,7 @@ MATMUL = KernelSpec(
             FLOAT32_SPACE,
             {"upcast": True},
             dtypes=(torch.float32,),
+            wide_copies=2,
         ),
         Program(
             matmul_kernel,
@@ -202,6 +203,9 @@ MATMUL = KernelSpec(
             SPACE,
             {"upcast": False},
             dtypes=(torch.bfloat16, torch.float16),
+            wide_copies=2,
+            matrix_units=True,
+            warpgroup_rows="row_tile",
         ),
     ),
     properties=properties(drawn, tolerance),
