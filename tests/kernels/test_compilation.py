@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import triton.language as tl
-from pv_kernels.compilation import CAPABILITIES, compile_program
+from pv_kernels.compilation import CAPABILITIES, SHARED_LIMITS, compile_program
 from pv_kernels.language import jit
 from pv_kernels.registry import KERNELS
 from pv_kernels.spec import KernelSpec, Program
@@ -38,6 +38,9 @@ def test_every_configuration_compiles_and_is_what_it_claims(
         assert compiled.doubles == ()
         assert compiled.spilled_bytes == 0
         assert compiled.wide_loads >= program.wide_loads
+        assert compiled.wide_copies >= program.wide_copies
+        assert compiled.shared <= SHARED_LIMITS[capability]
+        assert (compiled.matrix_instructions > 0) == (program.matrix_units and dtype.itemsize == 2)
         assert 0 < compiled.registers <= 255
 
 
