@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pv_kernels.spec import KernelSpec
 from pv_kernels.specs.attention import ATTENTION
+from pv_kernels.specs.cross_entropy import CROSS_ENTROPY, CROSS_ENTROPY_WITH_GRADIENT
 from pv_kernels.specs.decode_attention import DECODE_ATTENTION
 from pv_kernels.specs.q4k_gemv import Q4K_GEMV
 from pv_kernels.specs.q6k_gemv import Q6K_GEMV
@@ -18,5 +19,8 @@ __all__ = ["KERNELS"]
 _NORMS = (RMS_NORM, ADD_RMS_NORM, SOFTMAX)
 _PRODUCTS = (Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
 _ATTENTION = (ROPE, DECODE_ATTENTION, ATTENTION)
+_TRAINING = (CROSS_ENTROPY, CROSS_ENTROPY_WITH_GRADIENT)
 
-KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in (*_NORMS, *_PRODUCTS, *_ATTENTION, SWIGLU)}
+KERNELS: dict[str, KernelSpec] = {
+    spec.name: spec for spec in (*_NORMS, *_PRODUCTS, *_ATTENTION, SWIGLU, *_TRAINING)
+}
