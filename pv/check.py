@@ -12,11 +12,12 @@ This module imports nothing but the standard library, so that a check's file sta
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar
 
-__all__ = ["Check", "CheckError", "CounterExample", "Metric", "Run", "Value", "check"]
+__all__ = ["Check", "CheckError", "CounterExample", "Metric", "Run", "Value", "check", "named"]
 
 Kind = Literal["real", "count", "text"]
 Value = bool | int | float | str
@@ -161,3 +162,23 @@ def check(*, metrics: Iterable[Metric]) -> Callable[[Callable[P, None]], Check[P
         return Check(function, declared)
 
     return wrap
+
+
+def named(reference: str) -> Any:
+    """Return what an argument of a check names as ``module:name``, imported.
+
+    The module is one of the project's sources. It counts in what a record rests on, as if the check's file
+    imported it; a check that measures many things so rests only on the one that the contract names.
+
+    Raises
+    ------
+    CheckError
+        `reference` is not of that form, or there is no such module or name.
+    """
+    module, colon, name = reference.partition(":")
+    if not (colon and name.isidentifier()):
+        raise CheckError(f"{reference!r} names no code; write module:name")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise CheckError(f"{reference!r} names no code: {error}") from error

@@ -19,6 +19,7 @@ from pv.config import Config
 from pv.contract import LEVELS, Falsifier
 from pv.errors import ConfigError
 from pv.inputs import Inputs, Module, Used
+from pv.named_code import named_modules
 from pv.normal_form import clause_digest, normal_clause
 from pv.semantics import SEMANTICS
 
@@ -61,8 +62,9 @@ def base_level(falsifier: Falsifier) -> str:
 
 
 def closure_of(falsifier: Falsifier, config: Config) -> Closure:
-    """Return the source closure of the check and of every loader and builder that its subjects name.
+    """Return the source closure of a check, of the code that its arguments name, and of its subjects.
 
+    Of a subject, its loader and builder count.
     That of ``pytest:`` and ``command:`` goes by files: see :mod:`pv.source_files`.
 
     Raises
@@ -93,6 +95,8 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
         waiting += spec.derived_from if spec.builder else ()
     modules = frozenset(reference.split(":")[0] for reference in references)
+    for arguments in (falsifier.arguments, (falsifier.satisfying_example or {}).get("with", {})):
+        modules |= named_modules(arguments, config.sources)
     if modules not in config.closures:
         config.closures[modules] = find_closure(modules, config.sources)
     return config.closures[modules]

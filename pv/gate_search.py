@@ -20,6 +20,7 @@ _WORD = re.compile(rb"[A-Za-z0-9_-]+")
 """Of these characters and no others: what stands between two that are none is a whole word."""
 _FEW = 64
 _CHECK = re.compile(rb"check[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]*)?")
+_CODE = re.compile(rb"(?<![\w.])([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]")
 _RUN = re.compile(rb"(?:pytest|command)[\"']?\s*:")
 _GATE = re.compile(rb"basis[\"']?\s*:")
 _BLOCKS = re.compile(rb"block(?:s|ed_by)[\"']?\s*:")
@@ -74,11 +75,15 @@ class Search:
         return found
 
     def checks(self) -> dict[str, set[str]]:
-        """Return module → the paths that bind a check of it; under an empty name, those that hide which."""
+        """Return module → the paths that bind a check of it, or name code of it in an argument.
+
+        Under an empty name are those that hide which.
+        """
         found: dict[str, set[str]] = {"": set(self._unsure)}
-        for match in _CHECK.finditer(self._all):
-            module = (match[1] or b"").decode("ascii", "replace")
-            found.setdefault(module, set()).add(self._path(match.start()))
+        for pattern in (_CHECK, _CODE):
+            for match in pattern.finditer(self._all):
+                module = (match[1] or b"").decode("ascii", "replace")
+                found.setdefault(module, set()).add(self._path(match.start()))
         return found
 
     def running(self) -> set[str]:

@@ -94,13 +94,15 @@ def test_checks_are_found_in_every_way_of_writing_them() -> None:
         b"x: &y f:g\ncheck: *y",
         b"? check\n: i:j",
         b"*k : a.b:c",
+        b"with: {spec: k.l:NAME, at: 'https://m:n'}",
     ]
     paths = [str(number) for number in range(len(texts))]
     checks = Search(paths, texts).checks()
-    assert checks["a.b"] == {"0", "1"}
+    assert checks["a.b"] == {"0", "1", "6"}
     assert checks["d"] == {"2"}
     assert checks["f.g"] == {"3"}
     assert checks["i"] == {"5"}
+    assert checks["k.l"] == {"7"}
     assert checks[""] == {"4", "6"}
 
 
