@@ -35,7 +35,6 @@ SHAPES = {
     "one_row": (1, 64),
     "one_column": (4, 1),
     "odd": (2, 2049),
-    "two_blocks": (2, LONG),
     "empty": (0, 4096),
 }
 _FLOAT32 = torch.finfo(torch.float32)
@@ -184,6 +183,7 @@ def _ignored_nan(generator: torch.Generator, dtype: torch.dtype) -> Arguments:
 
 CASES: dict[str, Draw] = {
     **{name: _drawn(*shape) for name, shape in SHAPES.items()},
+    "two_blocks": _drawn(2, LONG + 2048, targets=[17, LONG + 4]),
     "peaked": _drawn(3, 777, scale=40.0),
     "far_from_zero": _drawn(3, 777, shift=10_000.0),
     "well_predicted": _best,
