@@ -97,7 +97,7 @@ def choose(rows: int, outputs: int, dtype: torch.dtype) -> Tuning:
 
     Up to 16 rows take the smallest, whatever else: there all time goes into reading the matrix once.
     """
-    space = FLOAT32_SPACE if dtype == torch.float32 else SPACE
+    space: tuple[Tuning, ...] = FLOAT32_SPACE if dtype == torch.float32 else SPACE
     if rows <= space[0].constants["row_tile"]:
         return space[0]
     for tuning in reversed(space[2:]):
