@@ -105,6 +105,15 @@ class Program:
         Constants that are not tuned.
     wide_loads
         How many global loads of 128 bits the PTX must have at least: 0 where none is claimed.
+    dtypes
+        The element types that it is compiled in, where they are not all those of its kernel.
+    wide_copies
+        How many asynchronous copies of 128 bits to shared memory the PTX must have at least.
+    matrix_units
+        Whether elements of 16 bits must be multiplied by matrix units.
+    warpgroup_rows
+        The constant with the rows of a product, from 64 of which sm_90 must multiply elements of 16 bits by
+        groups of warps; empty where that is not claimed.
     """
 
     kernel: Any
@@ -112,6 +121,10 @@ class Program:
     space: tuple[Tuning, ...]
     constants: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     wide_loads: int = 0
+    dtypes: tuple[torch.dtype, ...] = ()
+    wide_copies: int = 0
+    matrix_units: bool = False
+    warpgroup_rows: str = ""
 
     @property
     def name(self) -> str:
@@ -179,6 +192,8 @@ class KernelSpec:
         Those of `outputs` that are sums over all rows; of the others, a row depends on its own inputs only.
     launches
         How many kernels one call launches.
+    batch_invariant
+        Whether no bit of a row depends on how many others there are.
     """
 
     name: str
@@ -198,6 +213,7 @@ class KernelSpec:
     types: Mapping[str, torch.dtype] = field(default_factory=lambda: MappingProxyType({}))
     totals: tuple[str, ...] = ()
     launches: int = 1
+    batch_invariant: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
@@ -235,6 +251,10 @@ class KernelSpec:
     def result_types(self, dtype: torch.dtype) -> tuple[torch.dtype, ...]:
         """Return the type of each result for elements of `dtype`."""
         return tuple(self.types.get(name, dtype) for name in self.outputs)
+
+    def compiled_in(self, program: Program) -> tuple[torch.dtype, ...]:
+        """Return the element types that `program` is compiled in."""
+        return program.dtypes or self.dtypes
 
     def run(self, arguments: Arguments) -> Results:
         """Call the wrapper; a single result becomes a tuple of one."""

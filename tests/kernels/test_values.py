@@ -80,8 +80,14 @@ def test_a_row_does_not_depend_on_the_others(launches: list[Launch], spec: Kerne
     all_rows = spec.run(arguments)
     tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
     one = spec.run({**arguments, **{name: value[3:4] for name, value in tensors.items() if len(value) == 5}})
-    for name, whole, alone in zip(spec.outputs, all_rows, one, strict=True):
-        assert name in spec.totals or torch.equal(whole[3:4], alone)
+    own = [index for index, name in enumerate(spec.outputs) if name not in spec.totals]
+    if spec.batch_invariant:
+        assert all(torch.equal(all_rows[index][3:4], one[index]) for index in own)
+    else:
+        allowed = spec.tolerance(arguments, spec.expected(arguments))
+        room = tuple(2 * allowed[index][3:4] for index in own)
+        rows = tuple(all_rows[index][3:4] for index in own)
+        assert used(tuple(one[index] for index in own), rows, room) <= 1
     assert launches
 
 
@@ -196,7 +202,8 @@ def test_bytes_and_operations_are_counted(spec: KernelSpec) -> None:
         written = sum(dtype.itemsize * result.numel() for result, dtype in sizes)
         elements = sum(2 * result.numel() for result, dtype in sizes if dtype == torch.bfloat16)
         assert spec.traffic(arguments) >= written
-        assert (spec.operations(arguments) > 0) == (written > 0)
+        whole = all(value.numel() for value in arguments.values() if isinstance(value, Tensor))
+        assert (spec.operations(arguments) > 0) == (written > 0 and whole)
         double = {
             name: value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value
             for name, value in arguments.items()
