@@ -210,10 +210,10 @@ class KernelSpec:
     programs: tuple[Program, ...]
     properties: tuple[Property, ...]
     in_place: bool = True
-    batch_invariant: bool = True
     types: Mapping[str, torch.dtype] = field(default_factory=lambda: MappingProxyType({}))
     totals: tuple[str, ...] = ()
     launches: int = 1
+    batch_invariant: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
