@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels services bench bench-7b defects soak oracles models format docs clean
+.PHONY: help discharge test check kernels mutants services bench bench-7b defects soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (two minutes)
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS)
+
+mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tests fail (ALL=1: in every way, hours)
+	$(BIN)/python -m tests.kernels.mutants --jobs $(JOBS) $(if $(ALL),--all)
 
 services: $(VENV)/.services ## test against real servers, clusters and a browser, which it starts
 	tests/services/packages.sh
