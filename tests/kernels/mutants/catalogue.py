@@ -84,7 +84,7 @@ def mutants_of(text: str, kernel: str, module: str, function: str) -> list[Mutan
     defined = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
     scope = Scope(next(defined))
     decorated = any(ast.unparse(decorator) == "jit" for decorator in scope.function.decorator_list)
-    operators = KERNEL_OPERATORS if decorated else LAUNCH_OPERATORS if launches(scope.function) else {}
+    operators = KERNEL_OPERATORS if decorated else LAUNCH_OPERATORS if launches(scope) else {}
     found = {}
     for node in scope.nodes():
         for name, operator in operators.items():
@@ -124,7 +124,7 @@ def chosen(mutants: Sequence[Mutant], *, each: int = EACH, seed: int = SEED) -> 
     """
     taken: list[Mutant] = []
     for kernel in dict.fromkeys(mutant.kernel for mutant in mutants):
-        draw = random.Random(f"{seed} {kernel}")  # noqa: S311  a choice, no secret
+        draw = random.Random(f"{seed} {kernel}")
         groups: dict[str, list[Mutant]] = {}
         for mutant in mutants:
             if mutant.kernel == kernel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
+from tests.kernels.mutants.promotion import promoted
 from tests.kernels.mutants.source import Scope
 
 __all__ = ["KERNEL_OPERATORS", "Operator"]
@@ -74,7 +75,7 @@ def _mask(call: ast.Call) -> str:
 
 def _never_stored(load: ast.Call, scope: Scope) -> bool:
     """Return whether elements stay in their lanes, and every store leaves out those that `load` does."""
-    calls = [node for node in ast.walk(scope.function) if isinstance(node, ast.Call)]
+    calls = [node for node in scope.inside if isinstance(node, ast.Call)]
     stores = [call for call in calls if called(call) == "tl.store"]
     mixing = any(called(call) in _MIXING for call in calls)
     return bool(stores) and not mixing and all(_mask(store) == _mask(load) for store in stores)
@@ -125,14 +126,16 @@ def constant_changed(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
 
 
 def _cast(node: ast.expr | ast.stmt, target: str) -> Iterator[str]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "to":
-        if ast.unparse(node.args[0]) == target:
-            yield ast.unparse(node.func.value)
+    match node:
+        case ast.Call(ast.Attribute(value, "to"), [argument]) if ast.unparse(argument) == target:
+            yield ast.unparse(value)
 
 
-def upcast_dropped(node: ast.expr | ast.stmt, _: Scope) -> Iterator[str]:
-    """Compute in the elements' type."""
-    return _cast(node, "tl.float32")
+def upcast_dropped(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
+    """Compute in the elements' type, where that is not made float32 by what it meets."""
+    for after in _cast(node, "tl.float32"):
+        if not promoted(node, scope):
+            yield after
 
 
 def int64_dropped(node: ast.expr | ast.stmt, _: Scope) -> Iterator[str]:
@@ -221,7 +224,7 @@ def statement_dropped(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
         and other.lineno < node.lineno
         and set(_names(other)) & set(_names(node))
         and _in_one_block(scope, other, node)
-        for other in ast.walk(scope.function)
+        for other in scope.inside
     )
     stores = isinstance(node, ast.Expr) and called(node.value) == "tl.store"
     if again or stores or (isinstance(node, ast.AugAssign) and not isinstance(node.value, ast.Tuple)):

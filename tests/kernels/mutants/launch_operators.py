@@ -11,9 +11,9 @@ from tests.kernels.mutants.source import Scope
 __all__ = ["LAUNCH_OPERATORS", "launches"]
 
 
-def launches(function: ast.AST) -> list[ast.Call]:
-    """Return the calls ``kernel[grid](...)`` in `function`."""
-    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+def launches(scope: Scope) -> list[ast.Call]:
+    """Return the calls ``kernel[grid](...)`` in a function."""
+    calls = [node for node in scope.inside if isinstance(node, ast.Call)]
     return [call for call in calls if isinstance(call.func, ast.Subscript)]
 
 
@@ -25,17 +25,15 @@ def _grid(call: ast.Call) -> list[ast.expr]:
 
 def grid_smaller(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
     """Launch one program too few along an axis."""
-    if any(node is side for call in launches(scope.function) for side in _grid(call)):
+    if any(node is side for call in launches(scope) for side in _grid(call)):
         yield f"{ast.unparse(node)} - 1"
 
 
 def rounded_down(node: ast.expr | ast.stmt, _: Scope) -> Iterator[str]:
     """Launch programs for the whole blocks only."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        quotient = node.operand
-        if isinstance(quotient, ast.BinOp) and isinstance(quotient.op, ast.FloorDiv):
-            if isinstance(quotient.left, ast.UnaryOp):
-                yield f"{ast.unparse(quotient.left.operand)} // {ast.unparse(quotient.right)}"
+    match node:
+        case ast.UnaryOp(ast.USub(), ast.BinOp(ast.UnaryOp(ast.USub(), length), ast.FloorDiv(), block)):
+            yield f"{ast.unparse(length)} // {ast.unparse(block)}"
 
 
 def _strided(node: ast.AST) -> ast.expr | None:
@@ -48,9 +46,9 @@ def _strided(node: ast.AST) -> ast.expr | None:
 def stride_of_another(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
     """Hand over the stride of another tensor, or the length of a row where there is one tensor only."""
     tensor = _strided(node)
-    around = [call for call in launches(scope.function) if call in {node, *scope.above(node)}]
     if tensor is None or not isinstance(node, ast.Call):
         return
+    around = [call for call in launches(scope) if call in {node, *scope.above(node)}]
     if around:
         inside = [found for part in ast.walk(around[0]) if (found := _strided(part)) is not None]
         names = list(dict.fromkeys(map(ast.unparse, inside)))
@@ -63,19 +61,24 @@ def stride_of_another(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
 
 def wrong_count(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
     """Tell a kernel of one row, column or key less than there are."""
-    counts = {
+    for call in launches(scope):
+        given = [e for a in call.args for e in (_listed(a) if isinstance(a, ast.Starred) else [a])]
+        if any(node is argument for argument in given):
+            is_count = isinstance(node, ast.Name) and node.id in _counts(scope)
+            if is_count or ".shape" in ast.unparse(node):
+                yield f"{ast.unparse(node)} - 1"
+
+
+def _counts(scope: Scope) -> set[str]:
+    """Return the names of what was read in a shape."""
+    return {
         name.id
-        for part in ast.walk(scope.function)
+        for part in scope.inside
         if isinstance(part, ast.Assign) and ".shape" in ast.unparse(part.value)
         for target in part.targets
         for name in ast.walk(target)
         if isinstance(name, ast.Name)
     }
-    for call in launches(scope.function):
-        given = [e for a in call.args for e in (_listed(a) if isinstance(a, ast.Starred) else [a])]
-        is_count = isinstance(node, ast.Name) and node.id in counts
-        if any(node is argument for argument in given) and (is_count or ".shape" in ast.unparse(node)):
-            yield f"{ast.unparse(node)} - 1"
 
 
 def _listed(argument: ast.Starred) -> list[ast.expr]:

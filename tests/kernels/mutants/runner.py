@@ -92,7 +92,7 @@ def run_one(mutant: Mutant, *, quiet: float = QUIET_SECONDS, only: str = "") -> 
             what, said = connection.recv()
         except EOFError:
             process.join()
-            if process.exitcode != -signal.SIGSEGV and process.exitcode != -signal.SIGBUS and not test:
+            if not test and process.exitcode not in {-signal.SIGSEGV, -signal.SIGBUS}:
                 raise RuntimeError(f"the suite could not be started; exit code {process.exitcode}") from None
             stage = "crash"
             break

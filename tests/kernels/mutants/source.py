@@ -25,11 +25,13 @@ class Scope:
     """A function, with what operators ask about a node's surroundings."""
 
     function: ast.FunctionDef
+    inside: list[ast.AST] = field(init=False)
     parents: dict[ast.AST, ast.AST] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note the parent of every node."""
-        pairs = {child: node for node in ast.walk(self.function) for child in ast.iter_child_nodes(node)}
+        """Note every node and its parent."""
+        object.__setattr__(self, "inside", list(ast.walk(self.function)))
+        pairs = {child: node for node in self.inside for child in ast.iter_child_nodes(node)}
         object.__setattr__(self, "parents", pairs)
 
     def parameters(self, suffix: str) -> list[str]:

@@ -96,6 +96,6 @@ def run_suite(kernel: str, module: str, text: str, report: Report, only: str = "
     options += ["-p", "no:cacheprovider"]
     if only:
         options += ["-k", only]
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         os.chdir(ROOT)
         return int(pytest.main([*options, *map(str, (*files[:1], *own, *files[1:]))], plugins=[plugin]))
