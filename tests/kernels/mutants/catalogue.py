@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
-import random
+import itertools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -22,7 +23,7 @@ __all__ = ["OPERATORS", "SEED", "Mutant", "catalogue", "chosen", "mutants_of", "
 
 OPERATORS = {**KERNEL_OPERATORS, **LAUNCH_OPERATORS}
 SEED = 7
-EACH = 8
+EACH = 7
 """Mutants of a kernel that a run takes."""
 
 
@@ -96,8 +97,8 @@ def mutants_of(text: str, kernel: str, module: str, function: str) -> list[Mutan
     return list(found.values())
 
 
-def catalogue(specs: Iterable[KernelSpec]) -> list[Mutant]:
-    """Return every mutant; what several kernels reach is mutated for the first of them."""
+def catalogue(specs: Iterable[KernelSpec], kernels: Container[str] | None = None) -> list[Mutant]:
+    """Return every mutant, or those of `kernels`; what several reach is mutated for the first of `specs`."""
     done: set[tuple[str, str]] = set()
     mutants = []
     for spec in specs:
@@ -106,6 +107,8 @@ def catalogue(specs: Iterable[KernelSpec]) -> list[Mutant]:
             if place in done or not _defined(function):
                 continue
             done.add(place)
+            if kernels is not None and spec.name not in kernels:
+                continue
             text = inspect.getsource(sys.modules[function.__module__])
             mutants += mutants_of(text, spec.name, *place)
     return mutants
@@ -120,20 +123,23 @@ def _defined(function: FunctionType) -> bool:
 def chosen(mutants: Sequence[Mutant], *, each: int = EACH, seed: int = SEED) -> list[Mutant]:
     """Return `each` mutants of every kernel, of as many operators as there are, and one of every operator.
 
-    What is chosen of one kernel does not depend on the others.
+    What is chosen of a kernel depends on the texts of its mutants alone: it stays when others come.
     """
     taken: list[Mutant] = []
     for kernel in dict.fromkeys(mutant.kernel for mutant in mutants):
-        draw = random.Random(f"{seed} {kernel}")
         groups: dict[str, list[Mutant]] = {}
         for mutant in mutants:
             if mutant.kernel == kernel:
                 groups.setdefault(mutant.operator, []).append(mutant)
         for group in groups.values():
-            draw.shuffle(group)
-        order = sorted(groups)
-        draw.shuffle(order)
+            group.sort(key=lambda one: _drawn(seed, one.before, one.after))
+        order = sorted(groups, key=lambda name: _drawn(seed, kernel, name))
         rounds = (groups[name][turn] for turn in range(each) for name in order if turn < len(groups[name]))
-        taken += [mutant for mutant, _ in zip(rounds, range(each), strict=False)]
+        taken += itertools.islice(rounds, each)
     missing = dict.fromkeys(m.operator for m in mutants if m.operator not in {t.operator for t in taken})
     return taken + [next(m for m in mutants if m.operator == name) for name in missing]
+
+
+def _drawn(seed: int, *words: str) -> bytes:
+    """Return where in a fixed order `words` come: the same whatever else there is to choose from."""
+    return hashlib.sha256("\0".join([str(seed), *words]).encode()).digest()

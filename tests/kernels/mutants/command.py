@@ -67,10 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="show the mutants and run none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes that share them")
     options = parser.parse_args(arguments)
-    every = catalogue(KERNELS.values())
-    taken = every if options.all else chosen(every)
     kernels = options.kernel or list(KERNELS)
-    every, taken = ([one for one in mutants if one.kernel in kernels] for mutants in (every, taken))
+    every = catalogue(KERNELS.values(), kernels)
+    taken = every if options.all else chosen(every)
     if options.list:
         for mutant in taken:
             print(f"{mutant.kernel}: {mutant.operator}\n  - {mutant.before}\n  + {mutant.after}")
