@@ -86,7 +86,7 @@ def mutants_of(text: str, kernel: str, module: str, function: str) -> list[Mutan
     scope = Scope(next(defined))
     decorated = any(ast.unparse(decorator) == "jit" for decorator in scope.function.decorator_list)
     operators = KERNEL_OPERATORS if decorated else LAUNCH_OPERATORS if launches(scope) else {}
-    found = {}
+    found: dict[str, Mutant] = {}
     for node in scope.nodes():
         for name, operator in operators.items():
             for after in operator(node, scope):
