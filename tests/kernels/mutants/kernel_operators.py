@@ -40,6 +40,11 @@ _BITWISE: Mapping[type[ast.operator], str] = {
 _NO_SIZES = {"tl.arange", "tl.program_id", "tl.num_programs", "tl.zeros", "tl.full", "tl.static_range"}
 
 
+_OTHERS: Mapping[str, ast.expr] = {
+    "0.0": ast.Call(ast.Name("float"), [ast.Constant("nan")], []),
+    "0": ast.Constant(1),
+}
+"""What stands behind a mask → what is put there. 0 times NaN is not 0."""
 _MIXING = {"tl.sum", "tl.max", "tl.min", "tl.reduce", "tl.dot", "product"}
 
 
@@ -62,11 +67,9 @@ def other_changed(node: ast.expr | ast.stmt, scope: Scope) -> Iterator[str]:
         return
     for keyword in node.keywords:
         if keyword.arg == "other":
-            zero = isinstance(keyword.value, ast.Constant) and not keyword.value.value
-            value = ast.keyword("other", ast.Constant(1.0 if zero else 0.0))
-            yield ast.unparse(
-                ast.Call(node.func, node.args, [value if k is keyword else k for k in node.keywords])
-            )
+            others = [ast.keyword("other", _OTHERS.get(ast.unparse(keyword.value), ast.Constant(0.0)))]
+            kept = [one for one in node.keywords if one is not keyword]
+            yield ast.unparse(ast.Call(node.func, node.args, [*kept, *others]))
 
 
 def _mask(call: ast.Call) -> str:

@@ -18,12 +18,28 @@ def promoted(cast: ast.AST, scope: Scope) -> bool:
     It is looked for in the block that the value is named in; where that cannot be told, the answer is no.
     """
     statement = scope.parents.get(cast)
+    if isinstance(statement, ast.BinOp):
+        return isinstance(statement.right, ast.Constant) and _whole(cast, scope)
     if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
         return False
     name = statement.targets[0].id
     known = _float32(scope) - {name}
     uses = [node for later in _after(statement, scope) for node in ast.walk(later) if _is(node, name)]
     return bool(uses) and all(_meets(use, scope, known) for use in uses)
+
+
+def _whole(cast: ast.AST, scope: Scope) -> bool:
+    """Return whether what is cast is a whole number, made of bits: a number with a point makes it float32."""
+    names = {node.id for node in ast.walk(cast) if isinstance(node, ast.Name)} - {"tl"}
+    bits = ast.BitAnd | ast.BitOr | ast.LShift | ast.RShift
+    made = [node for node in scope.inside if isinstance(node, ast.Assign) and names & set(_targets(node))]
+    return any(
+        isinstance(part, ast.BinOp) and isinstance(part.op, bits) for m in made for part in ast.walk(m)
+    )
+
+
+def _targets(node: ast.Assign) -> list[str]:
+    return [part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)]
 
 
 def _is(node: ast.AST, name: str) -> bool:

@@ -31,7 +31,7 @@ def launch(x, out):
 """
 WANTED = {
     "mask dropped": "x = tl.load(x_ptr + row * x_stride + offsets).to(tl.float32)",
-    "other changed": "other=1.0).to(tl.float32)",
+    "other changed": "other=float('nan')).to(tl.float32)",
     "comparison": "mask = start + offsets <= columns",
     "sign": "mask = start - (offsets) < columns",
     "factor dropped": "x = tl.load(x_ptr + row + offsets, mask=mask, other=0.0).to(tl.float32)",
