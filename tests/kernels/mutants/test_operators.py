@@ -114,6 +114,7 @@ def test_wrappers_kernels_and_what_they_call_are_reached(kernel: str) -> None:
     assert "product" in names or "attention" not in kernel
 
 
+@pytest.mark.kernel
 def test_a_run_has_every_operator_and_some_mutants_of_every_kernel() -> None:
     every = catalogue(KERNELS.values())
     taken = chosen(every)

@@ -21,6 +21,7 @@ SURVIVED = dataclasses.replace(CAUGHT, stage="", test="")
 WHY = Explanation("softmax", "a + b", "a - b", "b is zero")
 
 
+@pytest.mark.kernel
 def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
     assert stale(read(), catalogue(KERNELS.values()), []) == []
 
