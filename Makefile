@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels triton-versions services bench bench-7b defects soak oracles models format docs clean
+.PHONY: help discharge test check kernels mutants triton-versions services bench bench-7b defects soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -71,6 +71,9 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (two minutes)
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS)
+
+mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tests fail (ALL=1: in every way, hours)
+	$(BIN)/python -m tests.kernels.mutants --jobs $(JOBS) $(if $(ALL),--all)
 
 triton-versions: $(VENV)/.dev ## compile and interpret the kernels with Triton 3.6 to 3.9 (1 GB of wheels, some minutes)
 	$(BIN)/python -m tests.kernels.triton_versions

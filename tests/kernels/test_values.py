@@ -17,6 +17,8 @@ from tests.kernels.memory import SENTINEL, apart, beside, far_apart, rowwise
 pytestmark = pytest.mark.kernel
 
 SPECS = list(KERNELS.values())
+PADDINGS = (5, 7, 3, 11, 2, 9)
+"""Elements between rows, others for each tensor: one that is read with the stride of another shows."""
 EACH = pytest.mark.parametrize("spec", SPECS, ids=KERNELS)
 SAMPLES = [
     pytest.param(spec, case, dtype, id=f"{spec.name}-{case.name}-{str(dtype).removeprefix('torch.')}")
@@ -98,8 +100,10 @@ def test_buffers_of_nan_are_overwritten_whole_and_nothing_beside_them(
 ) -> None:
     arguments = named(spec, name)
     buffers = {
-        keyword: apart(buffer, padding=5, offset=3)
-        for keyword, buffer in poisoned(spec, spec.expected(arguments)).items()
+        keyword: apart(buffer, padding=pad, offset=3)
+        for pad, (keyword, buffer) in zip(
+            PADDINGS, poisoned(spec, spec.expected(arguments)).items(), strict=False
+        )
     }
     results = spec.run({**arguments, **buffers})
     assert part_used(spec, arguments, **buffers) <= 1
@@ -114,11 +118,12 @@ def test_buffers_of_nan_are_overwritten_whole_and_nothing_beside_them(
 @pytest.mark.parametrize("offset", [0, 1])
 def test_rows_may_lie_apart_and_begin_anywhere(launches: list[Launch], spec: KernelSpec, offset: int) -> None:
     arguments = named(spec, "odd")
+    rows = rowwise(arguments, spec.expected(arguments))
     views = {
-        name: apart(value, padding=7, offset=offset)
-        for name, value in rowwise(arguments, spec.expected(arguments)).items()
+        name: apart(value, padding=pad, offset=offset)
+        for pad, (name, value) in zip(PADDINGS, rows.items(), strict=False)
     }
-    assert views
+    assert set(views) == set(rows) != set()
     assert part_used(spec, arguments, **views) <= 1
     for name, view in views.items():
         assert torch.equal(view, arguments[name]), "an input was written to"

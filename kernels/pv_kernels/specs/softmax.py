@@ -147,6 +147,7 @@ SOFTMAX = KernelSpec(
         *(Case(name, _drawn(*shape)) for name, shape in SHAPES.items()),
         Case("peaked", _drawn(3, 777, scale=40.0)),
         Case("far_from_zero", _drawn(3, 777, shift=10_000.0)),
+        Case("far_from_zero_online", _drawn(2, LONG, shift=10_000.0)),
         Case("masked", _masked(3, 777, kept=5)),
         Case("masked_online", _masked(2, LONG, kept=5)),
     ),
