@@ -1,0 +1,20 @@
+"""What is claimed of every kernel's speed, by the kernel's name, and where each lies for a contract to name."""
+
+from __future__ import annotations
+
+from pv_kernels.speed import Speed
+from pv_kernels.speeds.attention import ATTENTION_SPEED
+from pv_kernels.speeds.decode_attention import DECODE_ATTENTION_SPEED
+from pv_kernels.speeds.quantised_gemv import Q4K_GEMV_SPEED, Q6K_GEMV_SPEED, Q8_0_GEMV_SPEED
+from pv_kernels.speeds.rmsnorm import ADD_RMS_NORM_SPEED, RMS_NORM_SPEED
+from pv_kernels.speeds.rope import ROPE_SPEED
+from pv_kernels.speeds.softmax import SOFTMAX_SPEED
+from pv_kernels.speeds.swiglu import SWIGLU_SPEED
+
+__all__ = ["SPEEDS"]
+
+_ROWS = (RMS_NORM_SPEED, ADD_RMS_NORM_SPEED, SOFTMAX_SPEED, SWIGLU_SPEED, ROPE_SPEED)
+_PRODUCTS = (Q4K_GEMV_SPEED, Q6K_GEMV_SPEED, Q8_0_GEMV_SPEED)
+_ATTENTION = (DECODE_ATTENTION_SPEED, ATTENTION_SPEED)
+
+SPEEDS: dict[str, Speed] = {speed.spec.name: speed for speed in (*_ROWS, *_PRODUCTS, *_ATTENTION)}
