@@ -74,7 +74,7 @@ def measure_case(
 def measure_peers(
     bench: Bench, speed: Speed, arguments: Arguments, names: Iterable[PeerName], filling: Filling
 ) -> dict[PeerName, Timing | str]:
-    """Time those of `names` that this kernel has; why not, in a sentence, where one cannot be timed here.
+    """Time those of `names` that this kernel has; why not, in a word, where one cannot be timed here.
 
     A peer is somebody else's code, so whatever it raises is only why it was not timed.
     """
@@ -85,10 +85,11 @@ def measure_peers(
         try:
             with torch.no_grad():
                 found[name] = measure(bench.timer, speed.peers[name](arguments), filling=filling)[0]
-        except ImportError as error:
-            found[name] = f"not installed ({error})"
+        except ImportError:
+            found[name] = "not installed"
         except Exception as error:
-            found[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            # The message may name places of the host, which evidence does not.
+            found[name] = type(error).__name__
     return found
 
 

@@ -1,7 +1,7 @@
 """A GPU that is simulated, to try the procedure of measuring on: what it takes is known.
 
-It has memory of one bandwidth, a last cache of another, and a clock that a launch moves on. It computes nothing.
-What is measured on it says nothing of any kernel: it says whether the procedure finds what is there.
+It has memory of one bandwidth, a last cache of another, and a clock that launches move on. It computes
+nothing. What is measured on it says nothing of any kernel: it says whether the procedure finds what is there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SimulatedGpu:
     """When the device will have done all that was launched."""
 
     def launch(self, moved: Mapping[str, int], efficiency: float = 1.0) -> None:
-        """Move the bytes of buffers by name, at a part of the bandwidth; the launch itself takes no time here."""
+        """Move the bytes of buffers by name, at a part of the bandwidth."""
         seconds = self.launch_seconds
         for name, size in moved.items():
             bandwidth = self.l2_bandwidth if name in self.cached else self.bandwidth
@@ -47,9 +47,8 @@ class SimulatedGpu:
         self.cached.pop(name, None)
         if size <= self.l2_bytes:
             self.cached[name] = size
-        while (
-            sum(self.cached.values()) + (size if size > self.l2_bytes else 0) > self.l2_bytes and self.cached
-        ):
+        passing = size if size > self.l2_bytes else 0
+        while self.cached and sum(self.cached.values()) + passing > self.l2_bytes:
             del self.cached[next(iter(self.cached))]
 
 

@@ -20,8 +20,8 @@ from pv_kernels.timing import Filling
 __all__ = ["PEERS", "Peer", "PeerName", "Size", "Speed", "SpeedCase", "filling_of"]
 
 Size: TypeAlias = Literal["large", "vocabulary", "medium", "decode"]
-"""``large`` moves four times the L2 cache or more, ``vocabulary`` too, in rows as long as one; ``medium`` 16 to
-128 MB; ``decode`` is what one to sixteen tokens need."""
+"""``large`` moves four times the L2 cache or more, ``vocabulary`` too, in rows as long as one; ``medium`` 16
+to 128 MB; ``decode`` is what one to sixteen tokens need."""
 PeerName: TypeAlias = Literal["torch", "compiled", "sdpa", "cublas", "liger"]
 """What a user would pick instead: torch's own function, torch.compile of the formula, its attention, cuBLAS,
 Liger-Kernel."""

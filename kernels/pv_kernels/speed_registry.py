@@ -1,4 +1,4 @@
-"""What is claimed of every kernel's speed, by the kernel's name, and where each lies for a contract to name."""
+"""What is claimed of every kernel's speed, by the kernel's name."""
 
 from __future__ import annotations
 

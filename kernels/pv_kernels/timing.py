@@ -1,14 +1,14 @@
 """How long something takes on a GPU: cold, out of a graph, many times.
 
-What is timed is captured in a CUDA graph, so that the time of Python is not in it; so is the empty kernel that
-it is graded against. Before every sample the L2 cache is filled with something else. All samples are queued
-before the first is waited for: while the cache is being filled, the launch of what is timed is already under
-way. The clock is the GPU's own, by events.
+What is timed is captured in a CUDA graph, so that the time of Python is not in it; so is the empty kernel
+that it is graded against. Before every sample the L2 cache is filled with something else. All samples are
+queued before the first is waited for: while the cache is being filled, the launch of what is timed is
+already under way. The clock is the GPU's own, by events.
 
-How the cache is left counts. Where it is full of lines that were read, the next kernel's results stay in it,
-and cost nothing until later; where it is full of lines that were written, each line that a kernel reads has to
-wait for one to be written back. So before a kernel that only reads the cache is filled by reading; before one
-that writes, by copying: as the kernel itself would leave it, if it ran on and on over other data.
+How the cache is left counts. Where it is full of lines that were read, the next kernel's results stay in
+it, and cost nothing until later; where it is full of lines that were written, each line that a kernel reads
+has to wait for one to be written back. So before a kernel that only reads the cache is filled by reading;
+before one that writes, by copying: as the kernel itself would leave it, if it ran on and on over other data.
 """
 
 from __future__ import annotations

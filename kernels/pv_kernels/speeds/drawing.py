@@ -47,7 +47,7 @@ def on_cpu(arguments: Arguments) -> Arguments:
 
 
 def by_rows(*rowwise: str) -> Parts:
-    """Return what takes some rows of the arguments `rowwise` and of every result, the other arguments whole."""
+    """Return what takes some rows of the arguments `rowwise` and of every result, and others whole."""
 
     def parts(arguments: Arguments, results: Results) -> Iterator[tuple[Arguments, Results]]:
         rows = torch.tensor(spread(len(arguments[rowwise[0]])), device=results[0].device)
