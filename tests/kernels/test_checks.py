@@ -19,7 +19,7 @@ def recorder(folder: Path, example: CounterExample | None = None) -> Recorder:
 
 def test_parity_records_every_sample_refusal_and_property(tmp_path: Path) -> None:
     run, spec = recorder(tmp_path), KERNELS["swiglu"]
-    parity(run, kernel="swiglu")
+    parity(run, spec="pv_kernels.specs.swiglu:SWIGLU")
     samples = 3 * (len(spec.cases) + len(spec.special))
     assert run.series["cases"] == [samples]
     assert len(run.series["error_over_bound"]) == len(run.series["differing_runs"]) == samples
@@ -31,7 +31,7 @@ def test_parity_records_every_sample_refusal_and_property(tmp_path: Path) -> Non
 
 def test_a_defect_of_the_code_shows_in_its_own_metric(tmp_path: Path) -> None:
     run = recorder(tmp_path, compiled.counter_examples["scalar_loads"])
-    compiled(run, kernel="swiglu")
+    compiled(run, spec="pv_kernels.specs.swiglu:SWIGLU")
     assert run.series["expected_builds"] == [len(run.series["doubles"])] == [3 * 3 * len(CAPABILITIES)]
     assert sum(run.series["missing_wide_loads"]) > 0
     assert sum(run.series["doubles"]) == 0

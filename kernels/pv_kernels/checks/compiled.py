@@ -7,11 +7,10 @@ from pathlib import Path
 
 import triton.language as tl
 
-from pv.check import Metric, Run, check
+from pv.check import Metric, Run, check, named
 from pv_kernels.compilation import CAPABILITIES, compile_program
 from pv_kernels.language import jit
-from pv_kernels.registry import KERNELS
-from pv_kernels.spec import Program
+from pv_kernels.spec import KernelSpec, Program
 from pv_kernels.tuning import Tuning
 
 __all__ = ["compiled"]
@@ -28,22 +27,23 @@ Programs = tuple[Program, ...]
         Metric("registers", unit="1", kind="count"),
     ]
 )
-def compiled(run: Run, *, kernel: str) -> None:
-    """Compile every program of `kernel`, in every configuration and type, for each of three GPUs.
+def compiled(run: Run, *, spec: str) -> None:
+    """Compile every program of a kernel, in every configuration and type, for each of three GPUs.
 
+    `spec` names its specification as ``module:NAME``.
     `doubles`: PTX instructions in float64; `spilled`: bytes a thread in local memory; `missing_wide_loads`:
     how many loads of 128 bits are short of those claimed; `registers`: of a thread.
     """
-    spec = KERNELS[kernel]
-    programs: Programs = run.role("programs", spec.programs)
+    claimed: KernelSpec = named(spec)
+    programs: Programs = run.role("programs", claimed.programs)
     undamaged: Programs = run.undamaged("programs")
     points = sum(len(program.space) for program in undamaged)
-    run.record("expected_builds", points * len(spec.dtypes) * len(CAPABILITIES))
+    run.record("expected_builds", points * len(claimed.dtypes) * len(CAPABILITIES))
     builds = [
         (program, tuning, dtype, capability)
         for program in programs
         for tuning in program.space
-        for dtype in spec.dtypes
+        for dtype in claimed.dtypes
         for capability in CAPABILITIES
     ]
     for program, tuning, dtype, capability in run.progress(builds):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pv.check import Metric, Run, check
+from pv.check import Metric, Run, check, named
 from pv_kernels.checks.values import nan_passed_over, not_deterministic, nothing_refused, parity
 from pv_kernels.q4k_gemv import Q4_K
 from pv_kernels.q6k_gemv import Q6_K
@@ -33,72 +33,72 @@ _FORMATS = {"q4k_gemv": Q4_K, "q6k_gemv": Q6_K, "q8_0_gemv": Q8_0}
         Metric("backend", unit="1", kind="text"),
     ]
 )
-def products(run: Run, *, kernel: str) -> None:
-    """Measure what `pv_kernels.checks.values:parity` does of `kernel`, one of a quantised format."""
-    parity.function(run, kernel=kernel)
+def products(run: Run, *, spec: str) -> None:
+    """Measure what `pv_kernels.checks.values:parity` does, of a kernel with a quantised format."""
+    parity.function(run, spec=spec)
 
 
-def _misread(call: Call, kernel: str, change: Callable[[Tensor], None]) -> Call:
+def _misread(call: Call, spec: str, change: Callable[[Tensor], None]) -> Call:
     """Return `call` that finds the blocks ``[rows, blocks, bytes]`` as `change` leaves them."""
 
     def misreading(weight: Tensor, x: Tensor, **others: Any) -> Any:
         call(weight=weight, x=x, **others)  # what must be refused still is
         changed = weight.clone()
         if changed.numel():
-            change(changed.view(len(weight), -1, _FORMATS[kernel].bytes))
+            change(changed.view(len(weight), -1, _FORMATS[named(spec).name].bytes))
         return call(weight=changed, x=x, **others)
 
     return misreading
 
 
 @products.counter_example("nibbles_swapped", of="call")
-def nibbles_swapped(call: Call, *, kernel: str) -> Call:
+def nibbles_swapped(call: Call, *, spec: str) -> Call:
     """Q4_K: take the high four bits of a byte for the first weights."""
 
     def swap(blocks: Tensor) -> None:
         blocks[..., 16:] = (blocks[..., 16:] >> 4) | (blocks[..., 16:] << 4)
 
-    return _misread(call, kernel, swap)
+    return _misread(call, spec, swap)
 
 
 @products.counter_example("high_bits_of_scales_dropped", of="call")
-def high_bits_of_scales_dropped(call: Call, *, kernel: str) -> Call:
+def high_bits_of_scales_dropped(call: Call, *, spec: str) -> Call:
     """Q4_K: read four bits of the scales and minima of sub-blocks 4 to 7: right where they are below 16."""
 
     def drop(blocks: Tensor) -> None:
         blocks[..., 4:12] &= 63
 
-    return _misread(call, kernel, drop)
+    return _misread(call, spec, drop)
 
 
 @products.counter_example("minimum_not_subtracted", of="call")
-def minimum_not_subtracted(call: Call, *, kernel: str) -> Call:
+def minimum_not_subtracted(call: Call, *, spec: str) -> Call:
     """Q4_K: leave ``dmin m`` out."""
 
     def zero(blocks: Tensor) -> None:
         blocks[..., 2:4] = 0
 
-    return _misread(call, kernel, zero)
+    return _misread(call, spec, zero)
 
 
 @products.counter_example("d_and_dmin_exchanged", of="call")
-def d_and_dmin_exchanged(call: Call, *, kernel: str) -> Call:
+def d_and_dmin_exchanged(call: Call, *, spec: str) -> Call:
     """Q4_K: read the two float16 in the other order."""
 
     def exchange(blocks: Tensor) -> None:
         blocks[..., :4] = blocks[..., :4].roll(2, dims=-1)
 
-    return _misread(call, kernel, exchange)
+    return _misread(call, spec, exchange)
 
 
 @products.counter_example("high_bits_of_codes_dropped", of="call")
-def high_bits_of_codes_dropped(call: Call, *, kernel: str) -> Call:
+def high_bits_of_codes_dropped(call: Call, *, spec: str) -> Call:
     """Q6_K: take the low nibbles for the whole codes."""
 
     def drop(blocks: Tensor) -> None:
         blocks[..., 128:192] = 0
 
-    return _misread(call, kernel, drop)
+    return _misread(call, spec, drop)
 
 
 @products.counter_example("scales_without_sign", of="call")
@@ -139,13 +139,13 @@ def codes_without_sign(call: Call) -> Call:
 
 
 @products.counter_example("one_block_skipped", of="call")
-def one_block_skipped(call: Call, *, kernel: str) -> Call:
+def one_block_skipped(call: Call, *, spec: str) -> Call:
     """Leave the last block of every row out, as a loop that ends early does."""
 
     def skip(blocks: Tensor) -> None:
         blocks[:, -1] = 0
 
-    return _misread(call, kernel, skip)
+    return _misread(call, spec, skip)
 
 
 @products.counter_example("last_row_of_the_tile_before", of="call")

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pv.check import Metric, Run, check
+from pv.check import Metric, Run, check, named
 from pv_kernels.errors import KernelError
 from pv_kernels.interpreter import interpreting
-from pv_kernels.registry import KERNELS
-from pv_kernels.spec import Arguments, Results
+from pv_kernels.spec import Arguments, KernelSpec, Results
 from pv_kernels.specs.samples import used
 
 __all__ = ["parity"]
@@ -38,8 +37,8 @@ _ALL = 1e9
         Metric("backend", unit="1", kind="text"),
     ]
 )
-def parity(run: Run, *, kernel: str) -> None:
-    """Run `kernel` on everything that its specification has.
+def parity(run: Run, *, spec: str) -> None:
+    """Run a kernel on everything that its specification, which `spec` names as ``module:NAME``, has.
 
     - `error_over_bound`: of every sample in every type, the greatest error of an element over the bound that
       is derived for it; 1e9 where NaN or an infinity is not where it should be.
@@ -48,32 +47,32 @@ def parity(run: Run, *, kernel: str) -> None:
     - `property_over_bound`: the same as `error_over_bound` for what must hold of all inputs.
     - `backend`: `interpreter` or `gpu`.
     """
-    spec = KERNELS[kernel]
-    call: Call = run.role("call", spec.call)
-    samples = [(case, dtype) for case in (*spec.cases, *spec.special) for dtype in spec.dtypes]
+    claimed: KernelSpec = named(spec)
+    call: Call = run.role("call", claimed.call)
+    samples = [(case, dtype) for case in (*claimed.cases, *claimed.special) for dtype in claimed.dtypes]
     run.record("cases", len(samples))
-    run.record("error_cases", len(spec.errors))
-    run.record("properties", _TIMES * len(spec.properties))
+    run.record("error_cases", len(claimed.errors))
+    run.record("properties", _TIMES * len(claimed.properties))
     run.record("backend", "gpu" if run.device.startswith("cuda") else "interpreter")
     with _backend(run.device):
         for case, dtype in run.progress(samples):
             label = f"{case.name} in {str(dtype).removeprefix('torch.')}"
             arguments = case.arguments(dtype, run.seed)
-            expected = spec.expected(arguments)
+            expected = claimed.expected(arguments)
             first, second = (_called(call, arguments, run.device) for _ in range(2))
-            part = used(first, expected, spec.tolerance(arguments, expected))
+            part = used(first, expected, claimed.tolerance(arguments, expected))
             run.record("error_over_bound", min(part, _ALL), label=label)
             run.record("differing_runs", int(not _same(first, second)), label=label)
-        for error in spec.errors:
+        for error in claimed.errors:
             try:
                 _called(call, error.arguments(), run.device)
             except KernelError as refusal:
-                named = type(refusal) is error.error and error.words in str(refusal)
-                run.record("refused", int(named), label=error.name)
+                by_name = type(refusal) is error.error and error.words in str(refusal)
+                run.record("refused", int(by_name), label=error.name)
             else:
                 run.record("refused", 0, label=error.name)
         generator = random.Random(run.seed)  # noqa: S311  samples, no secret
-        for law in run.progress([law for law in spec.properties for _ in range(_TIMES)]):
+        for law in run.progress([law for law in claimed.properties for _ in range(_TIMES)]):
             numbers = {name: generator.randint(*bounds) for name, bounds in law.draws.items()}
             part = law.used(_on(call, run.device), **numbers)
             run.record("property_over_bound", min(part, _ALL), label=f"{law.name} {numbers}")

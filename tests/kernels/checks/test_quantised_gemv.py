@@ -29,7 +29,8 @@ ELSEWHERE = {"tokens_mixed", "kernel_refuses_nothing", "changing_from_run_to_run
 
 def damaged(kernel: str, name: str) -> Call:
     damage = products.counter_examples[name].damage
-    extra = {"kernel": kernel} if "kernel" in inspect.signature(damage).parameters else {}
+    named = {"spec": f"pv_kernels.specs.{kernel}:{kernel.upper()}"}
+    extra = named if "spec" in inspect.signature(damage).parameters else {}
     call: Call = damage(KERNELS[kernel].call, **extra)
     return call
 
