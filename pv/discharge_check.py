@@ -308,7 +308,10 @@ class Work:
 
     def _shown_before(self, algorithm: Ready) -> Mapping[str, Any] | None:
         """Return the valid and fresh record in which the falsifier was shown able to fail; else None."""
-        if self._must_run() or (record := self._fresh_record(algorithm)) is None:
+        # Of several runs, each has to be asked whether it is the one that is needed.
+        if self.falsifier.runs is not None or self._must_run():
+            return None
+        if (record := self._fresh_record(algorithm)) is None:
             return None
         shown = record.predicate
         wanted = "Fail" if self.falsifier.outcome == "refuted" else "Pass"
