@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-__all__ = ["SECONDS", "SHARES", "Budget"]
+__all__ = ["SECONDS", "SECONDS_WITHOUT_GPU", "SHARES", "Budget"]
 
 SECONDS = 8 * 60.0
+SECONDS_WITHOUT_GPU = 2 * 60.0
+"""Where kernels run by the interpreter, and nothing else is done."""
 SHARES: Mapping[str, float] = {"correctness": 3, "speed": 6, "decode step": 3, "values": 3}
 """How long the parts are let run, against each other; in their order."""
 _KEPT = 10.0
