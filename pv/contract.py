@@ -172,6 +172,7 @@ class Falsifier(Clause):
     At most one of `check`, `pytest`, `command` and `basis` is set; with none, the falsifier is unbound.
     `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
     `retries` is how often a sweep may run it again where it ended in Error; a verdict is never sought again.
+    `bound_to` is what of its host a record of it is good for: ``gpu``, ``driver``, or a library.
     `counter_examples` are names; for ``pytest:`` and ``command:`` checks, `replacements` says what they are.
     """
 
@@ -205,6 +206,7 @@ class Falsifier(Clause):
     excluded: str | None
     runs: Runs | None
     retries: int
+    bound_to: tuple[str, ...]
 
     @property
     def bound(self) -> bool:

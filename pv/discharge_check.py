@@ -14,6 +14,7 @@ from typing import Any
 
 from pv.agreement import disagreement
 from pv.binding import Binding, bind_falsifier
+from pv.bound_to import differences
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError
@@ -332,8 +333,10 @@ class Work:
     def _is_fresh(self, record: Record, level: str) -> bool:
         """Tell whether a verified record is of the clause, the check and the subjects as they are now."""
         now = current_inputs(self.falsifier, level, self.config)
-        return not changes(record.predicate["inputs"], now) and not disagreement(
-            self.falsifier, self.binding, record.predicate
+        return not (
+            changes(record.predicate["inputs"], now)
+            or differences(self.falsifier, record.predicate)
+            or disagreement(self.falsifier, self.binding, record.predicate)
         )
 
     def _end(self, ready: Ready, judged: Judged, plants: tuple[Plant, ...], missed: str) -> Discharge:

@@ -49,6 +49,14 @@ def misfits(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
             falsifier.key_where("satisfying_example"),
             "take it out, or write outcome: refuted",
         )
+    levels = list(falsifier.subjects) or ["live"]
+    if falsifier.bound_to and not any(falsifier.needs_at(level).gpu for level in levels):
+        yield Misfit(
+            "parameter",
+            "a claim is bound to a GPU's host, but none of its levels needs a GPU",
+            falsifier.key_where("bound_to"),
+            "take bound_to out, or write needs: {gpu: any}",
+        )
     seen: set[str] = set()
     for index, name in enumerate(falsifier.counter_examples or ()):
         where = falsifier.value_where("counter_examples", name if falsifier.replacements else index)

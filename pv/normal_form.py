@@ -40,7 +40,7 @@ _TYPED = frozenset(
         *(spelling for name in ("rule", "prediction", "if_fails") for spelling in SPELLINGS[name]),
         *("id", "test", "check", "pytest", "command", "with", "subjects", "expect", "metrics"),
         *("counter_examples", "environment", "sources", "basis", "needs", "outcome", "satisfying_example"),
-        *("excluded", "runs"),
+        *("excluded", "runs", "bound_to"),
     }
 )
 
@@ -63,6 +63,7 @@ def normal_clause(falsifier: Falsifier) -> dict[str, Any]:
         "metrics": sorted(plain(falsifier.metrics), key=canonical),
         "environment": dict(falsifier.environment),
         "sources": sorted(falsifier.sources),
+        "bound_to": sorted(falsifier.bound_to),
         "basis": {name: _cited(cited) for name, cited in falsifier.basis.items()},
         "needs": _without_nothing({level: _needs(needs) for level, needs in falsifier.needs.items()}),
         "satisfying_example": _without_nothing(plain(falsifier.satisfying_example or {})),

@@ -259,6 +259,7 @@ FALSIFIER = mapping(
         "excluded": optional(core.str_schema(min_length=1)),
         "runs": optional(core.no_info_after_validator_function(runs, RUNS)),
         "retries": default(0, core.int_schema(ge=0, le=9)),
+        "bound_to": default([], TEXTS),
     },
     spelled=True,
 )

@@ -170,6 +170,7 @@ KEYS: dict[str, dict[str, str]] = {
         "satisfying_example": "For `outcome: refuted`: arguments and subjects under which it would hold.",
         "excluded": "The reason why nothing can measure this. It leaves the tally.",
         "retries": "How often a sweep may run it again where it ended in Error; never after a verdict.",
+        "bound_to": "What of its host a record is good for: `gpu`, `driver`, or a library by its name.",
         "runs": "For a claim over several runs: what tells them apart, and how many there must be.",
     },
     "harness": {

@@ -203,6 +203,7 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         satisfying_example=place["raw"].get("satisfying_example"),
         excluded=item["excluded"],
         retries=item["retries"],
+        bound_to=tuple(item["bound_to"]),
         runs=None
         if item["runs"] is None
         else Runs(item["runs"]["by"], item["runs"]["at_least"], tuple(item["runs"]["seeds"])),

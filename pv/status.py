@@ -12,6 +12,7 @@ from typing import Any
 
 from pv.agreement import disagreement
 from pv.binding import Binding, bind_falsifier
+from pv.bound_to import differences, measured_on
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.defects import proved_defects, read_rule
@@ -170,6 +171,7 @@ def _judge(
     for record in records:
         level = record.predicate["place"]["base_level"]
         found = changes(record.predicate["inputs"], inputs_at(level))
+        found += differences(falsifier, record.predicate)
         if not found and (fault := disagreement(falsifier, binding, record.predicate)):
             faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
         elif not found:
@@ -209,6 +211,8 @@ def _judge(
     # A seed that was chosen is a choice that a reader should see.
     chosen = {r.predicate["run"]["seed"] for r in (shown, *runs)} - {0} if not falsifier.runs else set()
     over += f", with seed {', '.join(map(str, sorted(chosen)))}" if chosen else ""
+    hosts = sorted({measured_on(falsifier, r.predicate) for r in runs} - {""})
+    over += f", on {'; on '.join(hosts)}" if hosts else ""
     if falsifier.outcome == "refuted":
         if reached:
             return Status("REFUTED", "fails as stated; its satisfying example passes", (shown, *runs))

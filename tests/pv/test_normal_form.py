@@ -100,6 +100,7 @@ def rewritten(draw: st.DrawFn) -> str:
         "retries": 2,
         "environment": {},
         "sources": [],
+        "bound_to": [],
         "outcome": "holds",
         "satisfying_example": None,
     }
