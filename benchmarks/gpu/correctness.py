@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -17,18 +18,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import torch
 from pv_kernels.errors import KernelError
 from pv_kernels.interpreter import interpreting
 from pv_kernels.placement import on_device
 from pv_kernels.registry import KERNELS
-from pv_kernels.spec import KernelSpec
+from pv_kernels.spec import Case, KernelSpec
 from pv_kernels.specs.samples import used
 from torch import Tensor
 
 __all__ = ["Examined", "examine", "examine_all"]
 
-_PATIENCE = 20.0
-"""Seconds beyond its time after which a process is ended: it may be in the middle of a sample."""
+_PATIENCE = 30.0
+"""Seconds beyond its time after which a process is ended: it has to start, and may be amid a sample."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,7 @@ def examine(
 ) -> Examined:
     """Run `spec` on its samples and refusals until `seconds` are over."""
     begun = clock()
-    samples = [(case, dtype) for case in (*spec.cases, *spec.special) for dtype in spec.dtypes]
+    samples = _samples(spec)
     call = on_device(spec.call, device)
     worst, worst_sample, done, faults = 0.0, "", 0, []
     with _backend(device):
@@ -83,6 +85,13 @@ def examine(
     return Examined(spec.name, done, len(samples), worst, worst_sample, clock() - begun, tuple(faults))
 
 
+def _samples(spec: KernelSpec) -> list[tuple[Case, torch.dtype]]:
+    """Return every sample in every type, so ordered that the first third has every sample in some type."""
+    cases, types = (*spec.cases, *spec.special), spec.dtypes
+    turns = range(len(types))
+    return [(case, types[(turn + at) % len(types)]) for turn in turns for at, case in enumerate(cases)]
+
+
 @contextlib.contextmanager
 def _backend(device: str) -> Iterator[None]:
     if device == "cpu":
@@ -95,16 +104,25 @@ def _backend(device: str) -> Iterator[None]:
 def examine_all(
     kernels: Sequence[str], device: str, seconds: float, jobs: int, tell: Callable[[Examined], None]
 ) -> list[Examined]:
-    """Examine `kernels`, `jobs` at a time, each in a process; `tell` hears of each as it ends."""
+    """Examine `kernels`, `jobs` at a time, each in a process; `tell` hears of each as it ends.
+
+    What time is left when one begins is shared by those that wait: none has it all.
+    """
     end = time.monotonic() + seconds
+    waiting = itertools.count(len(kernels), -1)
 
     def one(kernel: str) -> Examined:
-        found = _in_a_process(kernel, device, max(end - time.monotonic(), 0.0))
+        left = max(end - time.monotonic(), 0.0) * min(jobs / next(waiting), 1)
+        found = _in_a_process(kernel, device, left) if left else _cut(kernel)
         tell(found)
         return found
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(one, kernels))
+
+
+def _cut(kernel: str) -> Examined:
+    return Examined(kernel, 0, len(_samples(KERNELS[kernel])), 0.0, "", 0.0)
 
 
 def _in_a_process(kernel: str, device: str, seconds: float) -> Examined:
