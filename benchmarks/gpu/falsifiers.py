@@ -56,6 +56,8 @@ class Ended:
     measurements: dict[str, Any]
     lines: tuple[str, ...]
     """Of the contract's rule, as judged."""
+    arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Of the check."""
 
 
 def on_a_gpu(config: Config) -> list[Named]:
@@ -122,4 +124,5 @@ def _ended(one: Named, outcome: str, why: str, records: Iterable[Path] = ()) -> 
         why.splitlines()[0] if why else "",
         dict(predicate.get("measurements", {})),
         tuple(predicate.get("rule", {}).get("lines", ())),
+        dict(one.falsifier.arguments),
     )

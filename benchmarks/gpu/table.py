@@ -19,7 +19,8 @@ _TARGET = re.compile(r"min\(fraction_of_floor\) >= ([\d.]+)")
 class Row:
     """One kernel on one shape. Times in seconds; ratios are a peer's time over ours."""
 
-    what: str
+    claim: str
+    kernel: str
     case: str
     seconds: float
     moved_bytes: int
@@ -27,6 +28,7 @@ class Row:
     target: float | None
     ratios: dict[str, float]
     outcome: str
+    sm_mhz: int | None
     throttle_reasons: str
     correct: bool
 
@@ -45,7 +47,8 @@ def rows_of(ends: Iterable[Ended]) -> Iterator[Row]:
         target = next((float(found[1]) for line in end.lines if (found := _TARGET.search(line))), None)
         for case, seconds in series["seconds"].items():
             yield Row(
-                what=end.address.partition("#")[2].removeprefix("FALSIFY-"),
+                claim=end.address.partition("#")[2].removeprefix("FALSIFY-"),
+                kernel=_kernel(end),
                 case=case,
                 seconds=seconds,
                 moved_bytes=series["moved_bytes"][case],
@@ -57,9 +60,16 @@ def rows_of(ends: Iterable[Ended]) -> Iterator[Row]:
                     if case in series.get(f"ratio_to_{peer}", {})
                 },
                 outcome=end.outcome,
+                sm_mhz=series.get("sm_clock", {}).get(case),
                 throttle_reasons=series.get("throttle_reasons", {}).get(case, "not told"),
                 correct=bool(series.get("correct", {}).get(case, 1)),
             )
+
+
+def _kernel(end: Ended) -> str:
+    """Return the name of what was timed, such as ``rms_norm`` of ``package.module:RMS_NORM_SPEED``."""
+    reference = str(end.arguments.get("kernel", ""))
+    return reference.partition(":")[2].removesuffix("_SPEED").lower() or end.rule
 
 
 def compiled_ratios(ends: Iterable[Ended]) -> dict[str, float]:
@@ -78,10 +88,12 @@ def _by_label(series: Any) -> dict[str, Any]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the lines of the table."""
-    head = ["claim", "shape", "us", "MB", "GB/s", "of floor", "target", *(f"{p} x" for p in PEERS), "verdict"]
+    peers = [f"{peer} x" for peer in PEERS]
+    head = ["claim", "kernel", "shape", "us", "MB", "GB/s", "of floor", "target", *peers, "MHz", "verdict"]
     lines = [
         [
-            row.what,
+            row.claim,
+            row.kernel,
             row.case,
             f"{row.seconds * 1e6:.1f}",
             f"{row.moved_bytes / 1e6:.1f}",
@@ -89,11 +101,17 @@ def table(rows: Sequence[Row]) -> list[str]:
             f"{row.fraction_of_floor:.3f}",
             "-" if row.target is None else f"{row.target:.2f}",
             *(f"{row.ratios[peer]:.2f}" if peer in row.ratios else "-" for peer in PEERS),
-            row.outcome if row.correct else f"{row.outcome}, WRONG",
+            "-" if row.sm_mhz is None else str(row.sm_mhz),
+            _verdict(row),
         ]
         for row in rows
     ]
-    return lined_up([head, *lines], left=2)
+    return lined_up([head, *lines], left=3)
+
+
+def _verdict(row: Row) -> str:
+    held = "" if row.throttle_reasons in {"none", "not told"} else f" ({row.throttle_reasons})"
+    return f"{row.outcome}{'' if row.correct else ', WRONG'}{held}"
 
 
 def lined_up(cells: Sequence[Sequence[str]], left: int) -> list[str]:
