@@ -62,7 +62,7 @@ class CacheBuffers:
         return self.split(self.kept[layer])
 
     def split(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values ``[batch, kv_heads, length, head_dim]`` of ``[batch, length, 2 kv_size]``."""
+        """Return keys and values of ``[batch, length, 2 kv_size]``: ``[batch, kv_heads, length, head_dim]``."""
         a = self.architecture
         parts = kept.view(*kept.shape[:2], 2, a.kv_heads, a.head_dim).permute(2, 0, 3, 1, 4)
         return parts[0], parts[1]
@@ -93,7 +93,7 @@ class TritonCache(Cache):
 
     @property
     def attended(self) -> Tensor:  # type: ignore[override]  # no padding is kept, so that it follows
-        """bool ``[batch, length]``: all True."""
+        """All True, ``[batch, length]``."""
         shape = (self.buffers.batch, self.length)
         return torch.ones(shape, dtype=torch.bool, device=self.buffers.lengths.device)
 
@@ -123,7 +123,8 @@ class TritonCache(Cache):
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put `keys` and `values` behind the others; return all: see `Cache.extend`."""
         self.require(keys.shape[2])
-        return self.put(layer, torch.cat([part.transpose(1, 2).flatten(2) for part in (keys, values)], dim=-1))
+        beside = [part.transpose(1, 2).flatten(2) for part in (keys, values)]
+        return self.put(layer, torch.cat(beside, dim=-1))
 
     def advance(self, attended: Tensor) -> None:
         """Count the positions just computed, all of which are attended."""

@@ -18,15 +18,15 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-
 from pv_kernels.attention import attention
 from pv_kernels.decode_attention import decode_attention
 from pv_kernels.interpreter import Launch, interpreting
 from pv_kernels.rmsnorm import add_rms_norm, rms_norm
 from pv_kernels.rope import rope
 from pv_kernels.swiglu import swiglu
+from torch import Tensor
+from torch.nn import functional
+
 from pv_runtime.cache import Cache
 from pv_runtime.errors import ModelError
 from pv_runtime.model import Decoder, check_tokens

@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-
 from pv_kernels.q4k_gemv import q4k_gemv
 from pv_kernels.q6k_gemv import q6k_gemv
 from pv_kernels.q8_0_gemv import q8_0_gemv
+from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["PRODUCTS", "PackedMatrix", "PlainMatrix", "StackedMatrix", "stacked"]
 
@@ -103,7 +102,9 @@ class StackedMatrix:
             return self.parts[0].multiply(x, out)
         if out is None:
             out = x.new_empty((*x.shape[:-1], self.rows))
-        for part, place in zip(self.parts, out.split([part.rows for part in self.parts], dim=-1), strict=True):
+        for part, place in zip(
+            self.parts, out.split([part.rows for part in self.parts], dim=-1), strict=True
+        ):
             part.multiply(x, place)
         return out
 

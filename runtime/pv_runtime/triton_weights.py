@@ -11,9 +11,9 @@ import dataclasses
 
 import numpy as np
 import torch
+from pv_kernels.heads import HEAD_DIMS
 from torch import Tensor
 
-from pv_kernels.heads import HEAD_DIMS
 from pv_runtime.architecture import Architecture, architecture_of
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint
