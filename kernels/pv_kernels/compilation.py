@@ -20,14 +20,23 @@ from pv_kernels.language import compilable
 from pv_kernels.spec import Program
 from pv_kernels.tuning import Tuning
 
-__all__ = ["CAPABILITIES", "Compiled", "compile_program"]
+__all__ = ["CAPABILITIES", "SHARED_LIMITS", "Compiled", "compile_program"]
 
 CAPABILITIES = (80, 89, 90)
 """Compute capabilities: A100 (80), RTX 4090 and L4 (89), H100 and H200 (90)."""
+SHARED_LIMITS = {80: 163 * 1024, 89: 99 * 1024, 90: 227 * 1024}
+"""Bytes of shared memory that a block may have.
+
+Source: CUDA C++ Programming Guide, compute capabilities, technical specifications: maximum amount of shared
+memory per thread block. A block that asks for more is not launched.
+"""
 
 _DOUBLE = re.compile(r"\.f64\b|\.b64\s+%fd")
 _WIDE = re.compile(r"ld\.global\S*\.(?:v4\.[bfsu]32|v2\.[bfsu]64)")
-_USAGE = re.compile(r"REG:(\d+)\s+STACK:(\d+)\s+SHARED:(\d+)\s+LOCAL:(\d+)")
+_COPY = re.compile(r"cp\.async\.cg\.shared\.global .*, 0x10,")
+_MATRIX = re.compile(r"^\s*(?:@\S+\s+)?(?:mma\.sync|wgmma\.mma_async)")
+_WARPGROUP = re.compile(r"^\s*(?:@\S+\s+)?wgmma\.mma_async")
+_USAGE = re.compile(r"REG:(\d+)\s+STACK:(\d+)\s+SHARED:\d+\s+LOCAL:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,13 @@ class Compiled:
     """One program for one GPU: its PTX, and what ptxas gave it.
 
     `stack` and `local` are bytes a thread: a kernel of ours calls nothing and indexes no array, so that what
-    lies there are registers that were spilled. `shared` is bytes a block, without what the launch adds.
+    lies there are registers that were spilled. `shared` is bytes a block, which the launch asks for.
     """
 
     ptx: str
+    shared: int
     registers: int
     stack: int
-    shared: int
     local: int
 
     @property
@@ -52,12 +61,30 @@ class Compiled:
     @property
     def wide_loads(self) -> int:
         """How many global loads of 128 bits the PTX has."""
-        return sum(1 for line in self._instructions() if _WIDE.search(line))
+        return self._count(_WIDE)
+
+    @property
+    def wide_copies(self) -> int:
+        """How many copies of 128 bits to shared memory, which nobody waits for, the PTX has."""
+        return self._count(_COPY)
+
+    @property
+    def matrix_instructions(self) -> int:
+        """How many instructions of matrix units, of a warp or of a group of warps, the PTX has."""
+        return self._count(_MATRIX)
+
+    @property
+    def warpgroup_instructions(self) -> int:
+        """How many instructions of matrix units by a group of warps the PTX has."""
+        return self._count(_WARPGROUP)
 
     @property
     def spilled_bytes(self) -> int:
         """Bytes of every thread that lie in memory instead of registers."""
         return self.stack + self.local
+
+    def _count(self, pattern: re.Pattern[str]) -> int:
+        return sum(1 for line in self._instructions() if pattern.search(line))
 
     def _instructions(self) -> Iterator[str]:
         return (line for line in self.ptx.splitlines() if not line.lstrip().startswith("//"))
@@ -98,7 +125,8 @@ def compile_program(
             target=GPUTarget("cuda", capability, 32),
             options={k: v for k, v in tuning.options().items() if k not in tuning.constants},
         )
-        return Compiled(compiled.asm["ptx"], *_usage(compiled.asm["cubin"], cache))
+        usage = _usage(compiled.asm["cubin"], cache)
+        return Compiled(compiled.asm["ptx"], compiled.metadata.shared, *usage)
 
 
 def _constants(program: Program, tuning: Tuning) -> dict[str, object]:
@@ -123,8 +151,8 @@ def _signature(
     return types, attributes
 
 
-def _usage(cubin: bytes, folder: Path) -> tuple[int, int, int, int]:
-    """Return registers, stack, shared and local bytes, which `cuobjdump` reads in the cubin."""
+def _usage(cubin: bytes, folder: Path) -> tuple[int, int, int]:
+    """Return registers, stack and local bytes, which `cuobjdump` reads in the cubin."""
     file = folder / "measured.cubin"
     file.write_bytes(cubin)
     argv = [_cuobjdump(), "--dump-resource-usage", str(file)]
@@ -132,8 +160,8 @@ def _usage(cubin: bytes, folder: Path) -> tuple[int, int, int, int]:
     found = _USAGE.findall(printed)
     if len(found) != 1:
         raise RuntimeError(f"cuobjdump tells of {len(found)} kernels in a cubin of one: {printed[:500]!r}")
-    registers, stack, shared, local = map(int, found[0])
-    return registers, stack, shared, local
+    registers, stack, local = map(int, found[0])
+    return registers, stack, local
 
 
 @functools.cache

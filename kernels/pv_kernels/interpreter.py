@@ -10,6 +10,8 @@ Where the interpreter computes something else than a GPU, it is mended or said:
 - float32 to bfloat16 is truncated by the interpreter, and turns some NaN into an infinity: mended here, to
   nearest, ties to even, as a GPU rounds.
 - Arithmetic on bfloat16 is done on its bit patterns (triton issue 11584): kernels compute in float32 only.
+- Until Triton 3.6 a bound of a loop that is known at launch fails with numpy 2.4, which makes no number of an
+  array with one element: mended here as in Triton 3.7.
 - `tl.max` and `tl.min` pass over NaN, as ``max.f32`` of PTX does: the same on both.
 """
 
@@ -85,6 +87,8 @@ def interpreting() -> Iterator[list[Launch]]:
         stack.enter_context(_replaced(interpreter.GridExecutor, "_restore_args_dev", _leave))
         stock = interpreter._convert_float  # noqa: SLF001  there is no other place to mend it
         stack.enter_context(_replaced(interpreter, "_convert_float", _rounding(stock)))
+        plain = interpreter._patch_lang_tensor  # noqa: SLF001  the same
+        stack.enter_context(_replaced(interpreter, "_patch_lang_tensor", _indexing(plain)))
         stack.enter_context(triton.knobs.runtime.scope())
         triton.knobs.runtime.interpret = True
         # numpy warns where a GPU is silent: an infinity less itself, an overflow on the way down to float16.
@@ -118,6 +122,16 @@ def _rounding(stock: Any) -> Any:
         return stock(values, source, target, rounding_mode)
 
     return convert
+
+
+def _indexing(stock: Any) -> Any:
+    """Return `stock`, which makes tensors behave as numbers, whole numbers made as by Triton 3.7."""
+
+    def patch(tensor: Any, scope: Any) -> None:
+        stock(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.squeeze()))
+
+    return patch
 
 
 @contextlib.contextmanager

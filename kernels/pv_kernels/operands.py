@@ -10,7 +10,7 @@ from torch import Tensor
 from pv_kernels.dtypes import FLOATS
 from pv_kernels.errors import LayoutError, ShapeError, UnknownDtypeError
 
-__all__ = ["buffer", "rows", "same", "same_shape"]
+__all__ = ["buffer", "overlap", "rows", "same", "same_shape"]
 
 
 def same(**tensors: Tensor) -> torch.dtype:
@@ -92,3 +92,20 @@ def buffer(name: str, given: Tensor | None, like: Tensor) -> Tensor:
             raise LayoutError(f"{name}: elements share memory, strides {list(given.stride())}")
         reach += (length - 1) * stride
     return given
+
+
+def overlap(one: Tensor, other: Tensor) -> bool:
+    """Return whether the two share any memory between their first and last elements."""
+    if one.numel() == 0 or other.numel() == 0:
+        return False
+    spans = [
+        (tensor.data_ptr(), tensor.data_ptr() + tensor.element_size() * _reach(tensor))
+        for tensor in (one, other)
+    ]
+    return spans[0][0] < spans[1][1] and spans[1][0] < spans[0][1]
+
+
+def _reach(tensor: Tensor) -> int:
+    return 1 + sum(
+        (length - 1) * stride for length, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pv_kernels.errors import LayoutError, ShapeError, UnknownDtypeError
-from pv_kernels.operands import buffer, rows, same
+from pv_kernels.operands import buffer, overlap, rows, same
 from pv_kernels.tuning import Tuning
 
 __all__ = ["BlockFormat", "choose", "multiply"]
@@ -69,7 +69,7 @@ def multiply(
     flat = rows("x", x)
     _check_weight(form, weight, x)
     out = buffer("out", out, torch.empty((*x.shape[:-1], weight.shape[0]), dtype=dtype, device=x.device))
-    if _overlap(out, x):
+    if overlap(out, x):
         raise LayoutError("out shares memory with x, which is read until the end; give another buffer")
     flat_out = rows("out", out)
     if out.numel():
@@ -109,20 +109,3 @@ def _check_weight(form: BlockFormat, weight: Tensor, x: Tensor) -> None:
             f"weight begins at {weight.data_ptr() % 16} modulo 16 and its rows are {weight.stride(0)} bytes"
             f" apart; {form.name} is read at multiples of {form.alignment}, clone the weight"
         )
-
-
-def _overlap(one: Tensor, other: Tensor) -> bool:
-    """Return whether the two share any memory between their first and last elements."""
-    if one.numel() == 0 or other.numel() == 0:
-        return False
-    spans = [
-        (tensor.data_ptr(), tensor.data_ptr() + tensor.element_size() * _reach(tensor))
-        for tensor in (one, other)
-    ]
-    return spans[0][0] < spans[1][1] and spans[1][0] < spans[0][1]
-
-
-def _reach(tensor: Tensor) -> int:
-    return 1 + sum(
-        (length - 1) * stride for length, stride in zip(tensor.shape, tensor.stride(), strict=True)
-    )

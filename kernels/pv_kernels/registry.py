@@ -5,6 +5,7 @@ from __future__ import annotations
 from pv_kernels.spec import KernelSpec
 from pv_kernels.specs.attention import ATTENTION
 from pv_kernels.specs.decode_attention import DECODE_ATTENTION
+from pv_kernels.specs.matmul import MATMUL
 from pv_kernels.specs.q4k_gemv import Q4K_GEMV
 from pv_kernels.specs.q6k_gemv import Q6K_GEMV
 from pv_kernels.specs.q8_0_gemv import Q8_0_GEMV
@@ -16,7 +17,7 @@ from pv_kernels.specs.swiglu import SWIGLU
 __all__ = ["KERNELS"]
 
 _NORMS = (RMS_NORM, ADD_RMS_NORM, SOFTMAX)
-_PRODUCTS = (Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
+_PRODUCTS = (MATMUL, Q4K_GEMV, Q6K_GEMV, Q8_0_GEMV)
 _ATTENTION = (ROPE, DECODE_ATTENTION, ATTENTION)
 
 KERNELS: dict[str, KernelSpec] = {spec.name: spec for spec in (*_NORMS, *_PRODUCTS, *_ATTENTION, SWIGLU)}

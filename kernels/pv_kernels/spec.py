@@ -105,6 +105,15 @@ class Program:
         Constants that are not tuned.
     wide_loads
         How many global loads of 128 bits the PTX must have at least: 0 where none is claimed.
+    dtypes
+        The element types that it is compiled in, where they are not all those of its kernel.
+    wide_copies
+        How many asynchronous copies of 128 bits to shared memory the PTX must have at least.
+    matrix_units
+        Whether elements of 16 bits must be multiplied by matrix units.
+    warpgroup_rows
+        The constant with the rows of a product, from 64 of which sm_90 must multiply elements of 16 bits by
+        groups of warps; empty where that is not claimed.
     """
 
     kernel: Any
@@ -112,6 +121,10 @@ class Program:
     space: tuple[Tuning, ...]
     constants: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     wide_loads: int = 0
+    dtypes: tuple[torch.dtype, ...] = ()
+    wide_copies: int = 0
+    matrix_units: bool = False
+    warpgroup_rows: str = ""
 
     @property
     def name(self) -> str:
@@ -173,6 +186,8 @@ class KernelSpec:
         What holds of all inputs.
     in_place
         Whether the first result may be written over the input that has its rows.
+    batch_invariant
+        Whether no bit of a row depends on how many others there are.
     """
 
     name: str
@@ -189,6 +204,7 @@ class KernelSpec:
     programs: tuple[Program, ...]
     properties: tuple[Property, ...]
     in_place: bool = True
+    batch_invariant: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
@@ -218,6 +234,10 @@ class KernelSpec:
         parameters = inspect.signature(self.call).parameters
         if unknown := [name for name in self.outputs if name not in parameters]:
             raise ValueError(f"kernel {self.name}: its wrapper takes no buffer {unknown}")
+
+    def compiled_in(self, program: Program) -> tuple[torch.dtype, ...]:
+        """Return the element types that `program` is compiled in."""
+        return program.dtypes or self.dtypes
 
     def run(self, arguments: Arguments) -> Results:
         """Call the wrapper; a single result becomes a tuple of one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import triton.language as tl
-from pv_kernels.compilation import CAPABILITIES, compile_program
+from pv_kernels.compilation import CAPABILITIES, SHARED_LIMITS, compile_program
 from pv_kernels.language import jit
 from pv_kernels.registry import KERNELS
 from pv_kernels.spec import KernelSpec, Program
@@ -30,7 +30,7 @@ def test_every_configuration_compiles_and_is_what_it_claims(
     spec: KernelSpec, program: Program, tuning: Tuning, tmp_path: Path
 ) -> None:
     """For every GPU in one type, for one GPU in the others; the checks of the contracts do all of each."""
-    first, *others = spec.dtypes
+    first, *others = spec.compiled_in(program)
     pairs = [*((first, capability) for capability in CAPABILITIES), *((dtype, 80) for dtype in others)]
     for dtype, capability in pairs:
         compiled = compile_program(program, tuning, dtype, capability, tmp_path)
@@ -38,6 +38,9 @@ def test_every_configuration_compiles_and_is_what_it_claims(
         assert compiled.doubles == ()
         assert compiled.spilled_bytes == 0
         assert compiled.wide_loads >= program.wide_loads
+        assert compiled.wide_copies >= program.wide_copies
+        assert compiled.shared <= SHARED_LIMITS[capability]
+        assert (compiled.matrix_instructions > 0) == (program.matrix_units and dtype.itemsize == 2)
         assert 0 < compiled.registers <= 255
 
 

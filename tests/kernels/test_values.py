@@ -72,8 +72,12 @@ def test_a_row_does_not_depend_on_the_others(launches: list[Launch], spec: Kerne
     all_rows = spec.run(arguments)
     tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
     one = spec.run({**arguments, **{name: value[3:4] for name, value in tensors.items() if len(value) == 5}})
-    for whole, alone in zip(all_rows, one, strict=True):
-        assert torch.equal(whole[3:4], alone)
+    if spec.batch_invariant:
+        for whole, alone in zip(all_rows, one, strict=True):
+            assert torch.equal(whole[3:4], alone)
+    else:
+        room = tuple(2 * allowed[3:4] for allowed in spec.tolerance(arguments, spec.expected(arguments)))
+        assert used(one, tuple(whole[3:4] for whole in all_rows), room) <= 1
     assert launches
 
 
@@ -185,7 +189,8 @@ def test_bytes_and_operations_are_counted(spec: KernelSpec) -> None:
         results = spec.expected(arguments)
         written = sum(2 * result.numel() for result in results)
         assert spec.traffic(arguments) >= written
-        assert (spec.operations(arguments) > 0) == (written > 0)
+        whole = all(value.numel() for value in arguments.values() if isinstance(value, Tensor))
+        assert (spec.operations(arguments) > 0) == (written > 0 and whole)
         double = {
             name: value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value
             for name, value in arguments.items()

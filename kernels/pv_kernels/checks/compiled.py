@@ -1,29 +1,37 @@
-"""What a compiler makes of kernels for GPUs that are not here: float64, spills, wide loads."""
+"""What a compiler makes of kernels for GPUs that are not here: float64, spills, wide loads, matrix units."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
 
+import torch
 import triton.language as tl
 
 from pv.check import Metric, Run, check, named
-from pv_kernels.compilation import CAPABILITIES, compile_program
+from pv_kernels.compilation import CAPABILITIES, SHARED_LIMITS, compile_program
 from pv_kernels.language import jit
 from pv_kernels.spec import KernelSpec, Program
 from pv_kernels.tuning import Tuning
 
-__all__ = ["compiled"]
+__all__ = ["Programs", "compiled"]
 
 Programs = tuple[Program, ...]
+Build = tuple[Program, Tuning, torch.dtype, int]
 
 
 @check(
     metrics=[
         Metric("expected_builds", unit="1", kind="count"),
+        Metric("expected_products", unit="1", kind="count"),
+        Metric("expected_warpgroups", unit="1", kind="count"),
         Metric("doubles", unit="instructions", kind="count"),
         Metric("spilled", unit="bytes", kind="count"),
+        Metric("shared_over_limit", unit="bytes", kind="count"),
         Metric("missing_wide_loads", unit="instructions", kind="count"),
+        Metric("missing_wide_copies", unit="instructions", kind="count"),
+        Metric("matrix_instructions", unit="instructions", kind="count"),
+        Metric("warpgroup_instructions", unit="instructions", kind="count"),
         Metric("registers", unit="1", kind="count"),
     ]
 )
@@ -31,34 +39,64 @@ def compiled(run: Run, *, spec: str) -> None:
     """Compile every program of a kernel, in every configuration and type, for each of three GPUs.
 
     `spec` names its specification as ``module:NAME``.
-    `doubles`: PTX instructions in float64; `spilled`: bytes a thread in local memory; `missing_wide_loads`:
-    how many loads of 128 bits are short of those claimed; `registers`: of a thread.
+
+    - `doubles`: PTX instructions in float64; `spilled`: bytes a thread in local memory.
+    - `shared_over_limit`: bytes of shared memory that a block asks for and the GPU has not.
+    - `missing_wide_loads`, `missing_wide_copies`: how many loads of 128 bits, and asynchronous copies of 128
+      bits to shared memory, are short of those claimed.
+    - `matrix_instructions`: of each build that is claimed to use matrix units, ``mma`` or ``wgmma``.
+    - `warpgroup_instructions`: of each that is claimed to multiply by groups of warps, ``wgmma``.
+    - `registers`: of a thread.
     """
     claimed: KernelSpec = named(spec)
     programs: Programs = run.role("programs", claimed.programs)
-    undamaged: Programs = run.undamaged("programs")
-    points = sum(len(program.space) for program in undamaged)
-    run.record("expected_builds", points * len(claimed.dtypes) * len(CAPABILITIES))
-    builds = [
-        (program, tuning, dtype, capability)
-        for program in programs
-        for tuning in program.space
-        for dtype in claimed.dtypes
-        for capability in CAPABILITIES
-    ]
-    for program, tuning, dtype, capability in run.progress(builds):
+    expected = _builds(claimed, run.undamaged("programs"))
+    run.record("expected_builds", len(expected))
+    run.record("expected_products", sum(map(_multiplies, expected)))
+    run.record("expected_warpgroups", sum(map(_in_warpgroups, expected)))
+    for build in run.progress(_builds(claimed, programs)):
+        program, tuning, dtype, capability = build
         made = compile_program(program, tuning, dtype, capability, Path(run.scratch()))
         element = str(dtype).removeprefix("torch.")
         label = f"{program.name} {tuning.name} in {element} for sm_{capability}"
         run.record("doubles", len(made.doubles), label=label)
         run.record("spilled", made.spilled_bytes, label=label)
+        run.record("shared_over_limit", max(0, made.shared - SHARED_LIMITS[capability]), label=label)
         run.record("missing_wide_loads", max(0, program.wide_loads - made.wide_loads), label=label)
+        run.record("missing_wide_copies", max(0, program.wide_copies - made.wide_copies), label=label)
         run.record("registers", made.registers, label=label)
+        if _multiplies(build):
+            run.record("matrix_instructions", made.matrix_instructions, label=label)
+        if _in_warpgroups(build):
+            run.record("warpgroup_instructions", made.warpgroup_instructions, label=label)
+
+
+def _builds(spec: KernelSpec, programs: Programs) -> list[Build]:
+    return [
+        (program, tuning, dtype, capability)
+        for program in programs
+        for tuning in program.space
+        for dtype in spec.compiled_in(program)
+        for capability in CAPABILITIES
+    ]
+
+
+def _multiplies(build: Build) -> bool:
+    """Return whether matrix units are claimed of `build`."""
+    program, _, dtype, _ = build
+    return program.matrix_units and dtype.itemsize == 2
+
+
+def _in_warpgroups(build: Build) -> bool:
+    """Return whether products by groups of warps are claimed of `build`."""
+    program, tuning, _, capability = build
+    rows = tuning.constants.get(program.warpgroup_rows, 0)
+    return _multiplies(build) and capability == 90 and rows >= 64
 
 
 def _first_replaced(programs: Programs, kernel: object, tuning: Tuning) -> Programs:
     """Let the first program be `kernel` at one point, and keep the number of all points."""
-    planted = Program(kernel, {"x_ptr": "*element:16"}, (tuning,))
+    planted = Program(kernel, {"x_ptr": "*element:16"}, (tuning,), dtypes=programs[0].dtypes)
     return (dataclasses.replace(programs[0], space=programs[0].space[1:]), *programs[1:], planted)
 
 
@@ -79,6 +117,14 @@ def spilling_kernel(x_ptr: tl.tensor, block: tl.constexpr) -> None:
     tl.store(x_ptr + offsets, (x / tl.sum(x, axis=0)).to(x_ptr.dtype.element_ty))
 
 
+@jit
+def sharing_kernel(x_ptr: tl.tensor, block: tl.constexpr) -> None:
+    """Transpose a tile in shared memory, all of it at once."""
+    row, column = tl.arange(0, block)[:, None], tl.arange(0, block)[None, :]
+    x = tl.load(x_ptr + row * block + column).to(tl.float32)
+    tl.store(x_ptr + row * block + column, tl.trans(x).to(x_ptr.dtype.element_ty))
+
+
 @compiled.counter_example("double_constant", of="programs")
 def double_constant(programs: Programs) -> Programs:
     """Let one constant be float64."""
@@ -89,6 +135,12 @@ def double_constant(programs: Programs) -> Programs:
 def spill(programs: Programs) -> Programs:
     """Give one program a block too large for its warp."""
     return _first_replaced(programs, spilling_kernel, Tuning({"block": 16384}, warps=1))
+
+
+@compiled.counter_example("too_much_shared", of="programs")
+def too_much_shared(programs: Programs) -> Programs:
+    """Give one program a tile of 65536 elements to transpose, which no block can hold in float32."""
+    return _first_replaced(programs, sharing_kernel, Tuning({"block": 256}, warps=16))
 
 
 @compiled.counter_example("scalar_loads", of="programs")

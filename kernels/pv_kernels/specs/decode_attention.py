@@ -236,6 +236,8 @@ DECODE_ATTENTION = KernelSpec(
             SPACE,
             {"block_heads": 16, "upcast": False},
             wide_loads=1,
+            wide_copies=2,
+            matrix_units=True,
         ),
         Program(
             combine_splits_kernel,
