@@ -10,7 +10,7 @@ from torch import Tensor
 from pv_kernels.dtypes import FLOATS
 from pv_kernels.errors import LayoutError, ShapeError, UnknownDtypeError
 
-__all__ = ["buffer", "overlap", "rows", "same", "same_shape"]
+__all__ = ["buffer", "overlap", "per_row", "rows", "same", "same_shape"]
 
 
 def same(**tensors: Tensor) -> torch.dtype:
@@ -72,6 +72,25 @@ def rows(name: str, tensor: Tensor) -> Tensor:
             f"{name} {list(tensor.shape)} has strides {list(tensor.stride())}, so that its rows are not"
             " equally far apart; call .contiguous() on it first"
         ) from None
+
+
+def per_row(name: str, tensor: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return `tensor`, which has one element of `dtype` for each row of `x`, as ``[rows]``.
+
+    Raises
+    ------
+    UnknownDtypeError, ShapeError, LayoutError
+        It has another type or shape, its elements do not follow each other, or it is on another device.
+    """
+    if tensor.dtype != dtype:
+        raise UnknownDtypeError(f"{name} is {tensor.dtype}; wanted is {dtype}; convert it")
+    if tensor.shape != x.shape[:-1]:
+        raise ShapeError(f"{name} is {list(tensor.shape)}; wanted is one for each row of {list(x.shape)}")
+    if tensor.device != x.device:
+        raise LayoutError(f"{name} is on {tensor.device} and the rows on {x.device}; move one")
+    if not tensor.is_contiguous():
+        raise LayoutError(f"{name} has strides {list(tensor.stride())}; call .contiguous() on it first")
+    return tensor.view(-1)
 
 
 def buffer(name: str, given: Tensor | None, like: Tensor) -> Tensor:

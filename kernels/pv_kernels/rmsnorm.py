@@ -27,6 +27,7 @@ __all__ = [
     "WHOLE_SPACE",
     "add_rms_norm",
     "add_rms_norm_kernel",
+    "check_weight",
     "choose",
     "rms_norm",
     "rms_norm_kernel",
@@ -164,7 +165,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, *, out: Tensor | None = None
         See `pv_kernels.errors`.
     """
     same(x=x, weight=weight)
-    _check_weight(x, weight, eps)
+    check_weight(x, weight, eps)
     out = buffer("out", out, x)
     x_rows, out_rows = rows("x", x), rows("out", out)
     if out.numel():
@@ -204,7 +205,7 @@ def add_rms_norm(
         See `pv_kernels.errors`.
     """
     same(x=x, residual=residual, weight=weight)
-    _check_weight(x, weight, eps)
+    check_weight(x, weight, eps)
     same_shape(x=x, residual=residual)
     out, sum_out = buffer("out", out, x), buffer("sum_out", sum_out, x)
     given = [rows("x", x), rows("residual", residual)]
@@ -219,12 +220,19 @@ def add_rms_norm(
     return out, sum_out
 
 
-def _check_weight(x: Tensor, weight: Tensor, eps: float) -> None:
+def check_weight(x: Tensor, weight: Tensor, eps: float, *, name: str = "weight") -> None:
+    """Refuse a `weight`, or what is called `name`, that is not one for each column of `x`, and a bad `eps`.
+
+    Raises
+    ------
+    ShapeError, LayoutError, ValueRangeError
+        See `pv_kernels.errors`.
+    """
     if x.ndim == 0 or weight.shape != x.shape[-1:]:
-        raise ShapeError(f"weight is {list(weight.shape)}; wanted is one of each column of x {list(x.shape)}")
+        raise ShapeError(f"{name} is {list(weight.shape)}; wanted is one of each column of x {list(x.shape)}")
     if not weight.is_contiguous():
         raise LayoutError(
-            f"weight: its elements lie {weight.stride(0)} apart; call .contiguous() on it first"
+            f"{name}: its elements lie {weight.stride(0)} apart; call .contiguous() on it first"
         )
     if not (eps > 0 and math.isfinite(eps)):
         raise ValueRangeError(

@@ -6,6 +6,8 @@
 Source: Su et al. 2021, arXiv:2104.09864, with pairs h apart (half-split), as Qwen2 and Llama have them, not
 neighbours. The mathematics is float32 whatever the elements are.
 
+The gradient is turned back: the transpose of a rotation is the rotation by the negative angle.
+
 NaN and infinities stay in their pair: a NaN makes both elements NaN; so does an infinity, or makes them
 infinite where its factor is not 0. A position that the table does not have gives NaN, and nothing outside of
 the table is read.
@@ -22,7 +24,7 @@ from pv_kernels.language import jit
 from pv_kernels.operands import buffer, same
 from pv_kernels.tuning import Tuning
 
-__all__ = ["SPACE", "choose", "rope", "rope_kernel"]
+__all__ = ["SPACE", "choose", "rope", "rope_backward", "rope_kernel"]
 
 SPACE = (
     Tuning({"block_heads": 8, "block_half": 32}, warps=1),
@@ -82,6 +84,7 @@ def rope_kernel(
     q_heads: tl.tensor,
     k_heads: tl.tensor,
     half: tl.tensor,
+    direction: tl.float32,  # 1, or -1 to turn back
     block_heads: tl.constexpr,
     block_half: tl.constexpr,
 ) -> None:
@@ -92,7 +95,7 @@ def rope_kernel(
     column = tl.arange(0, block_half)[None, :]
     known = column < tl.where((position >= 0) & (position < table), half, 0)
     cos = tl.load(cos_ptr + position * half + column, mask=known, other=float("nan"))
-    sin = tl.load(sin_ptr + position * half + column, mask=known, other=float("nan"))
+    sin = tl.load(sin_ptr + position * half + column, mask=known, other=float("nan")) * direction
     q_parts = tl.cdiv(q_heads, block_heads)
     if part < q_parts:
         _rotate_heads(
@@ -169,6 +172,49 @@ def rope(
     UnknownDtypeError, ShapeError, LayoutError
         See `pv_kernels.errors`.
     """
+    return _turned(q, k, positions, cos, sin, q_out, k_out, direction=1.0)
+
+
+def rope_backward(
+    dq: Tensor,
+    dk: Tensor,
+    positions: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    *,
+    q_out: Tensor | None = None,
+    k_out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the queries and keys that `rope` was given: rotate its results' back.
+
+    Parameters
+    ----------
+    dq, dk
+        ``[tokens, heads, dimensions]`` each: the gradients of the results.
+    positions, cos, sin
+        As they were given to `rope`.
+    q_out, k_out
+        Where to write the results; `dq` and `dk` themselves are allowed.
+
+    Raises
+    ------
+    UnknownDtypeError, ShapeError, LayoutError
+        See `pv_kernels.errors`; `dq` and `dk` are called q and k there.
+    """
+    return _turned(dq, dk, positions, cos, sin, q_out, k_out, direction=-1.0)
+
+
+def _turned(
+    q: Tensor,
+    k: Tensor,
+    positions: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    q_out: Tensor | None,
+    k_out: Tensor | None,
+    *,
+    direction: float,
+) -> tuple[Tensor, Tensor]:
     same(q=q, k=k)
     half = _check_shapes(q, k, positions, cos, sin)
     q_out, k_out = buffer("q_out", q_out, q), buffer("k_out", k_out, k)
@@ -184,7 +230,7 @@ def rope(
     if tokens and parts and half:
         strides = (tensor.stride(axis) for tensor in (q, k, q_out, k_out) for axis in (0, 1))
         rope_kernel[(tokens, parts)](
-            *(q, k, positions, cos, sin, q_out, k_out, *strides, cos.shape[0], *heads, half),
+            *(q, k, positions, cos, sin, q_out, k_out, *strides, cos.shape[0], *heads, half, direction),
             **tuning.options(),
         )
     return q_out, k_out

@@ -185,9 +185,15 @@ class KernelSpec:
     properties
         What holds of all inputs.
     in_place
-        Whether the first result may be written over the input that has its rows.
+        Whether a result may be written over the first input that has its rows and its shape.
     batch_invariant
         Whether no bit of a row depends on how many others there are.
+    types
+        Output → its type, where that is not the elements' type.
+    totals
+        Those of `outputs` that are sums over all rows; of the others, a row depends on its own inputs only.
+    launches
+        How many kernels one call launches.
     """
 
     name: str
@@ -205,6 +211,9 @@ class KernelSpec:
     properties: tuple[Property, ...]
     in_place: bool = True
     batch_invariant: bool = True
+    types: Mapping[str, torch.dtype] = field(default_factory=lambda: MappingProxyType({}))
+    totals: tuple[str, ...] = ()
+    launches: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a specification that leaves something out, or from which nothing would be tested.
@@ -234,6 +243,14 @@ class KernelSpec:
         parameters = inspect.signature(self.call).parameters
         if unknown := [name for name in self.outputs if name not in parameters]:
             raise ValueError(f"kernel {self.name}: its wrapper takes no buffer {unknown}")
+        if strange := sorted({*self.types, *self.totals} - set(self.outputs)):
+            raise ValueError(
+                f"kernel {self.name}: {strange} are said to have a type or to be totals, but are no outputs"
+            )
+
+    def result_types(self, dtype: torch.dtype) -> tuple[torch.dtype, ...]:
+        """Return the type of each result for elements of `dtype`."""
+        return tuple(self.types.get(name, dtype) for name in self.outputs)
 
     def compiled_in(self, program: Program) -> tuple[torch.dtype, ...]:
         """Return the element types that `program` is compiled in."""

@@ -37,8 +37,10 @@ def run(*, end: bool) -> int:
                 for name, value in plain.items()
             }
             outputs = {
-                name: against_guard(torch.zeros(result.shape, dtype=dtype), end=end)
-                for name, result in zip(spec.outputs, expected, strict=True)
+                name: against_guard(torch.zeros(result.shape, dtype=result_type), end=end)
+                for name, result, result_type in zip(
+                    spec.outputs, expected, spec.result_types(dtype), strict=True
+                )
             }
             results = spec.run({**arguments, **outputs})
             assert used(results, expected, spec.tolerance(plain, expected)) <= 1

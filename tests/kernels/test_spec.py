@@ -48,6 +48,8 @@ def test_the_weird_shapes_are_asked_for(missing: str) -> None:
         ({"name": "no name"}, "not an identifier"),
         ({"special": (dataclasses.replace(SPEC.special[0], states=""),)}, "do not say"),
         ({"outputs": ("output",)}, "takes no buffer"),
+        ({"totals": ("loss",)}, r"\['loss'\] are said"),
+        ({"types": {"loss": torch.float32}}, r"\['loss'\] are said"),
     ],
 )
 def test_other_mistakes_are_refused(changes: dict[str, Any], words: str) -> None:

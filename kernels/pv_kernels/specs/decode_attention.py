@@ -253,6 +253,7 @@ DECODE_ATTENTION = KernelSpec(
         ),
     ),
     properties=properties(drawn, reference, tolerance),
+    launches=2,
 )
 
 

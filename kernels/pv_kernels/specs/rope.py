@@ -14,7 +14,7 @@ from pv_kernels.rounding import gamma, underflow, unit_roundoff
 from pv_kernels.spec import Arguments, Case, Draw, ErrorCase, KernelSpec, Program, Property, Results
 from pv_kernels.specs.samples import itemsize, normal, used, with_value
 
-__all__ = ["ROPE", "table"]
+__all__ = ["ROPE", "drawn", "table"]
 
 THETA = 1_000_000.0
 """That of Qwen2.5."""
@@ -76,7 +76,9 @@ def tolerance(arguments: Arguments, expected: Results) -> Results:
     return tuple(bounds)
 
 
-def _drawn(tokens: int, q_heads: int, k_heads: int, dimensions: int, *, positions: int = 64) -> Draw:
+def drawn(tokens: int, q_heads: int, k_heads: int, dimensions: int, *, positions: int = 64) -> Draw:
+    """Return what draws queries, keys, and positions out of a table of so many."""
+
     def draw(generator: torch.Generator, dtype: torch.dtype) -> Arguments:
         cos, sin = table(positions, dimensions // 2)
         return {
@@ -92,28 +94,28 @@ def _drawn(tokens: int, q_heads: int, k_heads: int, dimensions: int, *, position
 
 def _special(value: float) -> Draw:
     def draw(generator: torch.Generator, dtype: torch.dtype) -> Arguments:
-        arguments = _drawn(3, 3, 2, 64)(generator, dtype)
+        arguments = drawn(3, 3, 2, 64)(generator, dtype)
         return {**arguments, "k": with_value(arguments["k"], (1, 1, 40), value=value)}
 
     return draw
 
 
 def _outside(generator: torch.Generator, dtype: torch.dtype) -> Arguments:
-    arguments = _drawn(4, 3, 2, 64)(generator, dtype)
+    arguments = drawn(4, 3, 2, 64)(generator, dtype)
     return {**arguments, "positions": torch.tensor([0, 64, -1, 2**40])}
 
 
 def _changed(**changes: Any) -> Any:
     def arguments() -> Arguments:
-        drawn = _drawn(3, 4, 2, 64)(torch.Generator().manual_seed(0), torch.float32)
-        return {**drawn, **{name: change(drawn.get(name)) for name, change in changes.items()}}
+        plain = drawn(3, 4, 2, 64)(torch.Generator().manual_seed(0), torch.float32)
+        return {**plain, **{name: change(plain.get(name)) for name, change in changes.items()}}
 
     return arguments
 
 
 def _keeps_norms(kernel: Any, *, tokens: int, half: int, seed: int) -> float:
     """Compare the length of every pair; the table has ``c^2 + s^2 = 1`` within 2 u."""
-    arguments = _drawn(tokens, 3, 2, 2 * half)(torch.Generator().manual_seed(seed), torch.float32)
+    arguments = drawn(tokens, 3, 2, 2 * half)(torch.Generator().manual_seed(seed), torch.float32)
     results = kernel(**arguments)
     before, after, allowed = [], [], []
     bounds = tolerance(arguments, reference(**arguments))
@@ -128,7 +130,7 @@ def _keeps_norms(kernel: Any, *, tokens: int, half: int, seed: int) -> float:
 def _relative_positions(kernel: Any, *, half: int, first: int, second: int, shift: int, seed: int) -> float:
     """Compare the product of a query and a key with that of both moved: only their distance counts."""
     generator = torch.Generator().manual_seed(seed)
-    arguments = _drawn(2, 1, 1, 2 * half, positions=128)(generator, torch.float32)
+    arguments = drawn(2, 1, 1, 2 * half, positions=128)(generator, torch.float32)
     # One query and one key, once at each place.
     arguments = {
         **arguments,
@@ -150,7 +152,7 @@ def _relative_positions(kernel: Any, *, half: int, first: int, second: int, shif
 
 def _stays_at_zero(kernel: Any, *, tokens: int, half: int, seed: int) -> float:
     """Turn nothing at position 0."""
-    arguments = _drawn(tokens, 3, 2, 2 * half)(torch.Generator().manual_seed(seed), torch.bfloat16)
+    arguments = drawn(tokens, 3, 2, 2 * half)(torch.Generator().manual_seed(seed), torch.bfloat16)
     q, k = kernel(**{**arguments, "positions": torch.zeros(tokens, dtype=torch.int64)})
     return 0.0 if torch.equal(q, arguments["q"]) and torch.equal(k, arguments["k"]) else float("inf")
 
@@ -166,6 +168,7 @@ _TYPES = {
     },
     **dict.fromkeys(("table", "q_heads", "k_heads"), "i32"),
     "half": "i32:16",
+    "direction": "fp32",
 }
 
 ROPE = KernelSpec(
@@ -174,7 +177,7 @@ ROPE = KernelSpec(
     reference=reference,
     tolerance=tolerance,
     dtypes=FLOATS,
-    cases=tuple(Case(name, _drawn(*shape)) for name, shape in SHAPES.items()),
+    cases=tuple(Case(name, drawn(*shape)) for name, shape in SHAPES.items()),
     special=(
         Case("nan", _special(float("nan")), "a NaN makes its pair NaN, and no other"),
         Case("infinity", _special(float("inf")), "an infinity makes its pair infinite, no other"),
@@ -192,7 +195,7 @@ ROPE = KernelSpec(
         ErrorCase("whole_table", _changed(sin=lambda s: s.repeat(1, 2)), ShapeError, "sin is [64, 64]"),
         ErrorCase(
             "too_wide",
-            lambda: _drawn(1, 1, 1, 258)(torch.Generator().manual_seed(0), torch.float32),
+            lambda: drawn(1, 1, 1, 258)(torch.Generator().manual_seed(0), torch.float32),
             ShapeError,
             "258 dimensions",
         ),
