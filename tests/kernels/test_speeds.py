@@ -81,7 +81,9 @@ def test_shapes_are_of_their_class(speed: Speed, case: SpeedCase) -> None:
 
 
 def small(speed: Speed) -> Arguments:
-    sample = next(case for case in speed.spec.cases if case.name in {"qwen2_5_0_5b", "attention_scores"})
+    sample = next(
+        case for case in speed.spec.cases if case.name in {"qwen2_5_0_5b", "attention_scores", "weird"}
+    )
     return sample.arguments(torch.float32)
 
 
@@ -95,6 +97,12 @@ def small(speed: Speed) -> Arguments:
         ("softmax", formulas.softmax),
         ("swiglu", formulas.swiglu),
         ("attention", formulas.causal_attention),
+        ("matmul", formulas.matmul),
+        ("cross_entropy", formulas.cross_entropy),
+        ("cross_entropy_with_gradient", formulas.cross_entropy_with_gradient),
+        ("rms_norm_backward", formulas.rms_norm_backward),
+        ("swiglu_backward", formulas.swiglu_backward),
+        ("rope_backward", formulas.rope_backward),
         ("attention", formulas.prefill_by_torch),
     ],
 )
@@ -127,6 +135,7 @@ def computed(speed: Speed, arguments: Arguments) -> Results:
     ("name", "sizes"),
     [
         ("q4k_gemv", {"rows": 40, "columns": 256}),
+        ("matmul", {"rows": 40, "columns": 50}),
         ("attention", {"heads": 4, "tokens": 70}),
         ("decode_attention", {"heads": 4, "tokens": 70}),
     ],
@@ -136,10 +145,14 @@ def test_the_parts_that_are_compared_have_the_first_and_the_last_of_everything(
 ) -> None:
     speed = SPEEDS[name]
     generator = torch.Generator().manual_seed(0)
-    if name == "q4k_gemv":
+    arguments: Arguments
+    if name == "matmul":
+        shape = (sizes["rows"], sizes["columns"])
+        arguments = {side: torch.randn(shape, generator=generator) for side in ("x", "weight")}
+    elif name == "q4k_gemv":
         shape = (sizes["rows"], sizes["columns"] // 256 * 144)
         weight = torch.randint(0, 60, shape, generator=generator, dtype=torch.uint8)
-        arguments: Arguments = {"weight": weight, "x": torch.randn(1, sizes["columns"], generator=generator)}
+        arguments = {"weight": weight, "x": torch.randn(1, sizes["columns"], generator=generator)}
     else:
         tokens = sizes["tokens"]
         one = (2, sizes["heads"], 64) if name == "decode_attention" else (1, sizes["heads"], tokens, 64)

@@ -45,10 +45,10 @@ def small(form: Form, dtype: torch.dtype = torch.float32) -> DeviceWeights:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("qkv_bias", [True, False])
+@pytest.mark.parametrize(("form", "qkv_bias"), [("plain", True), ("plain", False), ("Q4_K", True)])
 def test_our_step_computes_what_torch_does(form: Form, qkv_bias: bool) -> None:
-    architecture = dataclasses.replace(SMALL, qkv_bias=qkv_bias)
+    layers = 2 if form == "plain" else 1  # products in Q4_K take the interpreter long
+    architecture = dataclasses.replace(SMALL, layers=layers, qkv_bias=qkv_bias)
     weights = random_weights(architecture, form, torch.float32, "cpu")
     buffers = kept_positions(weights, 9, seed=0)
     kept = [each[:, :9].clone() for each in buffers.kept]
