@@ -83,7 +83,8 @@ def speed(outcome: str = "Pass", **changes: Any) -> Ended:
 def test_a_row_is_what_the_evidence_of_its_shape_says() -> None:
     small, wide = rows_of([speed()])
     assert (small.claim, small.kernel, small.case, small.target) == ("C-002", "softmax", "small", 0.9)
-    assert (wide.bandwidth, wide.ratios) == (pytest.approx(3e12), {"torch": 2.25, "liger": 1.1})
+    assert wide.bandwidth == pytest.approx(3e12)
+    assert wide.ratios == {"torch": 2.25, "liger": 1.1}
     assert small.ratios == {"torch": 1.5}
     head, _, *lines = (re.split(r"  +", line) for line in table([small, wide]))
     cells = [dict(zip(head, line, strict=True)) for line in lines]

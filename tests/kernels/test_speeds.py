@@ -171,7 +171,7 @@ def test_the_parts_that_are_compared_have_the_first_and_the_last_of_everything(
 
 
 def test_rows_are_compared_at_both_ends() -> None:
-    arguments = {"x": torch.arange(100.0)[:, None], "eps": 1.0}
+    arguments: Arguments = {"x": torch.arange(100.0)[:, None], "eps": 1.0}
     ((part, (result,)),) = by_rows("x")(arguments, (arguments["x"] * 2,))
     assert torch.equal(part["x"] * 2, result)
     assert part["x"][[0, -1]].flatten().tolist() == [0.0, 99.0]

@@ -35,9 +35,14 @@ def test_what_no_clock_says_is_refused(samples: tuple[float, ...]) -> None:
 def test_late_samples_do_not_move_the_median() -> None:
     gpu = SimulatedGpu()
     looked = []
+
+    def launch() -> str:
+        gpu.launch({"x": 3_000_000})
+        return "result"
+
     timing, results = measure(
         SimulatedTimer(gpu),
-        lambda: gpu.launch({"x": 3_000_000}) or "result",
+        launch,
         while_busy=lambda: looked.append(gpu.now),
     )
     assert len(timing.samples) == REPEATS >= 50

@@ -102,7 +102,8 @@ class _Impatient:
     """A clock of the host around what is queued."""
 
     def __init__(self, timer: Timer) -> None:
-        self.l2_bytes, self.prepare = timer.l2_bytes, timer.prepare
+        self.l2_bytes = timer.l2_bytes
+        self.prepare = timer.prepare
 
     def seconds(self, prepared: Any, repeats: int, *_: Any, **__: Any) -> list[float]:
         import time

@@ -121,7 +121,7 @@ def kept_positions(weights: DeviceWeights, context: int, seed: int) -> CacheBuff
 
 
 class _Twice(TritonDecoder):
-    def step(self, tokens: Tensor, buffers: CacheBuffers, **options: object) -> Tensor:  # type: ignore[override]
+    def step(self, tokens: Tensor, buffers: CacheBuffers, **options: object) -> Tensor:
         super().step(tokens, buffers)
         buffers.lengths.sub_(1)
         buffers.positions.sub_(1)

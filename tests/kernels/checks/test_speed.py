@@ -12,6 +12,7 @@ from pv_kernels.bench import NoGpuError
 from pv_kernels.checks import beside_compiled as beside
 from pv_kernels.checks import speed as speeds
 from pv_kernels.checks.procedure import procedure
+from pv_kernels.hardware import Monitor
 from pv_kernels.measuring import measure_peers
 from pv_kernels.nvml import Clocks
 from pv_kernels.simulated_gpu import SimulatedTimer
@@ -112,12 +113,12 @@ def test_a_gpu_that_is_too_hot_fails_and_one_at_its_power_limit_does_not(
 ) -> None:
     for reasons, throttled in ((("sw_power_cap",), 0), (("hw_thermal_slowdown",), 1)):
 
-        class Hot:
+        class Hot(Monitor):
             def clocks(self, reasons: tuple[str, ...] = reasons) -> Clocks:
                 return Clocks(1200, 2619, 1980, 88, 700.5, reasons)
 
         def hot(device: str, monitor: type[Hot] = Hot) -> Any:
-            return dataclasses.replace(simulated_speed.simulated(device), monitor=monitor())
+            return dataclasses.replace(simulated_speed.simulated(device), monitor=monitor("GPU-7", None))
 
         monkeypatch.setattr(speeds, "open_bench", hot)
         run = measured(speeds.kernel_speed, None, kernel=NAME, sizes=["medium"], peers=[])
