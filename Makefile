@@ -17,10 +17,11 @@ WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspec
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels services bench bench-gpu wheels bench-7b defects soak oracles models format docs clean
+.PHONY: help discharge test check kernels triton-versions services bench bench-gpu wheels bench-7b defects soak oracles models \
+	format docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
@@ -76,6 +77,9 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (two minutes)
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS)
+
+triton-versions: $(VENV)/.dev ## compile and interpret the kernels with Triton 3.6 to 3.9 (1 GB of wheels, some minutes)
+	$(BIN)/python -m tests.kernels.triton_versions
 
 services: $(VENV)/.services ## test against real servers, clusters and a browser, which it starts
 	tests/services/packages.sh

@@ -105,7 +105,7 @@ class _Impatient:
         self.l2_bytes = timer.l2_bytes
         self.prepare = timer.prepare
 
-    def seconds(self, prepared: Any, repeats: int, *_: Any, **__: Any) -> list[float]:
+    def seconds(self, prepared: Any, repeats: int, *_others: Any, **_named: Any) -> list[float]:
         import time
 
         samples = []
