@@ -9,10 +9,16 @@ LLAMA_OPTIONS := -DGGML_NATIVE=OFF $(foreach part,LLAVA_BUILD LLAMA_CURL LLAMA_B
 	LLAMA_BUILD_TOOLS LLAMA_BUILD_SERVER,-D$(part)=OFF)
 # Processes that share the tests: make test JOBS=1 runs them one after another.
 JOBS ?= $(shell nproc)
+# What a host with a GPU has not beside torch, triton and numpy, for its Python. Without numba, numpy does its work.
+GPU_PYTHON ?= 3.12
+GPU_PACKAGES := build/gpu-packages
+WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspection PyYAML ruamel.yaml rich markdown-it-py \
+	mdurl Pygments safetensors tokenizers Jinja2 MarkupSafe packaging liger-kernel
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels mutants triton-versions services bench bench-7b defects soak oracles models format docs clean
+.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects soak oracles \
+	models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -97,6 +103,24 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 
 defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
 	$(BIN)/python -m pv_runtime.defects
+
+# Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.
+bench-gpu: ## on a GPU: are kernels right, how fast are they, and evidence of both (8 minutes; docs/how-to/measure-on-a-gpu.md)
+	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m benchmarks.gpu; fi; \
+	$(PYTHON) -c 'import torch, triton, numpy' || { echo "$(PYTHON) has no torch, triton or numpy: make PYTHON=..." >&2; exit 1; }; \
+	if [ -d wheels ] && [ ! -d $(GPU_PACKAGES) ]; then \
+		$(PYTHON) -m pip install --quiet --no-index --no-deps --target $(GPU_PACKAGES) wheels/*.whl || { rm -rf $(GPU_PACKAGES); exit 1; }; \
+	fi; \
+	PV_PACKAGES=$(CURDIR)/$(GPU_PACKAGES) \
+		PYTHONPATH=$(CURDIR):$(CURDIR)/runtime:$(CURDIR)/kernels:$(CURDIR)/$(GPU_PACKAGES) exec $(PYTHON) -m benchmarks.gpu
+
+wheels: ## where there is a network: download into wheels/ what `make bench-gpu` needs on a host that has none
+	rm -rf wheels
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --constraint constraints.txt \
+		--implementation cp --python-version $(GPU_PYTHON) --abi cp$(subst .,,$(GPU_PYTHON)) --abi abi3 --abi none \
+		--platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any \
+		--dest wheels $(WHEELS)
+	@du -sh wheels
 
 bench-7b: $(VENV)/.dev ## compare a pair of 7B's shape, 20 GB, deleted after (some minutes)
 	$(BIN)/python -m benchmarks.seven_billion

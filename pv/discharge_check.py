@@ -89,6 +89,11 @@ class Work:
         if isinstance(algorithm, Declined):
             self.declined.append(algorithm)
             raise Stop("Declined", f"its counter-examples cannot be run here: {algorithm.why}")
+        if target.level not in {"algorithm", self.base} and (before := self._shown_before(algorithm)):
+            # That it can fail was shown by the same code on the same stand-in.
+            final = self._judge(target)
+            self._record(target, final, {})
+            return self._end(target, final, plants_of(before), "")
         judged = self._judge(algorithm)
         shown, plants = self._show(algorithm, judged)
         rule = {"lines": self._rule(self.base), "metrics": metrics_to_json(self.binding.metrics)}
@@ -301,6 +306,20 @@ class Work:
             fresh=True,
             seconds=last["run"]["seconds"],
         )
+
+    def _shown_before(self, algorithm: Ready) -> Mapping[str, Any] | None:
+        """Return the valid and fresh record in which the falsifier was shown able to fail; else None."""
+        # Of several runs, each has to be asked whether it is the one that is needed.
+        if self.falsifier.runs is not None or self._must_run():
+            return None
+        if (record := self._fresh_record(algorithm)) is None:
+            return None
+        shown = record.predicate
+        wanted = "Fail" if self.falsifier.outcome == "refuted" else "Pass"
+        asked = {None, shown["run"]["seed"]}
+        if self.options.seed not in asked or shown["verdict"]["outcome"] != wanted:
+            return None
+        return None if vacuous(self.falsifier, shown) else shown
 
     def _fresh_record(self, ready: Ready) -> Record | None:
         """Return the record of what is ready to be judged, where it is valid and fresh; else None."""

@@ -31,6 +31,7 @@ from pv_kernels.tuning import Tuning
 __all__ = ["FLOAT32_SPACE", "SPACE", "attention", "attention_kernel", "choose"]
 
 SPACE = (
+    Tuning({"head_dim": 32, "block_tokens": 64, "block_keys": 64}, warps=4, stages=2),
     Tuning({"head_dim": 64, "block_tokens": 64, "block_keys": 64}, warps=4, stages=2),
     Tuning({"head_dim": 64, "block_tokens": 64, "block_keys": 32}, warps=4, stages=3),
     Tuning({"head_dim": 128, "block_tokens": 64, "block_keys": 32}, warps=8, stages=2),
@@ -38,6 +39,7 @@ SPACE = (
 )
 """For 16-bit elements, which matrix units multiply."""
 FLOAT32_SPACE = (
+    Tuning({"head_dim": 32, "block_tokens": 64, "block_keys": 16}, warps=4, stages=2),
     Tuning({"head_dim": 64, "block_tokens": 64, "block_keys": 16}, warps=8, stages=2),
     Tuning({"head_dim": 128, "block_tokens": 64, "block_keys": 16}, warps=8, stages=2),
 )

@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 SPACE = (
+    Tuning({"head_dim": 32, "block_keys": 64}, warps=2, stages=2),
     Tuning({"head_dim": 64, "block_keys": 64}, warps=4, stages=2),
     Tuning({"head_dim": 64, "block_keys": 32}, warps=4, stages=3),
     Tuning({"head_dim": 128, "block_keys": 64}, warps=8, stages=2),
@@ -49,6 +50,8 @@ SPACE = (
 )
 """Stages as many as fit the shared memory of sm_89, 99 KiB, when the elements are float32."""
 COMBINE_SPACE = (
+    Tuning({"head_dim": 32, "block_splits": 16}, warps=2),
+    Tuning({"head_dim": 32, "block_splits": 64}, warps=4),
     Tuning({"head_dim": 64, "block_splits": 16}, warps=4),
     Tuning({"head_dim": 64, "block_splits": 64}, warps=4),
     Tuning({"head_dim": 128, "block_splits": 16}, warps=4),

@@ -10,8 +10,9 @@ from pv_kernels.errors import LayoutError, ShapeError, ValueRangeError
 
 __all__ = ["HEAD_DIMS", "check_keys", "exponent_scale", "group_size"]
 
-HEAD_DIMS = (64, 128)
-"""Elements of a head that the kernels are tuned for: Qwen2.5 0.5B has 64; 1.5B and 7B have 128."""
+HEAD_DIMS = (32, 64, 128)
+"""Elements of a head that the kernels are written for: Qwen2.5 0.5B has 64; 1.5B and 7B have 128; our own
+model of 4.8 million parameters has 32."""
 
 
 def group_size(heads: int, kv_heads: int) -> int:

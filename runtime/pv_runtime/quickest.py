@@ -19,16 +19,23 @@ def quickest(
     device: str = "cpu",
     streamed: bool = False,
     finite: bool = False,
+    backend: str = "reference",
 ) -> Decoder:
     """Load `model` for generating: float16 matrices kept as they are stored, and compiled steps.
 
-    Without numba, or with another `dtype`, it is a plain `Decoder`.
+    Without numba, or with another `dtype`, it is a plain `Decoder`. The `backend` ``"triton"`` is one that
+    computes with our kernels: on a GPU, or by Triton's interpreter on the CPU.
 
     Raises
     ------
     LoadError
-        As `load_weights` raises it.
+        As `load_weights` raises it, or `load_triton_weights`.
     """
+    if backend == "triton":
+        from pv_runtime.triton_decoder import TritonDecoder  # seconds to import
+        from pv_runtime.triton_weights import load_triton_weights
+
+        return TritonDecoder(load_triton_weights(model, dtype=dtype, device=device, finite=finite))
     weights = load_weights(
         model, dtype=dtype, device=device, streamed=streamed, finite=finite, as_stored=True
     )

@@ -35,6 +35,7 @@ def skeleton(
         "format": model.format,
         "architecture": dataclasses.asdict(architecture),
         "backend": None,
+        "interpreted": False,
         "dtype": dtype,
         "prompt": None,
         "tokens": None,
@@ -57,6 +58,7 @@ def report(
     prompt: str | None,
     tokenizer: Tokenizer | None,
     backend: str,
+    interpreted: bool = False,
 ) -> dict[str, Any]:
     """Fill the outline that `skeleton` made with what was measured."""
     figures = {(each.stage, each.layer): each for each in traced.statistics}
@@ -64,6 +66,7 @@ def report(
         **outline,
         "computed": True,
         "backend": backend,
+        "interpreted": interpreted,
         "dtype": traced.dtype,
         "prompt": prompt,
         "tokens": list(traced.tokens),

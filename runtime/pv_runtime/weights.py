@@ -18,7 +18,7 @@ from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.memory import require_memory
 
-__all__ = ["LayerWeights", "StreamedWeights", "Weights", "load_weights"]
+__all__ = ["LayerWeights", "StreamedWeights", "Weights", "checked", "load_weights"]
 
 
 _SMALL_BLOCK = 4 << 20
@@ -91,34 +91,35 @@ class StreamedWeights:
         attention, feed_forward = prefix + "self_attn.", prefix + "mlp."
         biased = self.architecture.qkv_bias
         return LayerWeights(
-            attn_norm=self._tensor(prefix + "input_layernorm.weight"),
-            qkv=torch.cat([self._tensor(f"{attention}{part}_proj.weight") for part in "qkv"]),
-            qkv_bias=torch.cat([self._tensor(f"{attention}{part}_proj.bias") for part in "qkv"])
+            attn_norm=self.tensor(prefix + "input_layernorm.weight"),
+            qkv=torch.cat([self.tensor(f"{attention}{part}_proj.weight") for part in "qkv"]),
+            qkv_bias=torch.cat([self.tensor(f"{attention}{part}_proj.bias") for part in "qkv"])
             if biased
             else None,
-            attn_out=self._tensor(attention + "o_proj.weight"),
-            ffn_norm=self._tensor(prefix + "post_attention_layernorm.weight"),
-            gate=self._tensor(feed_forward + "gate_proj.weight"),
-            up=self._tensor(feed_forward + "up_proj.weight"),
-            down=self._tensor(feed_forward + "down_proj.weight"),
+            attn_out=self.tensor(attention + "o_proj.weight"),
+            ffn_norm=self.tensor(prefix + "post_attention_layernorm.weight"),
+            gate=self.tensor(feed_forward + "gate_proj.weight"),
+            up=self.tensor(feed_forward + "up_proj.weight"),
+            down=self.tensor(feed_forward + "down_proj.weight"),
         )
 
     @property
     def embedding(self) -> Tensor:
         """``[vocab, hidden]``."""
-        return self._tensor("model.embed_tokens.weight")
+        return self.tensor("model.embed_tokens.weight")
 
     @property
     def final_norm(self) -> Tensor:
         """``[hidden]``."""
-        return self._tensor("model.norm.weight")
+        return self.tensor("model.norm.weight")
 
     @property
     def head(self) -> Tensor:
         """``[vocab, hidden]``; the embedding where the model is tied."""
-        return self.embedding if self.architecture.tied else self._tensor("lm_head.weight")
+        return self.embedding if self.architecture.tied else self.tensor("lm_head.weight")
 
-    def _tensor(self, name: str) -> Tensor:
+    def tensor(self, name: str) -> Tensor:
+        """Decode one tensor, by Hugging Face's name, in its shape."""
         if self.as_stored and _stays(self._model.info(name)):
             halves = np.array(self._model.raw(name)).view(np.float16)
             values = decoded = torch.from_numpy(halves).view(self._model.info(name).shape)
@@ -187,16 +188,28 @@ def load_weights(
         The model is of no known architecture, its tensors contradict its config, or it does not fit in
         memory, which is said before anything is loaded.
     """
-    architecture = architecture_of(model)
-    view = canonical(model, config_of(model))
-    check_tensors(architecture, view)
-    require_one_head(view, config_of(model))
+    architecture, view = checked(model)
     as_stored = as_stored and dtype == torch.float32 and device == "cpu"
     as_stored = as_stored and _block(architecture) <= _SMALL_BLOCK and compiled.available()
     source = StreamedWeights(view, architecture, dtype, device, finite=finite, as_stored=as_stored)
     if device == "cpu":
         require_memory(_bytes(source, view, streamed=streamed), "its weights", model.path)
     return source if streamed else Weights(source)
+
+
+def checked(model: Checkpoint) -> tuple[Architecture, Checkpoint]:
+    """Return the numbers of `model`, and a view of it as Hugging Face lays tensors out; nothing is decoded.
+
+    Raises
+    ------
+    LoadError
+        The model is of no known architecture, or its tensors contradict its config.
+    """
+    architecture = architecture_of(model)
+    view = canonical(model, config_of(model))
+    check_tensors(architecture, view)
+    require_one_head(view, config_of(model))
+    return architecture, view
 
 
 def _block(architecture: Architecture) -> int:

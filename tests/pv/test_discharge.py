@@ -36,6 +36,29 @@ def test_a_falsifier_that_cannot_fail_is_vacuous(project: Project, plants: list[
     assert project.status()[0] == "VACUOUS"
 
 
+def test_what_was_shown_on_a_stand_in_is_not_shown_again_before_the_live_level(project: Project) -> None:
+    project.contract()
+    assert project.pv("discharge", ID, "--level", "functional").code == 0
+    shown = next(path for path in (project.root / "evidence").rglob("algorithm-*.json"))
+    before, instant = shown.read_bytes(), shown.stat().st_mtime_ns
+    ended = project.pv("discharge", ID)
+    assert ended.code == 0
+    assert "2 of 2 counter-examples" in ended.out
+    assert (shown.read_bytes(), shown.stat().st_mtime_ns) == (before, instant)
+    assert project.status()[0] == "DISCHARGED"
+
+
+def test_what_was_shown_of_another_rule_or_seed_is_shown_again(project: Project) -> None:
+    project.contract()
+    assert project.pv("discharge", ID, "--level", "functional").code == 0
+    project.contract(expect=["max(distance) <= 0.3", "count(distance) == expected"])
+    shown = next(path for path in (project.root / "evidence").rglob("algorithm-*.json"))
+    for words in ((), ("--seed", "3")):
+        before = shown.read_bytes()
+        assert project.pv("discharge", ID, *words).code == 0
+        assert shown.read_bytes() != before
+
+
 def test_making_a_counter_example_harmless_and_discharging_again_says_vacuous(copied: Project) -> None:
     copied.edit("small_checks/wholeness.py", "return [*numbers[:-1], 0.5]", "return list(numbers)")
     assert copied.status()[0] == "STALE"

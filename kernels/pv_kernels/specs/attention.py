@@ -128,6 +128,7 @@ ATTENTION = KernelSpec(
         Case("one_row", drawn(14, 2, 64, 1)),
         Case("one_key_behind_many", drawn(4, 2, 64, 1, before=70)),
         Case("odd", drawn(3, 1, 64, 5, before=123)),
+        Case("narrow_heads", drawn(8, 2, 32, 67)),
         Case("weird", drawn(3, 1, 64, 7, batch=5)),
         Case("piece", drawn(4, 2, 64, 66, before=65)),
         Case("far_apart", drawn(2, 1, 64, 70, spread=30.0)),

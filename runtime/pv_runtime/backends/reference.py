@@ -11,11 +11,11 @@ from pv_runtime.model import Decoder
 from pv_runtime.stages import STAGES, Tap, untapped
 from pv_runtime.weights import load_weights
 
-__all__ = ["ReferenceBackend"]
+__all__ = ["DecoderBackend", "ReferenceBackend"]
 
 
-class ReferenceBackend:
-    """`Decoder` behind `Backend`.
+class DecoderBackend:
+    """A `Decoder`, which can keep a cache from pass to pass, as `Backend` asks for it.
 
     Parameters
     ----------
@@ -23,20 +23,8 @@ class ReferenceBackend:
         With its weights.
     """
 
-    name = "reference"
-    version = torch.__version__
-    shows = frozenset(STAGES)
-    takes = frozenset(STAGES)
-
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
-
-    @classmethod
-    def open(
-        cls, model: Checkpoint, *, dtype: torch.dtype = torch.float32, streamed: bool = False
-    ) -> ReferenceBackend:
-        """Load any checkpoint; `streamed` holds one block in memory at a time."""
-        return cls(Decoder(load_weights(model, dtype=dtype, streamed=streamed)))
 
     @property
     def architecture(self) -> Architecture:
@@ -45,4 +33,26 @@ class ReferenceBackend:
 
     def forward(self, tokens: Tensor, *, attended: Tensor | None = None, tap: Tap = untapped) -> Tensor:
         """Compute logits: see `Backend.forward`."""
+        tokens = tokens.to(self.decoder.weights.device)
         return self.decoder.forward(tokens, attended=attended, tap=tap)
+
+
+class ReferenceBackend(DecoderBackend):
+    """Our own decoder, which others are held against."""
+
+    name = "reference"
+    version = torch.__version__
+    shows = frozenset(STAGES)
+    takes = frozenset(STAGES)
+
+    @classmethod
+    def open(
+        cls,
+        model: Checkpoint,
+        *,
+        dtype: torch.dtype = torch.float32,
+        streamed: bool = False,
+        device: str = "cpu",
+    ) -> ReferenceBackend:
+        """Load any checkpoint; `streamed` holds one block in memory at a time."""
+        return cls(Decoder(load_weights(model, dtype=dtype, streamed=streamed, device=device)))

@@ -16,7 +16,9 @@ __all__ = ["lines", "report"]
 _SHOWN = 8
 
 
-def report(found: Bisection, *, reference: str, candidate: str, seconds: float) -> dict[str, Any]:
+def report(
+    found: Bisection, *, reference: str, candidate: str, seconds: float, interpreted: bool = False
+) -> dict[str, Any]:
     """Return the result as values of JSON."""
     culprits = [_stage(each) for each in found.culprits]
     return {
@@ -27,6 +29,7 @@ def report(found: Bisection, *, reference: str, candidate: str, seconds: float) 
         "tokens": list(found.tokens),
         "passes": [list(each) for each in found.passes],
         "dtype": found.dtype,
+        "interpreted": interpreted,
         "notes": list(found.notes),
         "stages_compared": len(found.stages),
         "first": culprits[0] if culprits else None,

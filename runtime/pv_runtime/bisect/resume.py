@@ -32,6 +32,7 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
             name: getattr(arguments, name)
             for name in (
                 "decode", "reference_backend", "candidate_backend", "reference_dtype", "candidate_dtype",
+                "reference_device", "candidate_device",
             )
         },
         "tokens": tokens.tolist(),

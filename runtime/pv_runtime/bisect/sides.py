@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pv_runtime.architecture import Architecture, architecture_of
-from pv_runtime.backends import Backend, ReferenceBackend, open_backend
+from pv_runtime.backends import Backend, DecoderBackend, ReferenceBackend, open_backend
 from pv_runtime.bisect.recording import Recording
 from pv_runtime.cache import Cache
 from pv_runtime.errors import ModelError
@@ -62,17 +62,25 @@ class Side:
         if model is None:
             return cls(name, backend, dtype)
         weights: Weights | StreamedWeights
-        if isinstance(backend, ReferenceBackend) and dtype == torch.float32:
+        ours = isinstance(backend, ReferenceBackend) and backend.decoder.weights.device == "cpu"
+        if isinstance(backend, ReferenceBackend) and ours and dtype == torch.float32:
             weights = backend.decoder.weights
         else:
             weights = load_weights(model, streamed=True)
         return cls(name, backend, dtype, model, weights)
 
     @classmethod
-    def opened(cls, name: str, model: Checkpoint, backend: str, dtype: torch.dtype = torch.float32) -> Side:
-        """Load `model` into a back-end; into ours one block at a time where it is not small."""
-        if backend != "reference":
-            return cls.of(name, open_backend(backend, model, dtype=dtype), model, dtype)
+    def opened(
+        cls,
+        name: str,
+        model: Checkpoint,
+        backend: str,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> Side:
+        """Load `model` into a back-end; into the reference one block at a time where it is not small."""
+        if backend != "reference" or device != "cpu":
+            return cls.of(name, open_backend(backend, model, dtype=dtype, device=device), model, dtype)
         streamed = architecture_of(model).parameters > _SMALL
         return cls.of(name, ReferenceBackend.open(model, dtype=dtype, streamed=streamed), model, dtype)
 
@@ -84,7 +92,7 @@ class Side:
     @property
     def cached(self) -> bool:
         """Whether it can compute some tokens, and then more."""
-        return isinstance(self.backend, ReferenceBackend)
+        return isinstance(self.backend, DecoderBackend)
 
 
 def passes_of(count: int, decoded: int) -> tuple[tuple[int, int], ...]:
@@ -178,14 +186,17 @@ def _forward(
 ) -> list[Tensor | None]:
     """Compute the passes, leaving out the blocks that `kept` has from an earlier run."""
     batch = tokens[None].expand(side.copies, -1)
-    if not isinstance(side.backend, ReferenceBackend):
+    if not isinstance(side.backend, DecoderBackend):
         ((start, end),) = passes
         return [side.backend.forward(batch[:, start:end], tap=tap_from(start))]
     decoder = side.backend.decoder
     cache = decoder.cache(side.copies, capacity=len(tokens)) if len(passes) > 1 else None
     outputs: list[Tensor | None] = []
+    batch = batch.to(decoder.weights.device)
+    # Where a block is joined to the next by a kernel that does the work of both, none can be left out.
+    apart = isinstance(side.backend, ReferenceBackend)
     for start, end in passes:
-        done = _finished(kept, decoder.architecture.layers, start, end)
+        done = _finished(kept, decoder.architecture.layers, start, end) if apart else set()
         if cache is not None and others is not None:  # what a block leaves in the cache has to be known
             needed = ("k_post_rope", "qkv_bias")
             done = {layer for layer in done if all((stage, layer) in others for stage in needed)}

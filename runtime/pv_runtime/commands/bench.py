@@ -10,8 +10,8 @@ import statistics
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pv_runtime.commands.output import require
-from pv_runtime.commands.run import DTYPES, MOST_THREADS
+from pv_runtime.commands.output import print_interpreted, require
+from pv_runtime.commands.run import DECODERS, DEVICES, DTYPES, MOST_THREADS
 
 if TYPE_CHECKING:
     from pv_runtime.bench import Speed
@@ -36,7 +36,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--dtype", choices=DTYPES, default="float32", help="of weights and computation (float32)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="of the processor; all cores by default")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where it is computed (cpu)")
+    parser.add_argument(
+        "--backend", choices=DECODERS, default="reference", help="the reference, or our Triton kernels"
+    )
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
     parser.add_argument(
         "--assert-tps",
         type=float,
@@ -73,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
     model = open_checkpoint(arguments.model)
-    decoder = quickest(model, dtype=dtype, device=arguments.device)
+    if _interpreted(arguments):
+        print_interpreted()
+    decoder = quickest(model, dtype=dtype, device=arguments.device, backend=arguments.backend)
     speed = measure(
         decoder, prompt_tokens=arguments.prompt_tokens, new_tokens=arguments.new_tokens,
         iterations=arguments.iterations, warmup=arguments.warmup,
@@ -90,6 +95,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
+def _interpreted(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.backend == "triton" and arguments.device == "cpu")
+
+
 def _report(arguments: argparse.Namespace, speed: Speed, passed: bool) -> dict[str, Any]:
     import torch
 
@@ -98,6 +107,8 @@ def _report(arguments: argparse.Namespace, speed: Speed, passed: bool) -> dict[s
         "schema_version": 1,
         "model": arguments.model,
         "dtype": arguments.dtype,
+        "backend": arguments.backend,
+        "interpreted": _interpreted(arguments),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pv_runtime.commands.output import require
-from pv_runtime.commands.run import MOST_THREADS
+from pv_runtime.commands.output import print_interpreted, require
+from pv_runtime.commands.run import DEVICES, MOST_THREADS
 from pv_runtime.errors import LoadError, ModelError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 DTYPES = ("float32", "bfloat16", "float16")
-BACKENDS = ("reference", "transformers", "llama.cpp")
+BACKENDS = ("reference", "triton", "transformers", "llama.cpp")
 PROMPT = (
     "def fibonacci(n):\n    if n < 2:\n        return n\n    return fibonacci(n - 1) + fibonacci(n - 2)\n"
 )
@@ -56,6 +56,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         )
         parser.add_argument(
             f"--{side}-dtype", choices=DTYPES, default="float32", help=f"that the {side} computes in"
+        )
+        parser.add_argument(
+            f"--{side}-device", choices=DEVICES, default="cpu", help=f"where the {side} is computed (cpu)"
         )
     parser.add_argument(
         "--mixed-dtypes", action="store_true", help="allow two dtypes, and judge by the coarser one"
@@ -99,6 +102,7 @@ def _bisected(arguments: argparse.Namespace) -> int:
     from pv_runtime.bisect.preconditions import require_dtypes
     from pv_runtime.bisect.report import lines, report
     from pv_runtime.bisect.resume import resumable
+    from pv_runtime.bisect.sides import Side
 
     started = time.perf_counter()
     if arguments.threads:
@@ -107,6 +111,10 @@ def _bisected(arguments: argparse.Namespace) -> int:
         require_dtypes(arguments.reference_dtype, arguments.candidate_dtype)
     reference = _side(arguments, "reference")
     candidate = _side(arguments, "candidate", reference)
+    sides = [each.backend for each in (reference, candidate) if isinstance(each, Side)]
+    interpreted = any(getattr(each, "interpreted", False) for each in sides)
+    if interpreted:
+        print_interpreted()
     tokens = _tokens(arguments, reference, candidate)
     folder = None
     if arguments.resume:
@@ -124,6 +132,7 @@ def _bisected(arguments: argparse.Namespace) -> int:
         found,
         reference=reference.name,
         candidate=candidate.name,
+        interpreted=interpreted,
         seconds=time.perf_counter() - started,
     )
     if arguments.format == "json":
@@ -157,7 +166,7 @@ def _side(arguments: argparse.Namespace, which: str, other: Side | Trace | None 
     model = opened if same else open_checkpoint(path)
     assert model is not None  # noqa: S101 - the other side was opened from its file
     name = path if backend == "reference" else f"{path} by {backend}"
-    return Side.opened(name, model, backend, dtype)
+    return Side.opened(name, model, backend, dtype, getattr(arguments, f"{which}_device"))
 
 
 def _tokens(arguments: argparse.Namespace, reference: Side | Trace, candidate: Side | Trace) -> torch.Tensor:

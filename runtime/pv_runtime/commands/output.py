@@ -13,7 +13,7 @@ from pv_runtime.errors import printable
 if TYPE_CHECKING:
     from pv_runtime.formats.checkpoint import Checkpoint
 
-__all__ = ["FORMATS", "form_of", "print_notes", "refusal", "require", "show"]
+__all__ = ["FORMATS", "form_of", "print_interpreted", "print_notes", "refusal", "require", "show"]
 
 FORMATS = ("gguf", "safetensors", "apr")
 """The formats that are written, which are the endings of their files, too."""
@@ -35,6 +35,14 @@ def print_notes(model: Checkpoint, notes: Iterable[str]) -> None:
     """Print on stderr what is worth knowing of how `model` was written."""
     for note in notes:
         print(f"note: {printable(model.path)}: {printable(note)}", file=sys.stderr)
+
+
+def print_interpreted() -> None:
+    """Say on stderr that a run of our kernels is no word about their speed."""
+    print(
+        "note: without --device cuda, Triton's interpreter runs the kernels: values only, and slowly",
+        file=sys.stderr,
+    )
 
 
 def form_of(path: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_runtime.commands.output import require
+from pv_runtime.commands.output import print_interpreted, require
 from pv_runtime.errors import ModelError, printable
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from pv_runtime.sampling import Sampling
     from pv_runtime.tokenizer import Tokenizer
 
-__all__ = ["DTYPES", "MOST_THREADS", "register", "token_ids"]
+__all__ = ["DECODERS", "DEVICES", "DTYPES", "MOST_THREADS", "register", "token_ids"]
 
 DTYPES = ("float32", "bfloat16", "float16")
+DECODERS = ("reference", "triton")
+"""Back-ends of ours, which keep a cache."""
+DEVICES = ("cpu", "cuda")
 MOST_THREADS = 1024
 """Beyond it, threads are a slip of the finger, and libraries end the process over them."""
 
@@ -77,6 +80,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     how.add_argument(
         "--dtype", choices=DTYPES, default="float32", help="of weights and computation (float32)"
     )
+    how.add_argument(
+        "--backend", choices=DECODERS, default="reference", help="the reference, or our Triton kernels"
+    )
+    how.add_argument("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
     how.add_argument("--threads", type=int, metavar="N", help="of the processor; all cores by default")
     how.add_argument(
         "--one-layer-at-a-time", action="store_true",
@@ -143,6 +150,8 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return f"--max-tokens cannot be {arguments.max_tokens}"
     if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
         return f"--threads cannot be {arguments.threads}"
+    if arguments.one_layer_at_a_time and arguments.backend != "reference":
+        return f"{arguments.backend} loads a model whole: drop --one-layer-at-a-time"
     return None
 
 
@@ -166,12 +175,14 @@ def _prepare(
     import torch
 
     from pv_runtime.architecture import architecture_of
+    from pv_runtime.backends import require_device
     from pv_runtime.formats import open_checkpoint
     from pv_runtime.generate import Generation, cache_bytes, check_prompt, first_positions
     from pv_runtime.memory import require_memory
     from pv_runtime.quickest import quickest
     from pv_runtime.stop_tokens import stop_tokens
 
+    require_device(arguments.device)
     folder = Path(arguments.model) if Path(arguments.model).is_dir() else None
     model = open_checkpoint(arguments.model)
     architecture = architecture_of(model)
@@ -181,19 +192,30 @@ def _prepare(
     stop = frozenset() if arguments.ignore_stop else stop_tokens(model, tokenizer, folder)
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
+    if _interpreted(arguments):
+        print_interpreted()
     started = time.perf_counter()
     decoder = quickest(
         model,
         dtype=getattr(torch, arguments.dtype),
+        device=arguments.device,
+        backend=arguments.backend,
         streamed=arguments.one_layer_at_a_time,
         # Block by block, each tensor would be looked through for each token.
         finite=not arguments.one_layer_at_a_time,
     )
     positions = first_positions(decoder, len(prompt.ids), arguments.max_tokens)
-    require_memory(cache_bytes(decoder, positions), f"keys and values of {positions} positions", model.path)
+    if arguments.device == "cpu":
+        require_memory(
+            cache_bytes(decoder, positions), f"keys and values of {positions} positions", model.path
+        )
     loading = time.perf_counter() - started
     generation = Generation(decoder, prompt.ids, limit=arguments.max_tokens, stop=stop, sampling=sampling)
     return generation, tokenizer, prompt, loading
+
+
+def _interpreted(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.backend == "triton" and arguments.device == "cpu")
 
 
 def _tokenizer(
@@ -284,6 +306,9 @@ def _report(
         "model": arguments.model,
         "architecture": dataclasses.asdict(generation.decoder.architecture),
         "dtype": arguments.dtype,
+        "backend": arguments.backend,
+        "device": arguments.device,
+        "interpreted": _interpreted(arguments),
         "sampling": dataclasses.asdict(generation.sampling),
         "prompt": prompt.text,
         "prompt_tokens": list(prompt.ids),

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pv_runtime.commands.output import require
-from pv_runtime.commands.run import DTYPES, MOST_THREADS, token_ids
+from pv_runtime.commands.output import print_interpreted, require
+from pv_runtime.commands.run import DEVICES, DTYPES, MOST_THREADS, token_ids
 from pv_runtime.errors import LoadError, ModelError, printable
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--dtype", choices=DTYPES, default="float32", help="of weights and computation (float32)"
     )
     how.add_argument("--backend", metavar="NAME", default="reference",
-                     help="whose forward pass: reference (ours), transformers or llama.cpp")  # fmt: skip
+                     help="whose forward pass: reference (ours), triton (ours), transformers or llama.cpp")  # fmt: skip
+    how.add_argument("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
     how.add_argument("--threads", type=int, metavar="N", help="of the processor; all cores by default")
     how.add_argument(
         "--one-layer-at-a-time", action="store_true",
@@ -126,6 +127,7 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return f"{'--force' if arguments.force else '--save-as'} is of what is kept: say --save-dir, too"
     computing = {
         "--backend": arguments.backend != "reference",
+        "--device": arguments.device != "cpu",
         "--tokenizer": arguments.tokenizer is not None,
         "--one-layer-at-a-time": arguments.one_layer_at_a_time,
         "--threads": arguments.threads is not None,
@@ -135,6 +137,8 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
         return f"{named} changes nothing where nothing is computed: give --payload or --token-ids, too"
     if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
         return f"--threads cannot be {arguments.threads}"
+    if arguments.one_layer_at_a_time and arguments.device != "cpu":
+        return "--one-layer-at-a-time is of the processor's memory: drop it, or --device"
     if arguments.one_layer_at_a_time and arguments.backend != "reference":
         return f"{printable(arguments.backend)} loads a model whole: drop --one-layer-at-a-time"
     return None
@@ -169,11 +173,14 @@ def _computed(
     name = getattr(backend, "name", "reference")
     shows = getattr(backend, "shows", None)
     measured, kept = _shown(measured, shows, name), _shown(kept, shows, name)
+    if getattr(backend, "interpreted", False):
+        print_interpreted()
     with _keeping(arguments, model, tokens, kept, getattr(backend, "version", None)) as keep:
         traced = trace(backend, tokens, measured=measured, kept=kept, keep=keep)
     found = report(
         outline, traced, anomalies(traced.statistics),
         prompt=arguments.payload, tokenizer=tokenizer, backend=name,
+        interpreted=getattr(backend, "interpreted", False),
     )  # fmt: skip
     if kept:
         found["saved"] = {
@@ -232,10 +239,10 @@ def _backend(arguments: argparse.Namespace, model: Checkpoint) -> Watched:
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
-    if arguments.backend != "reference":
+    if arguments.backend != "reference" or arguments.device != "cpu":
         from pv_runtime.backends import open_backend
 
-        return open_backend(arguments.backend, model, dtype=dtype)
+        return open_backend(arguments.backend, model, dtype=dtype, device=arguments.device)
     from pv_runtime.model import Decoder
     from pv_runtime.weights import load_weights
 

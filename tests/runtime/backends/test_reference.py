@@ -44,7 +44,9 @@ def test_half_precision_and_one_block_at_a_time_are_chosen_when_it_is_opened() -
 
 
 def test_an_unknown_back_end_is_refused_and_the_known_are_listed() -> None:
-    with pytest.raises(ModelError, match=r"no back-end 'jax'; there are reference, transformers, llama\.cpp"):
+    with pytest.raises(
+        ModelError, match=r"no back-end 'jax'; there are reference, triton, transformers, llama\.cpp"
+    ):
         open_backend("jax", open_checkpoint(MODEL))
 
 

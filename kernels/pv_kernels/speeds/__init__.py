@@ -1,0 +1,1 @@
+"""What is claimed of each kernel's speed, one file a family."""
