@@ -62,7 +62,7 @@ class CacheBuffers:
         return self.split(self.kept[layer])
 
     def split(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values of ``[batch, length, 2 kv_size]``: ``[batch, kv_heads, length, head_dim]``."""
+        """Return keys and values, ``[batch, kv_heads, length, head_dim]``, of what is kept of positions."""
         a = self.architecture
         parts = kept.view(*kept.shape[:2], 2, a.kv_heads, a.head_dim).permute(2, 0, 3, 1, 4)
         return parts[0], parts[1]

@@ -65,7 +65,7 @@ class TritonDecoder(Decoder):
         exponent = torch.arange(0, a.head_dim, 2, dtype=torch.float32, device=weights.device) / a.head_dim
         everywhere = torch.arange(a.max_positions, dtype=torch.float32, device=weights.device)
         angles = everywhere[:, None] * (1.0 / a.rope_theta**exponent)
-        self._cos, self._sin = angles.cos(), angles.sin()
+        self.cos, self.sin = angles.cos(), angles.sin()
         self._spare: CacheBuffers | None = None
 
     @property
@@ -266,7 +266,7 @@ class TritonDecoder(Decoder):
         flat = qkv.flatten(0, 1)
         q = flat[:, : a.query_size].unflatten(-1, (a.heads, -1))
         k = flat[:, a.query_size : a.query_size + a.kv_size].unflatten(-1, (a.kv_heads, -1))
-        rope(q, k, positions, self._cos, self._sin, q_out=q, k_out=k)
+        rope(q, k, positions, self.cos, self.sin, q_out=q, k_out=k)
 
     def add_norm(self, branch: Tensor, residual: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Return RMSNorm of the sum, and the sum."""

@@ -1,4 +1,4 @@
-"""One more token of each sequence, as a function of buffers that stay where they are; and captured as a graph.
+"""One more token of each sequence, computed in buffers that stay where they are; and captured as a graph.
 
 A step of decoding is some hundred launches of a few microseconds each, so that launching is what takes the
 time. CUDA captures the launches with their addresses once, and replays them all at a time.
@@ -81,8 +81,8 @@ class CapturedStep:
     def __init__(self, step: DecodeStep) -> None:
         if step.tokens.device.type != "cuda":
             raise ModelError(
-                f"a step on {step.tokens.device} cannot be captured: CUDA graphs are of a GPU; run it launch by "
-                "launch"
+                f"a step on {step.tokens.device} cannot be captured: CUDA graphs are of a GPU; run it launch "
+                "by launch"
             )
         self.step = step
         self.graph = _captured(step)

@@ -1,8 +1,8 @@
 """The weights that our kernels compute with: matrices in the block formats they read stay as they are stored.
 
-Q4_K, Q6_K and Q8_0 go to the device as the bytes of the file. What is in another format is dequantised once,
-while it is loaded; so is the embedding, of which a row is looked up, while a quantised head is multiplied from
-its bytes even where it is the embedding.
+Q4_K, Q6_K and Q8_0 go to the device as the bytes of the file. What is in another format is dequantised
+once, while it is loaded. So is the embedding, of which rows are looked up; but a quantised head is multiplied
+from its bytes even where it is the embedding.
 """
 
 from __future__ import annotations

@@ -66,8 +66,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     how.add_argument(
         "--dtype", choices=DTYPES, default="float32", help="of weights and computation (float32)"
     )
-    how.add_argument("--backend", metavar="NAME", default="reference",
-                     help="whose forward pass: reference (ours), triton (ours), transformers or llama.cpp")  # fmt: skip
+    how.add_argument(
+        "--backend", metavar="NAME", default="reference",
+        help="whose forward pass: reference or triton (ours), transformers or llama.cpp",
+    )  # fmt: skip
     how.add_argument("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
     how.add_argument("--threads", type=int, metavar="N", help="of the processor; all cores by default")
     how.add_argument(
