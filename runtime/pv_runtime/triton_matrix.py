@@ -102,9 +102,8 @@ class StackedMatrix:
             return self.parts[0].multiply(x, out)
         if out is None:
             out = x.new_empty((*x.shape[:-1], self.rows))
-        for part, place in zip(
-            self.parts, out.split([part.rows for part in self.parts], dim=-1), strict=True
-        ):
+        places = torch.split(out, [part.rows for part in self.parts], dim=-1)
+        for part, place in zip(self.parts, places, strict=True):
             part.multiply(x, place)
         return out
 

@@ -18,7 +18,7 @@ def compiled(formula: Callable[..., Any]) -> Peer:
 
     def prepare(arguments: Arguments) -> Callable[[], Any]:
         # Its helpers are processes, which would be left over when a check ends.
-        torch._inductor.config.compile_threads = 1  # type: ignore[attr-defined]  # noqa: SLF001  no other switch
+        torch._inductor.config.compile_threads = 1  # noqa: SLF001  no other switch
         made = torch.compile(formula, fullgraph=True, dynamic=False)
         return lambda: made(**arguments)
 
