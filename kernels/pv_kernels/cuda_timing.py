@@ -50,7 +50,7 @@ class CudaTimer:
             `call` waits for the device or allocates in a way that cannot be captured.
         """
         current = torch.cuda.current_stream(self.device)
-        aside = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        aside = torch.cuda.Stream(self.device)
         aside.wait_stream(current)
         with torch.cuda.stream(aside):
             for _ in range(_WARM):
@@ -75,7 +75,7 @@ class CudaTimer:
         events = []
         for _ in range(repeats):
             self.fill(filling)
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             begin.record()
             prepared.replay()
             end.record()

@@ -84,7 +84,7 @@ def train(
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = decoder(window[:, :-1])
         loss = functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for optimiser, rate in optimisers:
             optimiser.param_groups[0]["lr"] = rate * schedule.factor(step)
             optimiser.step()

@@ -95,7 +95,7 @@ def test_the_gradient_of_a_sum_has_elements_in_one_place(launches: list[Launch],
     leaves = {key: given[key].clone().requires_grad_() for key in names}
     total = sum(result.sum() for result in together(call(**{**given, **leaves})))
     assert isinstance(total, Tensor)
-    total.backward()  # type: ignore[no-untyped-call]
+    total.backward()
     ones = differentiated(call, given, names, tuple(torch.ones_like(gradient) for gradient in gradients))
     for leaf, expected in zip(leaves.values(), ones, strict=True):
         assert leaf.grad is not None
@@ -105,7 +105,7 @@ def test_the_gradient_of_a_sum_has_elements_in_one_place(launches: list[Launch],
 
 def test_a_frozen_weight_gets_no_gradient(launches: list[Launch]) -> None:
     x, weight = torch.randn(3, 64, requires_grad=True), torch.ones(64)
-    autograd.rms_norm(x, weight, 1e-6).sum().backward()  # type: ignore[no-untyped-call]
+    autograd.rms_norm(x, weight, 1e-6).sum().backward()
     assert x.grad is not None
     assert weight.grad is None
     assert [launch.kernel for launch in launches] == [
@@ -142,9 +142,9 @@ def test_cross_entropy_is_that_of_torch_in_float64(
     upstream = torch.linspace(0.5, 2, 4) if reduction == "none" else torch.tensor(0.5)
     leaf, exact = logits.clone().requires_grad_(), logits.double().requires_grad_()
     loss = autograd.cross_entropy(leaf, targets, reduction=reduction)
-    loss.backward(upstream)  # type: ignore[no-untyped-call]
+    loss.backward(upstream)
     theirs = functional.cross_entropy(exact, targets, reduction=reduction)
-    theirs.backward(upstream.double())  # type: ignore[no-untyped-call]
+    theirs.backward(upstream.double())
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss.double(), theirs, rtol=2e-6, atol=0)
     # Of the mean, two of four rows count: their number is exact.
@@ -173,18 +173,18 @@ def test_a_mean_over_no_rows_is_nan_as_of_torch(launches: list[Launch]) -> None:
 def test_a_gradient_over_the_logits_costs_no_memory_and_is_not_taken_for_them(launches: list[Launch]) -> None:
     logits, targets = entropy(torch.bfloat16)
     apart = logits.clone().requires_grad_()
-    autograd.cross_entropy(apart, targets).backward()  # type: ignore[no-untyped-call]
+    autograd.cross_entropy(apart, targets).backward()
     weight = torch.ones((), dtype=torch.bfloat16, requires_grad=True)
     produced = logits * weight
     places: list[int] = []
-    produced.register_hook(lambda gradient: places.append(gradient.data_ptr()))  # type: ignore[no-untyped-call]
+    produced.register_hook(lambda gradient: places.append(gradient.data_ptr()))
     loss = autograd.cross_entropy(produced, targets, overwrite=True)
-    loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    loss.backward(retain_graph=True)
     assert places == [produced.data_ptr()]
     assert apart.grad is not None
     assert torch.equal(produced.detach(), apart.grad)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     assert launches
 
 
@@ -204,7 +204,7 @@ def test_a_gradient_is_not_differentiated_again(launches: list[Launch]) -> None:
     squared = autograd.swiglu(gate, up).square().sum()
     (gradient,) = torch.autograd.grad(squared, gate, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()  # type: ignore[no-untyped-call]
+        gradient.sum().backward()
     assert launches
 
 
