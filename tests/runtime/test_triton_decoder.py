@@ -141,7 +141,9 @@ def quantised(kinds: dict[str, str], architecture: Architecture) -> Overlay:
         for end, kind in kinds.items()
         if name.endswith(f"{end}.weight")
     }
-    return Overlay(model, replace={name: quantised_tensor(model, name, each) for name, each in chosen.items()})
+    return Overlay(
+        model, replace={name: quantised_tensor(model, name, each) for name, each in chosen.items()}
+    )
 
 
 @pytest.mark.kernel
@@ -166,7 +168,9 @@ def test_quantised_matrices_stay_as_stored_and_neighbours_of_one_format_are_one_
 def test_superblocks_and_a_mix_of_them_compute_what_the_reference_computes() -> None:
     wide = {"hidden_size": 256, "intermediate_size": 256, "layers": 1, "vocab_size": 8}
     kinds = dict.fromkeys(("q_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "embed_tokens"), "Q4_K")
-    model = quantised({**kinds, "v_proj": "Q6_K", "down_proj": "Q6_K"}, Architecture(**{**_numbers(), **wide}))
+    model = quantised(
+        {**kinds, "v_proj": "Q6_K", "down_proj": "Q6_K"}, Architecture(**{**_numbers(), **wide})
+    )
     ours, reference = TritonDecoder(load_triton_weights(model)), Decoder(load_weights(model))
     assert [part.form for part in ours.weights.layer(0).qkv.parts] == ["Q4_K", "Q6_K"]  # type: ignore[union-attr]
     tokens = TOKENS[:, :4] % 8

@@ -119,5 +119,3 @@ def test_buffers_that_nobody_has_serve_the_next_text_with_their_step() -> None:
 def test_nothing_is_captured_on_a_cpu() -> None:
     with pytest.raises(ModelError, match="a step on cpu cannot be captured"):
         CapturedStep(made())
-
-
