@@ -53,16 +53,15 @@ class CountedOperators(TorchDispatchMode):
         """Count `func`, and call it."""
         del types
         if _computes(func):
-            self.launching[func._schema.name.removeprefix("aten::")] += 1
+            self.launching[func.overloadpacket.__name__] += 1
         return func(*args, **(kwargs or {}))
 
 
 def _computes(func: Any) -> bool:
     """Whether an operator writes values: a view's results alias what went in, and are not written."""
-    schema = func._schema
-    if schema.name.removeprefix("aten::") in _ALLOCATING | _VIEWING:
+    if func.overloadpacket.__name__ in _ALLOCATING | _VIEWING:
         return False
-    aliases = [each.alias_info for each in schema.returns]
+    aliases = [each.alias_info for each in func._schema.returns]  # noqa: SLF001  torch has no other way
     return not (aliases and all(each is not None and not each.is_write for each in aliases))
 
 

@@ -1,4 +1,4 @@
-"""Whether our kernels compute a model as the reference does: every stage, and what is written with a cache."""
+"""Whether our kernels compute a model as the reference does: every stage, and what is then written."""
 
 from __future__ import annotations
 

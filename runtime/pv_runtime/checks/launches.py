@@ -46,8 +46,8 @@ def launches_per_token(
 
     - `layers`: of the model that a sample is of.
     - `kernels`: launches of our kernels for one token at one of `positions`.
-    - `products`: unquantised products, which are torch's; on a GPU, the kernels of the captured graph that are
-      neither ours nor torch's own: a library may take two for a product.
+    - `products`: unquantised products, which are torch's; on a GPU, the kernels of the captured graph that
+      are neither ours nor torch's own: a library may take two for a product.
     - `operators`: what else torch launches.
     - `backend`: `interpreter` or `gpu`.
     """
