@@ -102,7 +102,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     UnknownDtypeError, ShapeError, LayoutError, ValueRangeError
         As there; going back, a ShapeError where rows have more than 8192 columns.
     """
-    return cast("Tensor", _RMSNorm.apply(x, weight, eps))
+    return cast("Tensor", _RMSNorm.apply(x, weight, eps))  # type: ignore[no-untyped-call]
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     UnknownDtypeError, ShapeError, LayoutError
         As there.
     """
-    return cast("Tensor", _SwiGLU.apply(gate, up))
+    return cast("Tensor", _SwiGLU.apply(gate, up))  # type: ignore[no-untyped-call]
 
 
 def rope(q: Tensor, k: Tensor, positions: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ def rope(q: Tensor, k: Tensor, positions: Tensor, cos: Tensor, sin: Tensor) -> t
     UnknownDtypeError, ShapeError, LayoutError
         As there.
     """
-    return cast("tuple[Tensor, Tensor]", _RoPE.apply(q, k, positions, cos, sin))
+    return cast("tuple[Tensor, Tensor]", _RoPE.apply(q, k, positions, cos, sin))  # type: ignore[no-untyped-call]
 
 
 def cross_entropy(
@@ -163,7 +163,7 @@ def cross_entropy(
     UnknownDtypeError, ShapeError, LayoutError
         See `pv_kernels.errors`.
     """
-    losses = cast("Tensor", _CrossEntropy.apply(logits, targets, ignore_index, overwrite))
+    losses = cast("Tensor", _CrossEntropy.apply(logits, targets, ignore_index, overwrite))  # type: ignore[no-untyped-call]
     match reduction:
         case "none":
             return losses

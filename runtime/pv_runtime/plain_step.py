@@ -48,7 +48,7 @@ class PlainStep:
         self._end = _end
         if compiled:
             # Its helpers are processes, which would be left over when a check ends.
-            torch._inductor.config.compile_threads = 1  # type: ignore[attr-defined]  # noqa: SLF001
+            torch._inductor.config.compile_threads = 1  # noqa: SLF001
             self._block, self._end = (torch.compile(part, dynamic=False) for part in (_block, _end))
 
     @torch.no_grad()

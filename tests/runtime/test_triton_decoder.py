@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import pytest
 import torch
@@ -128,7 +129,7 @@ def test_heads_that_no_kernel_is_written_for_are_refused_before_anything_is_load
         load_triton_weights(Unread(Architecture(**{**_numbers(), "head_dim": 16})))
 
 
-def _numbers() -> dict[str, object]:
+def _numbers() -> dict[str, Any]:
     return {name: getattr(SMALL, name) for name in SMALL.__slots__}  # type: ignore[attr-defined]
 
 
