@@ -34,7 +34,7 @@ _ALLOCATING = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "n
 _VIEWING = frozenset({"_unsafe_view", "detach", "_reshape_alias"})
 
 
-class CountedOperators(TorchDispatchMode):
+class CountedOperators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operators below it that compute: neither views nor buffers that nothing was written to.
 
     Attributes
@@ -44,7 +44,7 @@ class CountedOperators(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.launching: Counter[str] = Counter()
 
     def __torch_dispatch__(
@@ -74,5 +74,5 @@ def profiled_kernels(work: Callable[[], object]) -> list[str]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         work()
         torch.cuda.synchronize()
-    on_gpu = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    on_gpu = [event for event in profile.events() if event.device_type.name == "CUDA"]
     return [event.name for event in on_gpu if not event.name.startswith(("Memcpy", "Memset"))]

@@ -103,7 +103,7 @@ class StackedMatrix:
         if out is None:
             out = x.new_empty((*x.shape[:-1], self.rows))
         for part, place in zip(
-            self.parts, out.split([part.rows for part in self.parts], dim=-1), strict=True
+            self.parts, torch.split(out, [part.rows for part in self.parts], dim=-1), strict=True
         ):
             part.multiply(x, place)
         return out

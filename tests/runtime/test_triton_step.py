@@ -23,7 +23,7 @@ ASKING = frozenset({"_local_scalar_dense", "item", "nonzero", "is_nonzero", "equ
 """What would wait for a GPU, have a shape that depends on values, or leave it."""
 
 
-class Unasked(TorchDispatchMode):
+class Unasked(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what a step that is captured cannot do."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -52,7 +52,7 @@ def test_it_says_token_by_token_what_the_reference_says_and_nothing_moves() -> N
     step = made()
     before = places(step)
     found = []
-    with interpreting(), Unasked():
+    with interpreting(), Unasked():  # type: ignore[no-untyped-call]
         for index in range(tokens.shape[1]):
             step.tokens.copy_(tokens[:, index : index + 1])
             step.run()
@@ -63,7 +63,7 @@ def test_it_says_token_by_token_what_the_reference_says_and_nothing_moves() -> N
 
 
 def test_the_refusal_itself_works() -> None:
-    with pytest.raises(AssertionError, match="_local_scalar_dense asks"), Unasked():
+    with pytest.raises(AssertionError, match="_local_scalar_dense asks"), Unasked():  # type: ignore[no-untyped-call]
         int(torch.ones(1))
 
 
