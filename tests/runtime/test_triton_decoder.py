@@ -164,7 +164,7 @@ def test_quantised_matrices_stay_as_stored_and_neighbours_of_one_format_are_one_
 
 @pytest.mark.kernel
 def test_superblocks_and_a_mix_of_them_compute_what_the_reference_computes() -> None:
-    wide = dataclasses.replace(SMALL, hidden_size=256, intermediate_size=256, layers=1, vocab_size=8)
+    wide = dataclasses.replace(SMALL, hidden_size=256, intermediate_size=256, heads=8, layers=1, vocab_size=8)
     kinds = dict.fromkeys(("q_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "embed_tokens"), "Q4_K")
     model = quantised({**kinds, "v_proj": "Q6_K", "down_proj": "Q6_K"}, wide)
     ours, reference = TritonDecoder(load_triton_weights(model)), Decoder(load_weights(model))
