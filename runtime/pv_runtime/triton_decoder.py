@@ -187,7 +187,7 @@ class TritonDecoder(Decoder):
         def mix(layer: int, q: Tensor, kept: Tensor) -> Tensor:
             buffers.put_next(layer, kept[:, 0])
             keys, values = buffers.heads(layer)
-            heads = q[:, 0].unflatten(-1, (self.architecture.heads, -1))
+            heads = q[:, 0].view(len(q), self.architecture.heads, -1)
             return decode_attention(heads, keys, values, buffers.lengths).flatten(1)[:, None]
 
         buffers.lengths.add_(1)  # a token sees its own key
@@ -245,7 +245,7 @@ class TritonDecoder(Decoder):
         if tap is not untapped:
             qkv = qkv.clone()  # it is turned in place, and was shown
         self.rotate_both(qkv, positions)
-        q, kept = qkv.split([a.query_size, 2 * a.kv_size], dim=-1)
+        q, kept = torch.split(qkv, [a.query_size, 2 * a.kv_size], dim=-1)
         if tap is not untapped:
             k, v = kept.chunk(2, dim=-1)
             q, k = tap("q_post_rope", index, q), tap("k_post_rope", index, k)
@@ -264,8 +264,8 @@ class TritonDecoder(Decoder):
         """Turn the queries and keys in ``[batch, tokens, query + 2 kv]`` by their positions, in place."""
         a = self.architecture
         flat = qkv.flatten(0, 1)
-        q = flat[:, : a.query_size].unflatten(-1, (a.heads, -1))
-        k = flat[:, a.query_size : a.query_size + a.kv_size].unflatten(-1, (a.kv_heads, -1))
+        q = flat[:, : a.query_size].view(-1, a.heads, a.head_dim)
+        k = flat[:, a.query_size : a.query_size + a.kv_size].view(-1, a.kv_heads, a.head_dim)
         rope(q, k, positions, self.cos, self.sin, q_out=q, k_out=k)
 
     def add_norm(self, branch: Tensor, residual: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -283,7 +283,7 @@ class TritonDecoder(Decoder):
         def mix(layer: int, q: Tensor, kept: Tensor) -> Tensor:
             keys, values = keep(layer, kept)
             batch, count, _ = q.shape
-            heads = q.unflatten(-1, (a.heads, -1)).transpose(1, 2)
+            heads = q.view(*q.shape[:2], a.heads, a.head_dim).transpose(1, 2)
             # Laid out as the projection behind it reads them: the heads of a token side by side.
             mixed = q.new_empty(batch, count, a.heads, a.head_dim)
             attention(heads, keys, values, out=mixed.transpose(1, 2))
@@ -294,7 +294,7 @@ class TritonDecoder(Decoder):
     def _apart(self, _layer: int, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Return the keys and values of ``[batch, tokens, 2 kv]`` as they lie."""
         keys, values = (
-            part.unflatten(-1, (self.architecture.kv_heads, -1)).transpose(1, 2)
+            part.view(*part.shape[:2], self.architecture.kv_heads, -1).transpose(1, 2)
             for part in kept.chunk(2, dim=-1)
         )
         return keys, values

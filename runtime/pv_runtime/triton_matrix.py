@@ -102,8 +102,9 @@ class StackedMatrix:
             return self.parts[0].multiply(x, out)
         if out is None:
             out = x.new_empty((*x.shape[:-1], self.rows))
-        places = torch.split(out, [part.rows for part in self.parts], dim=-1)
-        for part, place in zip(self.parts, places, strict=True):
+        for part, place in zip(
+            self.parts, torch.split(out, [part.rows for part in self.parts], dim=-1), strict=True
+        ):
             part.multiply(x, place)
         return out
 

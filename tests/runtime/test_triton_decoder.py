@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -15,6 +16,7 @@ from pv_runtime.generate import Generation
 from pv_runtime.launch_count import OWN_KERNELS
 from pv_runtime.model import Decoder
 from pv_runtime.quant import SCHEMES
+from pv_runtime.quant.scheme import Bytes
 from pv_runtime.random_model import RandomModel
 from pv_runtime.stages import STAGES
 from pv_runtime.triton_decoder import TritonDecoder
@@ -122,15 +124,11 @@ def test_padding_a_foreign_cache_and_ids_out_of_range_are_refused() -> None:
 
 def test_heads_that_no_kernel_is_written_for_are_refused_before_anything_is_loaded() -> None:
     class Unread(RandomModel):
-        def raw(self, name: str) -> object:  # type: ignore[override]
+        def raw(self, name: str) -> Bytes:
             raise AssertionError(f"{name} was read")
 
     with pytest.raises(LoadError, match=r"head_dim is 16, and .* written for 32, 64, 128"):
-        load_triton_weights(Unread(Architecture(**{**_numbers(), "head_dim": 16})))
-
-
-def _numbers() -> dict[str, Any]:
-    return {name: getattr(SMALL, name) for name in SMALL.__slots__}  # type: ignore[attr-defined]
+        load_triton_weights(Unread(dataclasses.replace(SMALL, head_dim=16)))
 
 
 def quantised(kinds: dict[str, str], architecture: Architecture) -> Overlay:
@@ -149,7 +147,7 @@ def quantised(kinds: dict[str, str], architecture: Architecture) -> Overlay:
 
 @pytest.mark.kernel
 def test_quantised_matrices_stay_as_stored_and_neighbours_of_one_format_are_one_launch() -> None:
-    one_layer = Architecture(**{**_numbers(), "layers": 1, "vocab_size": 8})
+    one_layer = dataclasses.replace(SMALL, layers=1, vocab_size=8)
     kinds = {"q_proj": "Q8_0", "k_proj": "Q8_0", "o_proj": "Q8_0", "embed_tokens": "Q8_0", "up_proj": "Q8_0"}
     model = quantised(kinds, one_layer)
     ours, reference = TritonDecoder(load_triton_weights(model)), Decoder(load_weights(model))
@@ -167,11 +165,9 @@ def test_quantised_matrices_stay_as_stored_and_neighbours_of_one_format_are_one_
 
 @pytest.mark.kernel
 def test_superblocks_and_a_mix_of_them_compute_what_the_reference_computes() -> None:
-    wide = {"hidden_size": 256, "intermediate_size": 256, "layers": 1, "vocab_size": 8}
+    wide = dataclasses.replace(SMALL, hidden_size=256, intermediate_size=256, heads=8, layers=1, vocab_size=8)
     kinds = dict.fromkeys(("q_proj", "k_proj", "o_proj", "gate_proj", "up_proj", "embed_tokens"), "Q4_K")
-    model = quantised(
-        {**kinds, "v_proj": "Q6_K", "down_proj": "Q6_K"}, Architecture(**{**_numbers(), **wide})
-    )
+    model = quantised({**kinds, "v_proj": "Q6_K", "down_proj": "Q6_K"}, wide)
     ours, reference = TritonDecoder(load_triton_weights(model)), Decoder(load_weights(model))
     assert [part.form for part in ours.weights.layer(0).qkv.parts] == ["Q4_K", "Q6_K"]  # type: ignore[union-attr]
     tokens = TOKENS[:, :4] % 8

@@ -137,7 +137,7 @@ class _SeesTheNext(TritonDecoder):
         def mix(layer: int, q: Tensor, kept: Tensor) -> Tensor:
             mixed = usual(layer, q, kept)
             keys, values = self._apart(layer, kept)
-            heads = q.unflatten(-1, (self.architecture.heads, -1)).transpose(1, 2)
+            heads = q.view(*q.shape[:2], self.architecture.heads, -1).transpose(1, 2)
             later = attention(heads.roll(1, dims=2), keys, values).transpose(1, 2).flatten(2)
             return torch.cat([later[:, 1:], mixed[:, -1:]], dim=1)
 

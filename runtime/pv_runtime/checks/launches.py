@@ -95,8 +95,8 @@ class _RotatedApart(TritonDecoder):
     def rotate_both(self, qkv: Tensor, positions: Tensor) -> None:
         a = self.architecture
         flat = qkv.flatten(0, 1)
-        q = flat[:, : a.query_size].unflatten(-1, (a.heads, -1))
-        k = flat[:, a.query_size : a.query_size + a.kv_size].unflatten(-1, (a.kv_heads, -1))
+        q = flat[:, : a.query_size].view(-1, a.heads, a.head_dim)
+        k = flat[:, a.query_size : a.query_size + a.kv_size].view(-1, a.kv_heads, a.head_dim)
         rope(q, k[:, :0], positions, self.cos, self.sin, q_out=q, k_out=k[:, :0])
         rope(q[:, :0], k, positions, self.cos, self.sin, q_out=q[:, :0], k_out=k)
 
