@@ -34,7 +34,7 @@ _ALLOCATING = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "n
 _VIEWING = frozenset({"_unsafe_view", "detach", "_reshape_alias"})
 
 
-class CountedOperators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class CountedOperators(TorchDispatchMode):
     """Counts the operators below it that compute: neither views nor buffers that nothing was written to.
 
     Attributes

@@ -98,7 +98,7 @@ class CapturedStep:
 def _captured(step: DecodeStep) -> torch.cuda.CUDAGraph:
     counted = (step.buffers.lengths, step.buffers.positions)
     before = [each.clone() for each in counted]
-    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
     aside.wait_stream(here)
     with torch.cuda.stream(aside):
         for _ in range(_WARM_UP):

@@ -23,7 +23,7 @@ ASKING = frozenset({"_local_scalar_dense", "item", "nonzero", "is_nonzero", "equ
 """What would wait for a GPU, have a shape that depends on values, or leave it."""
 
 
-class Unasked(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Unasked(TorchDispatchMode):
     """Refuses what a step that is captured cannot do."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
