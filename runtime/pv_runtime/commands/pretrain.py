@@ -29,7 +29,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "pretrain",
         help="train a model, from a checkpoint or from nothing",
-        description="Train a Qwen2 or Llama model on token shards or text. Everything is checked before the run's "
+        description="Train a Qwen2 or Llama model on token shards or text. Everything is checked "
+        "before the run's "
         "folder is made; an option that was given is used, or the command stops.",
     )
     parser.add_argument(
@@ -129,8 +130,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 _SETTINGS = (
-    "num_steps", "batch_size", "accumulate", "seq_length", "lr", "warmup_steps", "weight_decay", "clip", "seed",
-    "eval_every", "val_windows", "target_val_loss", "patience", "save_every", "keep", "dtype", "compile", "deterministic",
+    "num_steps", "batch_size", "accumulate", "seq_length", "lr", "warmup_steps", "weight_decay", "clip",
+    "seed", "eval_every", "val_windows", "target_val_loss", "patience", "save_every", "keep",
+    "dtype", "compile", "deterministic",
 )  # fmt: skip
 """Options that are fields of `Settings`, by the same names."""
 _SOURCES = (
@@ -212,10 +214,10 @@ def _train(prepared: Prepared, *, shown: bool) -> Finished:
 
 
 @contextlib.contextmanager
-def _progress(total: int, done: int, *, shown: bool) -> Iterator[Callable[[int, float], None]]:
+def _progress(total: int, done: int, *, shown: bool) -> Iterator[Callable[[int, float], None] | None]:
     """Draw a bar on stderr where that is a terminal."""
     if not shown or not sys.stderr.isatty():
-        yield lambda step, loss: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -262,12 +264,12 @@ def _report(prepared: Prepared, finished: Finished) -> dict[str, Any]:
 def _lines(report: dict[str, Any]) -> list[str]:
     synthetic = "; the data were made up: this model knows nothing" if report["data"] == "synthetic" else ""
     resumed = f", the first {report['resumed_at']} before" if report["resumed_at"] else ""
-    speed = report["tokens_per_second"]
+    speed = f", {report['tokens_per_second']:,.0f} a second" if report["tokens_per_second"] else ""
+    first, last = report["initial_val_loss"], report["final_val_loss"]
     return [
         f"{report['status']}: {report['detail']}{synthetic}",
-        f"  steps       {report['steps']}{resumed}; {report['tokens_seen']:,} tokens"
-        + (f", {speed:,.0f} a second" if speed else ""),
-        f"  held out    {report['initial_val_loss']:.4f} nats a token at first, {report['final_val_loss']:.4f} now",
+        f"  steps       {report['steps']}{resumed}; {report['tokens_seen']:,} tokens{speed}",
+        f"  held out    {first:.4f} nats a token at first, {last:.4f} now",
         f"  checkpoint  {printable(report['checkpoint'])}",
         f"  metrics     {printable(report['metrics'])}, {printable(report['loss_curve'])}",
     ]

@@ -1,7 +1,7 @@
 """Which tokens a step learns from: a function of the seed and the step alone.
 
-A position is the number of sequences that were taken before. It is all that has to be remembered of the data, and any
-process can compute any batch by itself.
+A position is the number of sequences that were taken before. It is all that has to be remembered of the data,
+and any process can compute any batch by itself.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["Batches", "windows_of"]
 class Batches:
     """Sequences of several shards in a shuffled order, each once an epoch.
 
-    A shard of n tokens holds (n - 1) // length sequences, which follow each other without overlap; each brings
-    one token more, the target of its last one.
+    A shard of n tokens holds (n - 1) // length sequences, which follow each other without overlap; each
+    brings one token more, the target of its last one.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ class Batches:
             if shard.ids.size <= length:
                 raise TrainingError(
                     "too-little-data",
-                    f"{shard.name} has {shard.ids.size} tokens, and one sequence takes {length} and the one after",
+                    f"{shard.name} has {shard.ids.size} tokens, and one sequence takes {length} and "
+                    "the one after",
                     "name a smaller --seq-length, or more text",
                 )
         self.shards = tuple(shards)

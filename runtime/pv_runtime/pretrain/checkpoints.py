@@ -1,9 +1,10 @@
 """Checkpoints of a run: whole or not there.
 
-``checkpoints/step-00000100/`` is a model as any other, float32, with its config.json and tokenizer. Its folder
-``training`` holds what a run needs to go on: moments, random state, and the position in the data. The folder is written
-under a hidden name, flushed to the disk and then renamed, so that a process killed at any moment leaves the one before
-it, or this one. ``checkpoints/latest`` is a link for people; a resumed run goes by the numbers.
+``checkpoints/step-00000100/`` is a model as any other, float32, with its config.json and tokenizer. Its
+folder ``training`` holds what a run needs to go on: moments, random state, and the position in the data. The
+folder is written under a hidden name, flushed to the disk and then renamed, so that a process killed at any
+moment leaves the one before it, or this one. ``checkpoints/latest`` is a link for people; a resumed run goes
+by the numbers.
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def save(
 
 
 def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
-    """Make the folder `target`, which `fill` fills under a hidden name first; what a kill left of one is removed.
+    """Make the folder `target`, which `fill` fills under a hidden name first.
+
+    What a kill left of such a folder is removed.
 
     Raises
     ------
@@ -249,7 +252,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def restore(saved: Saved, module: Trainable, optimiser: torch.optim.Optimizer) -> None:
-    """Give `optimiser` the moments of `saved`, and torch its random states; the weights are `module`'s already.
+    """Give `optimiser` the moments of `saved`, and torch its random states.
+
+    The weights are `module`'s already.
 
     Raises
     ------

@@ -106,11 +106,12 @@ def _shards(dataset: Path) -> list[Path]:
         return [dataset] if dataset.name.endswith(ENDING) else []
     shards = shards_in(dataset)
     others = [path for path in dataset.iterdir() if path.is_file() and path not in shards]
-    texts = [path.name for path in others if not path.name.startswith(".") and path.name != "tokens.json"]
+    texts = [path.name for path in others if not path.name.startswith(".")]
     if shards and texts:
         raise TrainingError(
             "text-unreadable",
-            f"{printable(str(dataset))}: holds shards and other files ({printable(texts[0])}), and only one kind "
+            f"{printable(str(dataset))}: holds shards and other files ({printable(texts[0])}), and "
+            "only one kind "
             "would be learnt from",
             "put them into folders of their own",
         )
@@ -142,7 +143,8 @@ def _joined(name: str, documents: Sequence[Document], tokenizer: Tokenizer, voca
 def made_up(vocabulary: int, length: int, seed: int) -> Data:
     """Return tokens that no text has: x → 5·x + 17 mod 257 (or `vocabulary`), one of ten drawn anew.
 
-    They serve to try a machine out. What is trained on them is marked as such, in its record and its checkpoints.
+    They serve to try a machine out. What is trained on them is marked as such, in its record and its
+    checkpoints.
     """
     words = min(vocabulary, _SYNTHETIC_WORDS)
 

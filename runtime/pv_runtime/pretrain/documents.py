@@ -1,7 +1,7 @@
 """Documents of text, and which of them are held out.
 
-A document is a file. It is held out by the digest of its text, so that the same text is never on both sides, however
-often it occurs, and adding a file moves few others.
+A document is a file. It is held out by the digest of its text, so that the same text is never on both sides,
+however often it occurs, and adding a file moves few others.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def documents_in(path: Path) -> list[Document]:
         except UnicodeDecodeError as error:
             raise TrainingError(
                 "text-unreadable",
-                f"{printable(str(file))}: is no text in UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
+                f"{printable(str(file))}: is no text in UTF-8: byte {error.start} is "
+                f"0x{error.object[error.start]:02x}",
                 "keep other files in another folder; token shards are named *.bin, with no text beside them",
             ) from error
         if text:
@@ -80,8 +81,8 @@ def _visible(folder: Path) -> Iterator[Path]:
 def split(documents: Sequence[Document], share: float) -> tuple[list[Document], list[Document]]:
     """Divide documents into those to learn from and those that are held out.
 
-    Documents are held out in the order of their digests until they have `share` of all bytes: at least one text,
-    and never all.
+    Documents are held out in the order of their digests until they have `share` of all bytes: at least one
+    text, and never all.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def split(documents: Sequence[Document], share: float) -> tuple[list[Document], 
     if len(by_digest) < 2:
         raise TrainingError(
             "held-out-leaks",
-            f"{documents[0].name}: is the only text, and of one document no part is held out: its parts resemble "
+            f"{documents[0].name}: is the only text, and of one document no part is held out: its "
+            "parts resemble "
             "each other",
             "name a text of its own with --val-shard, or divide it into several files",
         )

@@ -1,8 +1,8 @@
 """Somebody's weights to begin with: exactly those, or none.
 
-Everything is looked at before anything is made: what the file says of itself, every tensor's name, shape and type, and
-that each value is a number. Nothing is cut, filled up, read in part or drawn at random instead. What the source may
-carry of an optimiser is not read: training begins at step 0, without moments.
+Everything is looked at before anything is made: what the file says of itself, every tensor's name, shape and
+type, and that each value is a number. Nothing is cut, filled up, read in part or drawn at random instead.
+What the source may carry of an optimiser is not read: training begins at step 0, without moments.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def _require_family(model: Checkpoint) -> None:
     if family not in FAMILIES:
         raise TrainingError(
             "family",
-            f"--init {printable(model.path)}: is of the family {family!r}; trained here are {', '.join(FAMILIES)}",
+            f"--init {printable(model.path)}: is of the family {family!r}; trained here are "
+            f"{', '.join(FAMILIES)}",
             "take a decoder of one of these; an encoder does not predict the next token",
         )
 
@@ -149,7 +150,8 @@ def _missing(model: Checkpoint, missing: list[str]) -> TrainingError:
     return TrainingError(
         "field-missing",
         f"--init {printable(model.path)}: does not say {', '.join(missing)}, and nothing is assumed instead",
-        "name the folder that holds its config.json, or write what is missing into its metadata (apr stamp, apr export)",
+        "name the folder that holds its config.json, or write what is missing into its metadata "
+        "(apr stamp, apr export)",
     )
 
 
@@ -227,7 +229,8 @@ def read_weights(init: Init) -> dict[str, Tensor]:
     Raises
     ------
     TrainingError
-        A value is NaN or infinite, or a tensor cannot be read; nothing is left out and nothing put in its place.
+        A value is NaN or infinite, or a tensor cannot be read; nothing is left out and nothing put in its
+        place.
     """
     weights = {}
     for name, _ in tensor_shapes(init.architecture):

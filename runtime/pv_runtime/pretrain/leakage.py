@@ -1,7 +1,7 @@
 """Whether held-out tokens are among those that are learnt from.
 
-A span of n tokens x is found by its hash Σ xᵢ·pⁱ mod 2⁶⁴, which a difference of running sums gives for every place of
-a shard at once (Karp and Rabin 1987). A place where the hash agrees is compared token by token.
+A span of n tokens x is found by its hash Σ xᵢ·pⁱ mod 2⁶⁴, which a difference of running sums gives for every
+place of a shard at once (Karp and Rabin 1987). A place where the hash agrees is compared token by token.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _AT_A_TIME = 1 << 20
 def require_apart(training: Sequence[Tokens], held_out: Sequence[Tokens]) -> None:
     """Refuse held-out tokens of which a span occurs in the training tokens.
 
-    Looked for are the spans of `SPAN` tokens that follow each other in the held-out tokens, of a shorter run the whole.
+    Looked for are the spans of `SPAN` tokens that follow each other in the held-out tokens, of a shorter run
+    the whole.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def require_apart(training: Sequence[Tokens], held_out: Sequence[Tokens]) -> Non
             name, start = next((name, start) for (name, start), ids in spans.items() if ids is span)
             raise TrainingError(
                 "held-out-leaks",
-                f"{len({id(each) for each, _ in found})} of {len(spans)} spans of {length} held-out tokens are "
+                f"{len({id(each) for each, _ in found})} of {len(spans)} spans of {length} held-out "
+                "tokens are "
                 f"learnt from, too: tokens {start} to {start + length} of {printable(name)} are at {place}",
                 "hold out another shard; a loss on text that was learnt says nothing",
             )
@@ -64,7 +66,7 @@ def _occurrences(
     shard: Tokens, spans: Sequence[NDArray[np.uint32]], length: int
 ) -> Iterator[tuple[NDArray[np.uint32], str]]:
     """Yield each span that `shard` holds, and where."""
-    powers = _powers(_AT_A_TIME + length)
+    powers = _powers(min(_AT_A_TIME + length, max(shard.ids.size, length)))
     hashes = np.array([_sum(span, powers[:length])[-1] for span in spans], dtype=np.uint64)
     order = np.argsort(hashes)
     ordered = hashes[order]

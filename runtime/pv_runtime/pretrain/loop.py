@@ -89,7 +89,7 @@ def train(
     run: Run,
     metrics: Metrics,
     save: Callable[[Run], Path],
-    watch: Callable[[int, float], None] = lambda step, loss: None,
+    watch: Callable[[int, float], None] | None = None,
 ) -> Finished:
     """Train until the last step, or until the held-out loss says that it is enough.
 
@@ -142,7 +142,8 @@ def train(
         metrics.write(
             "step", run.step, {**figures, "wall_ms": 1e3 * took, "tokens_per_second": learnt / took}
         )
-        watch(run.step, loss)
+        if watch is not None:
+            watch(run.step, loss)
         unsaved = True
         if run.step == settings.num_steps or run.step % settings.eval_every == 0:
             _validate(run, metrics)
@@ -177,7 +178,7 @@ def validate(module: Trainable, windows: Tensor, settings: Settings) -> float:
     (length - 1) predictions.
     """
     total = 0.0
-    for part in windows.split(settings.batch_size):
+    for part in torch.split(windows, settings.batch_size):
         tokens = part.to(settings.device)
         with precision(settings):
             logits = module.logits(tokens[:, :-1])

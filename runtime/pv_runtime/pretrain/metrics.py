@@ -1,7 +1,7 @@
 """What a run measures as it goes: one JSON object a line, flushed before the next step begins.
 
-``kind`` is ``"step"`` or ``"validation"``. A line that a kill cut short is no line, and a run that is taken up again
-leaves out what came after its checkpoint, for those steps are done anew.
+``kind`` is ``"step"`` or ``"validation"``. A line that a kill cut short is no line, and a run that is taken
+up again leaves out what came after its checkpoint, for those steps are done anew.
 """
 
 from __future__ import annotations

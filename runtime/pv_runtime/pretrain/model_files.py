@@ -65,10 +65,11 @@ def model_files(
         Of the run.
     """
     texts = {"config.json": _json({**config, "torch_dtype": "float32"})}
-    for folder, names in ((tokenizer, _TOKENIZER_FILES), (init.folder if init else None, FOLDER_FILES)):
-        for name in names if folder is not None else ():
-            if (file := Path(folder) / name).is_file():
-                texts[name] = file.read_bytes()
+    folders = [(Path(tokenizer), _TOKENIZER_FILES)] if tokenizer is not None else []
+    if init is not None and init.folder is not None:
+        folders.append((init.folder, FOLDER_FILES))
+    for folder, names in folders:
+        texts |= {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     training = {"mode": settings.mode, "data": kind, "seed": settings.seed, "steps": settings.num_steps}
     said = {"format": "pt"}
     if init is not None:

@@ -1,7 +1,8 @@
 """From a request to a run that can be trained: everything is checked before anything is made.
 
-The order is: what the options mean, the device by its driver, the init by its headers, the tokenizer, the settings, the
-data, what is there of an earlier run, memory and disk, the weights. Only then come a folder, the GPU, and an optimiser.
+The order is: what the options mean, the device by its driver, the init by its headers, the tokenizer, the
+settings, the data, what is there of an earlier run, memory and disk, the weights. Only then come a folder,
+the GPU, and an optimiser.
 """
 
 from __future__ import annotations
@@ -261,7 +262,7 @@ def _same_run(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[
 
 
 def _require_room(architecture: Architecture, settings: Settings, folder: Path) -> None:
-    """Refuse what does not fit: weights, gradients and two moments in memory, and a checkpoint on the disk."""
+    """Refuse what does not fit: weights, gradients and moments in memory, a checkpoint on the disk."""
     size = 4 * architecture.parameters
     in_memory = size if settings.device != "cpu" else 4 * size
     for what, needed, free in (

@@ -26,7 +26,8 @@ class Request:
     mode
         ``"finetune"`` or ``"from-scratch"``.
     architecture, vocab_size
-        Of a model that is trained from nothing: a name of `PRESETS` or a config.json, and rows of its embedding.
+        Of a model that is trained from nothing: a name of `PRESETS` or a config.json, and rows of its
+        embedding.
     synthetic
         Whether tokens are made up.
     device, threads

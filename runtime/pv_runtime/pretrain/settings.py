@@ -1,4 +1,7 @@
-"""What a run was asked to do, with every default filled in: what its record says, and what a resumed run must equal."""
+"""What a run was asked to do, with every default filled in.
+
+Its record says it, and a run that goes on must equal it.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,8 @@ class Settings:
     device, threads
         ``"cpu"`` or ``"cuda:N"``; threads of the processor.
     dtype, compile, deterministic
-        ``"float32"``, or ``"bfloat16"`` by autocast; whether torch.compile is used; whether torch may only use
-        operations that give the same bits each time.
+        ``"float32"``, or ``"bfloat16"`` by autocast; whether torch.compile is used; whether torch may only
+        use operations that give the same bits each time.
     eval_every, val_windows
         Steps from one validation to the next; windows of it, at most.
     save_every, keep
@@ -103,8 +106,8 @@ def resolve(
 ) -> Settings:
     """Fill in what was not given.
 
-    The sequence is 1024 tokens, or all that the model was made for where that is fewer. Warm-up is that of the mode,
-    or a tenth of all steps where that is fewer.
+    The sequence is 1024 tokens, or all that the model was made for where that is fewer. Warm-up is that of
+    the mode, or a tenth of all steps where that is fewer.
 
     Parameters
     ----------
@@ -150,7 +153,8 @@ def _check(settings: Settings, max_positions: int) -> None:
     if settings.seq_length > max_positions:
         raise UsageError(
             "option-absurd",
-            f"--seq-length {settings.seq_length} is more than the {max_positions} positions that the model is made for",
+            f"--seq-length {settings.seq_length} is more than the {max_positions} positions that "
+            "the model is made for",
             "name at most as many",
         )
     if settings.device == "cpu":

@@ -88,7 +88,8 @@ def require_ids(ids: NDArray[np.uint32], vocabulary: int, name: str) -> None:
             place = start + int(np.argmax(part >= vocabulary))
             raise TrainingError(
                 "id-out-of-range",
-                f"{name}: token {place} has the id {int(ids[place])}, and the embedding has {vocabulary} rows",
+                f"{name}: token {place} has the id {int(ids[place])}, and the embedding has "
+                f"{vocabulary} rows",
                 "tokenize the text with this model's tokenizer",
             )
 

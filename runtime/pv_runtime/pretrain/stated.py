@@ -29,7 +29,7 @@ FIELDS = (
 
 
 def stated_family(model: Checkpoint) -> str | None:
-    """Return ``"qwen2"``, ``"llama"``, or whatever else the file says that it is; None where it says nothing."""
+    """Return ``"qwen2"``, ``"llama"``, or whatever else the file says; None where it says nothing."""
     found = carried_config(model).get("model_type")
     if found is None and model.format == "gguf":
         found = model.metadata.get("general.architecture")

@@ -36,7 +36,8 @@ def require_fit(tokenizer: Tokenizer, init: Init) -> None:
         if ours != theirs:
             raise TrainingError(
                 "tokenizer-of-another",
-                f"token {number} is {ours!r} in the tokenizer and {theirs!r} in the init's own: its rows would "
+                f"token {number} is {ours!r} in the tokenizer and {theirs!r} in the init's own: its "
+                "rows would "
                 "be taken for other tokens",
                 "take the tokenizer of the init, or one that only adds tokens to it",
             )

@@ -5,8 +5,8 @@ halves; grouped queries. What differs is that nothing can be tapped, that attent
 that parameters have the names of Hugging Face's tensors, so that a checkpoint is a list of them.
 
 It trains on one device. For several, `accelerate` or torch's own wrappers take a module whose ``forward``
-returns the loss, an optimiser, and batches that follow from a number: this is one, `optimiser.adamw` makes the
-other, and `batches.Batches` gives any rank its share when it is asked for every n-th position.
+returns the loss, an optimiser, and batches that follow from a number: this is one, `optimiser.adamw` makes
+the other, and `batches.Batches` gives any rank its share when it is asked for every n-th position.
 """
 
 from __future__ import annotations
