@@ -41,7 +41,7 @@ def words(request: Request, **changes: Any) -> list[str]:
     found = {**named, **request.settings, **changes}
     line = ["pretrain"]
     for name, value in found.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             line += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return line
 
@@ -266,7 +266,7 @@ def started(line: list[str], **options: Any) -> subprocess.Popen[str]:
     "delay", [0.0, *(pytest.param(0.01 * n, marks=pytest.mark.service) for n in range(1, 12))]
 )
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, request_of: Make, delay: float) -> None:
-    settings = {"num_steps": 60, "save_every": 1, "keep": 2}
+    settings = {"num_steps": 40, "save_every": 1, "keep": 2}
     process = started(words(request_of(settings=settings)))
     deadline = time.monotonic() + 120
     while len(checkpoints.checkpoints_of(tmp_path / "run")) < 2 and time.monotonic() < deadline:
