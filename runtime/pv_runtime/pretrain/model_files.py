@@ -65,7 +65,9 @@ def model_files(
         Of the run.
     """
     texts = {"config.json": _json({**config, "torch_dtype": "float32"})}
-    folders = [(Path(tokenizer), _TOKENIZER_FILES)] if tokenizer is not None else []
+    folders: list[tuple[Path, tuple[str, ...]]] = (
+        [(Path(tokenizer), _TOKENIZER_FILES)] if tokenizer is not None else []
+    )
     if init is not None and init.folder is not None:
         folders.append((init.folder, FOLDER_FILES))
     for folder, names in folders:

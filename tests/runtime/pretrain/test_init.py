@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,10 @@ def write(folder: Path, drop: str | None, add: dict[str, np.ndarray[Any, Any]]) 
         drop=[drop] if drop and drop not in there else [],
         add={name: tensor for name, tensor in added.items() if name not in there},
     )
-    tensors = [(view.info(name), np.array(view.raw(name))) for name in view.names()]
-    write_safetensors(
-        str(folder / "model.safetensors"), [(info, lambda raw=raw: raw) for info, raw in tensors]
-    )
+    tensors = [(view.info(name), functools.partial(np.array, view.raw(name))) for name in view.names()]
+    (folder / "new").mkdir(exist_ok=True)
+    write_safetensors(str(folder / "new" / "model.safetensors"), tensors)
+    (folder / "new" / "model.safetensors").replace(folder / "model.safetensors")
 
 
 def test_it_is_exactly_those_weights(init: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ POINTS = st.lists(st.floats(0, 100), max_size=1000).map(lambda losses: list(enum
 def test_it_is_xml_and_every_point_is_within_the_picture(
     title: str, training: list[tuple[int, float]], held_out: list[tuple[int, float]]
 ) -> None:
-    root = ElementTree.fromstring(draw(title, training, held_out))
+    root = ET.fromstring(draw(title, training, held_out))  # noqa: S314  it is ours
     lines = [each for each in root if each.tag.endswith("polyline")]
     assert len(lines) == 2
     for line, points in zip(lines, (training, held_out), strict=True):
@@ -25,7 +25,7 @@ def test_it_is_xml_and_every_point_is_within_the_picture(
 
 
 def test_a_lower_loss_is_lower_in_the_picture() -> None:
-    root = ElementTree.fromstring(draw("x", [(1, 3.0), (2, 1.0)], []))
+    root = ET.fromstring(draw("x", [(1, 3.0), (2, 1.0)], []))  # noqa: S314  it is ours
     line = next(each for each in root if each.tag.endswith("polyline"))
     first, last = (float(pair.split(",")[1]) for pair in line.attrib["points"].split())
     assert first < last

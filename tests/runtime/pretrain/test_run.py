@@ -64,9 +64,9 @@ def losses(run: Path) -> list[tuple[str, int, float]]:
 
 @pytest.mark.parametrize("kind", ["init", "from-scratch", "synthetic"])
 def test_no_steps_twice_are_the_same_bytes(tmp_path: Path, request_of: Make, kind: str) -> None:
-    nothing = {"init": None, "architecture": str(tmp_path / "init")}
-    made_up = {"dataset": None, "tokenizer": None, "synthetic": True}
-    changes = {"init": {}, "from-scratch": nothing, "synthetic": {**nothing, **made_up}}[kind]
+    nothing: dict[str, Any] = {"init": None, "architecture": str(tmp_path / "init")}
+    made_up: dict[str, Any] = {"dataset": None, "tokenizer": None, "synthetic": True}
+    changes: dict[str, Any] = {"init": {}, "from-scratch": nothing, "synthetic": {**nothing, **made_up}}[kind]
     for name in ("one", "two"):
         request = request_of(run_dir=str(tmp_path / name), settings={"num_steps": 0, "seed": 42}, **changes)
         assert cli.main(words(request)) == 0
@@ -258,7 +258,8 @@ def started(line: list[str], **options: Any) -> subprocess.Popen[str]:
     paths = os.pathsep.join([str(ROOT), str(ROOT / "runtime"), str(ROOT / "kernels")])
     return subprocess.Popen(
         [sys.executable, "-m", "pv_runtime.cli", *line],
-        env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+        env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, **options,
     )  # fmt: skip
 
 

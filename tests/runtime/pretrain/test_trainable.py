@@ -112,7 +112,7 @@ def test_loss_and_gradients_are_those_of_transformers(tmp_path: Path, architectu
     loss.backward()
     theirs = peer(tokens, labels=tokens).loss
     theirs.backward()
-    assert float(loss) == pytest.approx(float(theirs), abs=1e-5)
+    assert loss.item() == pytest.approx(theirs.item(), abs=1e-5)
     gradients = {name: parameter.grad for name, parameter in peer.named_parameters()}
     for name, parameter in module.named_parameters():
         torch.testing.assert_close(parameter.grad, gradients[name], atol=1e-5, rtol=1e-4)
