@@ -150,7 +150,7 @@ def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
     Raises
     ------
     OSError
-        It cannot be written; nothing is left of it then.
+        It cannot be written, or is there already; nothing is left of it then.
     """
     target.parent.mkdir(exist_ok=True)
     hidden = target.with_name(f".{target.name}.partial")
@@ -159,8 +159,6 @@ def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
         hidden.mkdir()
         fill(hidden)
         _flush(hidden)
-        if target.exists():  # of a run that goes on from an earlier one
-            _remove(target)
         hidden.rename(target)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)

@@ -17,7 +17,7 @@ def draw(architecture: Architecture, seed: int) -> dict[str, Tensor]:
 
     Matrices are normal with the deviation min(0.02, sqrt(2 / (5 · hidden))) (Nguyen and Salazar 2019, where
     that is the smaller), those that end a residual branch with it over sqrt(2 · layers) (Radford et al.
-    2019); norms are 1, biases 0. The first loss is then ln(vocab) to within a few tenths at any width.
+    2019); norms are 1, biases 0. The first loss is then ln(vocab) to within a few tenths.
     """
     deviation = min(0.02, math.sqrt(2 / (5 * architecture.hidden_size)))
     generator = torch.Generator().manual_seed(seed)

@@ -58,7 +58,7 @@ def test_the_losses_are_those_of_a_plain_loop_with_transformers(
     settings = {"num_steps": 30, "warmup_steps": 3}
     ours = trained(request_of(settings=settings), tmp_path)
     batches = prepare(request_of(run_dir=str(tmp_path / "again"), settings=settings)).run.batches
-    peers = {}
+    peers: dict[str, list[float]] = {}
     for kind in ("eager", "sdpa"):
         model = transformers.AutoModelForCausalLM.from_pretrained(
             init, dtype=torch.float32, attn_implementation=kind
@@ -71,7 +71,7 @@ def test_the_losses_are_those_of_a_plain_loop_with_transformers(
         for step in range(30):
             tokens, targets = batches.batch(2 * step, 2)
             loss = functional.cross_entropy(model(tokens).logits.flatten(0, 1), targets.flatten())
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, peak=1e-3, warm_up=3, steps=30)
