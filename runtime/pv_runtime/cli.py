@@ -15,7 +15,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from pv_runtime.commands import bench, bisect, convert, diff, export, inspect, qa, run, stamp, trace
+from pv_runtime.commands import (
+    bench,
+    bisect,
+    convert,
+    diff,
+    export,
+    inspect,
+    pretrain,
+    qa,
+    run,
+    stamp,
+    tokenize,
+    trace,
+)
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
 __all__ = ["main"]
@@ -53,9 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     convert.register(commands)
     diff.register(commands)
     export.register(commands)
+    pretrain.register(commands)
     qa.register(commands)
     run.register(commands)
     stamp.register(commands)
+    tokenize.register(commands)
     trace.register(commands)
     return parser
 

@@ -23,6 +23,7 @@ __all__ = [
     "FLOATS",
     "GGUF_KEYS",
     "apr_config",
+    "carried_config",
     "config_of",
     "expected_tensors",
     "fits_float32",
@@ -75,7 +76,7 @@ def config_of(model: Checkpoint) -> dict[str, Any]:
         The file does not say what it is, is of an architecture that is not mapped here, or a
         parameter is missing or absurd.
     """
-    found = _carried(model)
+    found = carried_config(model)
     if model.format in _NATIVE:
         found = _agreed(_NATIVE[model.format](model), found, model.path)
     if not found:
@@ -97,7 +98,7 @@ def config_of(model: Checkpoint) -> dict[str, Any]:
     return found
 
 
-def _carried(model: Checkpoint) -> dict[str, Any]:
+def carried_config(model: Checkpoint) -> dict[str, Any]:
     """Return the config.json that lies beside the file or in its metadata; empty where there is none."""
     value = model.metadata.get(GGUF_CONFIG if model.format == "gguf" else CONFIG)
     if isinstance(value, str):
