@@ -54,7 +54,8 @@ def test_moments_and_steps_begin_at_nothing(request_of: Make) -> None:
 def test_the_losses_are_those_of_a_plain_loop_with_transformers(
     tmp_path: Path, request_of: Make, init: Path
 ) -> None:
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     settings = {"num_steps": 30, "warmup_steps": 3}
     ours = trained(request_of(settings=settings), tmp_path)
     batches = prepare(request_of(run_dir=str(tmp_path / "again"), settings=settings)).run.batches
