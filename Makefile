@@ -17,8 +17,7 @@ WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspec
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects soak oracles \
-	models format docs clean
+.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -57,7 +57,7 @@ def _not_installed(_: Arguments) -> Callable[[], Any]:
 
 
 def _breaks(_: Arguments) -> Callable[[], Any]:
-    raise RuntimeError("in /home/somebody: not supported")
+    raise RuntimeError("in /a/folder of this host: not supported")
 
 
 SPEED = Speed(
