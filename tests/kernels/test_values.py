@@ -208,7 +208,9 @@ def test_bytes_and_operations_are_counted(spec: KernelSpec) -> None:
         elements = sum(2 * result.numel() for result, dtype in sizes if dtype == torch.bfloat16)
         assert spec.traffic(arguments) >= written
         whole = all(value.numel() for value in arguments.values() if isinstance(value, Tensor))
-        assert (spec.operations(arguments) > 0) == (written > 0 and whole)
+        # Where one of several inputs is empty, the others may still be computed with.
+        assert spec.operations(arguments) > 0 or not (written and whole)
+        assert spec.operations(arguments) == 0 or written
         double = {
             name: value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value
             for name, value in arguments.items()
