@@ -57,8 +57,10 @@ $(VENV)/.services: $(BIN)/python pyproject.toml constraints.txt
 	$(COMPILE)
 	touch $@
 
+# What the sweep recorded is fresh: the discharge behind it runs nothing, and compares.
 discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare with the committed verdicts
-	$(BIN)/pv discharge --force --against HEAD --allow-declined contracts
+	$(BIN)/pv sweep --force --jobs $(JOBS) --allow-declined contracts
+	$(BIN)/pv discharge --against HEAD --allow-declined contracts
 	$(BIN)/pv evidence verify
 	$(BIN)/pv validate contracts
 
