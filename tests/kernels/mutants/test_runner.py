@@ -56,7 +56,7 @@ def test_outcomes_are_told_apart() -> None:
 @pytest.mark.kernel
 def test_a_suite_without_a_test_is_no_survival() -> None:
     with pytest.raises(RuntimeError, match="pytest ended with 5"):
-        run_one(control("swiglu"), only="no such test")
+        run_one(control("swiglu"), only="no_such_test")
 
 
 @pytest.mark.kernel
