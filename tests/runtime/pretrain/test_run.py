@@ -112,7 +112,10 @@ def test_a_run_that_is_resumed_otherwise_is_refused_by_what_differs(tmp_path: Pa
     for changes, said in (
         ({"settings": {"lr": 0.5}}, "settings.lr: 0.001 in the run, 0.5 now"),
         ({"settings": {"num_steps": 9}}, "settings.num_steps: 4 in the run, 9 now"),
-        ({"dataset": str(TOKENIZER.parent / "recipe")}, "data.kind: shards in the run, text now"),
+        (
+            {"dataset": str(TOKENIZER.parent / "recipe" / "decoder.py")},
+            "data.kind: shards in the run, text now",
+        ),
     ):
         with pytest.raises(UsageError, match="RESUME-001") as caught:
             prepare(request_of(resume=True, **changes))
@@ -234,7 +237,16 @@ def test_the_shipped_model_begins_at_its_own_loss_and_learns(
         "--threads",
         "1",
     ]
-    line += ["--dataset", str(models / "recipe"), "--seq-length", "48", "--batch-size", "2", "--lr", "1e-3"]
+    line += [
+        "--dataset",
+        str(sources(tmp_path, models / "recipe")),
+        "--seq-length",
+        "48",
+        "--batch-size",
+        "2",
+        "--lr",
+        "1e-3",
+    ]
     line += ["--val-windows", "6", "--num-steps", "8", "--run-dir", str(tmp_path / "run"), "--json"]
     assert cli.main(line) == 0
     report = json.loads(capsys.readouterr().out)
@@ -252,6 +264,14 @@ def test_metrics_know_no_number_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         metrics.write("step", 1, {"loss": float("nan")})
     metrics.close()
+
+
+def sources(tmp_path: Path, folder: Path) -> Path:
+    """Copy the text of `folder`, beside which Python may have left what it compiled."""
+    (tmp_path / "text").mkdir()
+    for file in folder.glob("*.py"):
+        (tmp_path / "text" / file.name).write_bytes(file.read_bytes())
+    return tmp_path / "text"
 
 
 def started(line: list[str], **options: Any) -> subprocess.Popen[str]:
