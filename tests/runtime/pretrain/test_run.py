@@ -113,7 +113,7 @@ def test_a_run_that_is_resumed_otherwise_is_refused_by_what_differs(tmp_path: Pa
         ({"settings": {"lr": 0.5}}, "settings.lr: 0.001 in the run, 0.5 now"),
         ({"settings": {"num_steps": 9}}, "settings.num_steps: 4 in the run, 9 now"),
         (
-            {"dataset": str(TOKENIZER.parent / "recipe" / "decoder.py")},
+            {"dataset": str(ROOT / "docs" / "how-to")},
             "data.kind: shards in the run, text now",
         ),
     ):
