@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -19,12 +18,11 @@ from pv.closure import find_module
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
+from pv.named_code import REFERENCE
 
 __all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier", "counter_examples_in"]
 
 Kind = Literal["check", "pytest", "command"]
-
-_REFERENCE = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +78,7 @@ def bind(reference: str, config: Config) -> Binding:
 
 
 def _bind(reference: str, config: Config) -> Binding:
-    if not _REFERENCE.match(reference):
+    if not REFERENCE.fullmatch(reference):
         raise BindingError(
             f"{reference!r} does not name a check", remedy="write `check: package.module:function`"
         )

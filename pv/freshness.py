@@ -1,9 +1,10 @@
 """What decides a verdict, and what of it changed since a record was made.
 
 Five things and nothing else: the clause in its normal form (:mod:`pv.normal_form` lists what is left out of
-it, and why), the source closure of the check and of the loaders and builders of its subjects, the bytes of
-the subjects or what they are built from and by, which loader opens them, and the engine's semantics version.
-Host, date, libraries and drivers are recorded but do not make evidence stale.
+it, and why), the source closure of the check, of the code that its arguments name and of the loaders and
+builders of its subjects, the bytes of the subjects or what they are built from and by, which loader opens
+them, and the engine's semantics version. Host, date, libraries and drivers are recorded but do not make
+evidence stale, unless the claim is bound to them (:mod:`pv.bound_to`).
 """
 
 from __future__ import annotations

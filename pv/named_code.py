@@ -13,9 +13,10 @@ from typing import Any
 
 from pv.closure import find_module
 
-__all__ = ["named_modules"]
+__all__ = ["REFERENCE", "named_modules"]
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+"""Matches the whole of ``module:name``."""
 
 
 def named_modules(arguments: Mapping[str, Any], sources: Sequence[Path]) -> set[str]:
@@ -23,7 +24,7 @@ def named_modules(arguments: Mapping[str, Any], sources: Sequence[Path]) -> set[
 
     Other texts of that form (``gpu:any``) name nothing of the project, and stay what they are.
     """
-    found = {text.partition(":")[0] for text in _texts(arguments) if _REFERENCE.fullmatch(text)}
+    found = {text.partition(":")[0] for text in _texts(arguments) if REFERENCE.fullmatch(text)}
     return {module for module in found if find_module(module, sources) is not None}
 
 
