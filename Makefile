@@ -76,7 +76,7 @@ check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
 	$(BIN)/python -m pytest -m oracle
 
-kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (two minutes)
+kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (some minutes)
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS)
 
 mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tests fail (ALL=1: in every way, hours)
@@ -106,7 +106,7 @@ defects: $(VENV)/.dev ## plant known defects in working models, and count how ma
 	$(BIN)/python -m pv_runtime.defects
 
 # Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.
-bench-gpu: ## on a GPU: are kernels right, how fast are they, and evidence of both (8 minutes; docs/how-to/measure-on-a-gpu.md)
+bench-gpu: ## on a GPU: are kernels right, how fast are they, and evidence of both (stops after 8 minutes; docs/how-to/measure-on-a-gpu.md)
 	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m benchmarks.gpu; fi; \
 	$(PYTHON) -c 'import torch, triton, numpy' || { echo "$(PYTHON) has no torch, triton or numpy: make PYTHON=..." >&2; exit 1; }; \
 	if [ -d wheels ] && [ ! -d $(GPU_PACKAGES) ]; then \

@@ -1,4 +1,4 @@
-"""The kernels that training calls, as functions that torch differentiates: forward and backward by Triton.
+"""The kernels of a training step, as functions that torch differentiates: forward and backward by Triton.
 
 Each keeps what it was given, and computes anew what its gradient takes of it. Gradients are constants to
 torch: they are not differentiated again. Attention in training is torch's ``scaled_dot_product_attention``.
