@@ -95,7 +95,7 @@ class _Shapes(StreamedWeights):
         self.architecture, self.dtype, self.device = shape, torch.float32, "meta"
         self._shapes = dict(tensor_shapes(shape))
 
-    def _tensor(self, name: str) -> Tensor:
+    def tensor(self, name: str) -> Tensor:
         return torch.empty(self._shapes[name], device="meta")
 
 
