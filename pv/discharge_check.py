@@ -25,7 +25,7 @@ from pv.host import Gpu, gpus
 from pv.measuring import Measurer, Stop, Tell
 from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
-from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
+from pv.predicate import Judged, build_predicate, enough_of, measurements_of, subject_tag
 from pv.runner import Runner
 from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
@@ -177,7 +177,14 @@ class Work:
     ) -> Judged:
         level = self._level(ready)
         run = self.measurer.measure(
-            ready, level, seed=self.options.seed or 0, plant=plant, arguments=arguments, what=what
+            ready,
+            level,
+            seed=self.options.seed or 0,
+            plant=plant,
+            arguments=arguments,
+            what=what,
+            # Of a damaged run only one thing is asked: whether the rule notices.
+            enough=None if plant is None else enough_of(self._rule(level), self.binding.metrics),
         )
         measurements = measurements_of(run)
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))

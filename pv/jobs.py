@@ -102,13 +102,15 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """The job ran to its end: metric → (value, label) in the order recorded."""
+    """The job ran to its end, or was ended once that was enough: metric → (value, label) as recorded."""
 
     samples: Mapping[str, tuple[tuple[Value, str | None], ...]]
     output: Output
     seconds: float
     peak_memory_bytes: int
     planted: bool
+    whole: bool = True
+    """False where it was ended because what it had recorded was enough."""
 
 
 @dataclasses.dataclass(frozen=True)

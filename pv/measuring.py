@@ -20,6 +20,7 @@ from pv.launch import job_of, limits_of, role_of
 from pv.leases import Lease, take_lease
 from pv.outcome import Outcome
 from pv.planning import Declined, Ready
+from pv.recorded import Enough
 from pv.runner import Runner
 from pv.subjects import Unbuilt
 
@@ -121,8 +122,9 @@ class Measurer:
         plant: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         what: str = "",
+        enough: Enough | None = None,
     ) -> Measured:
-        """Run the check once, by the rule and limits of `level`.
+        """Run the check once, by the rule and limits of `level`; with `enough`, no longer than that asks for.
 
         Raises
         ------
@@ -145,7 +147,7 @@ class Measurer:
         if gpu is not None and len(gpus()) > 1:
             job = dataclasses.replace(job, device="cuda:0", visible=gpu.uuid)
         self.tell(what, 0, None)
-        run = self.runner.run(job, lambda done, total: self.tell(what, done, total))
+        run = self.runner.run(job, lambda done, total: self.tell(what, done, total), enough)
         if isinstance(run, Broken) and run.kind == "declined":
             command = f"where it can run: pv discharge {self.falsifier.id} --level {ready.level}"
             self.declined.append(Declined(ready.level, run.why, command))

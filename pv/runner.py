@@ -8,7 +8,6 @@ records. Whatever happens to a job ends that job and nothing else.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import math
@@ -26,10 +25,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pv.check import Value
 from pv.host_paths import without_host_paths
+from pv.job_message import spelled
 from pv.jobs import Broken, Build, Job, Measured, Output
 from pv.processes import anonymous_memory, descendants
+from pv.recorded import Enough, Recorded
 from pv.worker_environment import worker_environment
 
 __all__ = ["Runner"]
@@ -79,22 +79,30 @@ class Runner:
             self._zygote.wait()
             self._zygote = None
 
-    def run(self, job: Job | Build, progress: Progress | None = None) -> Measured | Broken:
-        """Run `job` to its end or to its limits; never raises for what the job does."""
+    def run(
+        self, job: Job | Build, progress: Progress | None = None, enough: Enough | None = None
+    ) -> Measured | Broken:
+        """Run `job` to its end or to its limits; never raises for what the job does.
+
+        With `enough`, a run in which the role was damaged is also ended once that says of what it recorded
+        that more is not needed (:mod:`pv.recorded`).
+        """
         self._scratch_root.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.mkdtemp(prefix="scratch-", dir=self._scratch_root)
         try:
-            return self._run(job, scratch, progress)
+            return self._run(job, scratch, progress, enough)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _run(self, job: Job | Build, scratch: str, progress: Progress | None) -> Measured | Broken:
+    def _run(
+        self, job: Job | Build, scratch: str, progress: Progress | None, enough: Enough | None
+    ) -> Measured | Broken:
         control = self._start()
-        message = json.dumps(_spell(job, scratch)).encode() + b"\n"
+        message = json.dumps(spelled(job, scratch)).encode() + b"\n"
         result_read, result_write = os.pipe()
         output_read, output_write = os.pipe()
         told = without_host_paths(job.project, scratch)
-        watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress, told)
+        watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress, told, Recorded(enough))
         patience = 0.0
         try:
             # The descriptors ride on the first byte; a long message follows in pieces.
@@ -169,7 +177,12 @@ class _Watch:
     """Everything known about the job that is running."""
 
     def __init__(
-        self, job: Job | Build, zygote: int, progress: Progress | None, told: Callable[[str], str]
+        self,
+        job: Job | Build,
+        zygote: int,
+        progress: Progress | None,
+        told: Callable[[str], str],
+        recorded: Recorded,
     ) -> None:
         self.child: int | None = None
         self.killed = False
@@ -185,7 +198,7 @@ class _Watch:
         self._base = 0
         self._peak = 0
         self._exit: int | None = None
-        self._samples: dict[str, list[tuple[Value, str | None]]] = {}
+        self._recorded = recorded
         self._end: dict[str, Any] | None = None
         self._error: dict[str, str] | None = None
         self._result = bytearray()
@@ -280,6 +293,8 @@ class _Watch:
         def broken(kind: Any, why: str, trace: str = "") -> Broken:
             return Broken(kind, why, output, seconds, trace)
 
+        if self._recorded.settled:
+            return Measured(self._recorded.samples(), output, seconds, self._peak, planted=True, whole=False)
         if self.verdict is not None:
             return broken(*self.verdict)
         if self._error is not None:
@@ -294,9 +309,10 @@ class _Watch:
             return broken("crashed", f"it was ended by {_signal_name(-self._exit)}")
         if self._end is None:
             return broken("no-result", f"it ended its process (exit code {self._exit}) without a result")
-        samples = {name: tuple(values) for name, values in self._samples.items()}
         peak = max(self._peak, int(self._end["peak_memory_bytes"]))
-        return Measured(samples, output, float(self._end["seconds"]), peak, bool(self._end["planted"]))
+        return Measured(
+            self._recorded.samples(), output, float(self._end["seconds"]), peak, bool(self._end["planted"])
+        )
 
     def _message(self, line: bytes) -> None:
         try:
@@ -309,12 +325,14 @@ class _Watch:
                 _require(name in self._metrics, isinstance(value, bool | int | float | str))
                 _require(label is None or isinstance(label, str), self._end is None)
                 plain = self._told(value) if isinstance(value, str) else value
-                self._samples.setdefault(name, []).append((plain, label and self._told(label)))
+                self._recorded.add(name, plain, label and self._told(label))
             elif kind == "progress":
                 done, total = content
                 _require(isinstance(done, int), total is None or isinstance(total, int))
                 if self._progress is not None:
                     self._progress(done, total)
+            elif kind == "planted":
+                self._recorded.planted = content is True
             elif kind == "end":
                 seconds, peak = content["seconds"], content["peak_memory_bytes"]
                 _require(isinstance(content["planted"], bool), self._end is None)
@@ -328,6 +346,9 @@ class _Watch:
 
     def _look(self) -> None:
         if self.verdict is not None or self._exit is not None:
+            return
+        if self._end is None and self._error is None and self._recorded.is_enough():
+            self.verdict = ("enough", "")
             return
         if time.monotonic() - self._started > self._limits.timeout_seconds:
             self.verdict = ("timeout", f"it did not end within {self._limits.timeout_seconds:g} s")
@@ -345,44 +366,6 @@ class _Watch:
                 "memory",
                 f"it used {used >> 20} MiB of its {self._limits.memory_bytes >> 20} MiB of memory",
             )
-
-
-def _spell(job: Job | Build, scratch: str) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "reference": job.reference,
-        "arguments": dict(job.arguments),
-        "seed": job.seed,
-        "sources": list(job.sources),
-        "preload": list(job.preload),
-        "memory_bytes": job.limits.memory_bytes,
-        "scratch": scratch,
-    }
-    if isinstance(job, Build):
-        own = {
-            "source": dataclasses.asdict(job.source),
-            "output": job.output,
-            "project": job.project,
-            "modules": list(job.modules),
-        }
-        return {**common, **own, "kind": "build", "device": "cpu"}
-    return {
-        **common,
-        "kind": job.kind,
-        "metrics": [[m.name, m.unit, m.low, m.high, m.slack, m.kind] for m in job.metrics],
-        "roles": {name: dataclasses.asdict(role) for name, role in job.roles.items()},
-        "device": job.device,
-        "visible": job.visible,
-        "level": job.level,
-        "plant": job.plant,
-        "project": job.project,
-        "modules": list(job.modules),
-        "words": list(job.words),
-        "environment": dict(job.environment),
-        "search": list(job.search),
-        "replaced_modules": dict(job.replaced_modules),
-        "settings": job.settings,
-        "readings": [dataclasses.asdict(reading) for reading in job.readings],
-    }
 
 
 def _require(*truths: bool) -> None:

@@ -18,6 +18,7 @@ from pv.jobs import Broken, Build, Job, Measured
 from pv.measuring import Stop
 from pv.outcome import Discharge, Options
 from pv.planning import Declined, Ready, choose_gpus, levels_of
+from pv.recorded import Enough
 from pv.runner import Progress, Runner
 from pv.selection import Selected, place
 from pv.subjects import Subjects
@@ -75,7 +76,12 @@ class Hosts:
 
 
 class _NoRunner(Runner):
-    def run(self, job: Job | Build, progress: Progress | None = None) -> Measured | Broken:  # noqa: ARG002
+    def run(
+        self,
+        job: Job | Build,  # noqa: ARG002
+        progress: Progress | None = None,  # noqa: ARG002
+        enough: Enough | None = None,  # noqa: ARG002
+    ) -> Measured | Broken:
         raise _WouldRunError
 
 

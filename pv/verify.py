@@ -80,6 +80,8 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
             raise _error(record, f"counter_examples.{name}", _CONTRADICTED)
         if plant["caught"] != (plant["verdict"]["outcome"] == "Fail"):
             raise _error(record, f"counter_examples.{name}", "states another end than its verdict")
+        if plant.get("whole", True) is not True and not _failed_early(rule, metrics, plant):
+            raise _error(record, f"counter_examples.{name}", "was cut short before its verdict was certain")
     example = predicate.get("satisfying_example")
     if example is not None and not follows(rule, metrics, example):
         raise _error(record, "satisfying_example", _CONTRADICTED)
@@ -88,6 +90,13 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
 def _verdict_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:
     again = judge(rule, judged_measurements(part), metrics).to_json()
     return bool(again == part["verdict"])
+
+
+def _failed_early(rule: Sequence[str], metrics: Mapping[str, Metric], plant: Mapping[str, Any]) -> bool:
+    from pv.defects import read_rule  # of few records
+    from pv.expression.settled import failed_already
+
+    return failed_already(read_rule(rule), judged_measurements(plant), metrics)
 
 
 def _outcome_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:

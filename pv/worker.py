@@ -42,6 +42,7 @@ __all__ = [
 T = TypeVar("T")
 _FLUSH_BYTES = 1 << 16
 _PROGRESS_SECONDS = 0.1
+_RECORD_SECONDS = 0.5
 
 
 class Channel:
@@ -82,6 +83,7 @@ class Recorder:
         self._plant: CounterExample | None = None
         self._fill: Callable[[Any], Any] | None = None
         self._told = 0.0
+        self._sent = time.monotonic()
 
     def plant(self, counter_example: CounterExample, fill: Callable[[Any], Any]) -> None:
         """Arrange for `counter_example` to damage its role when that role passes."""
@@ -100,7 +102,10 @@ class Recorder:
         for word in (sample, text):
             if isinstance(word, str) and not word.isascii():
                 _refuse_surrogates(name, word)
-        self._channel.send({"record": [name, sample, text]})
+        now = time.monotonic()
+        due = now - self._sent > _RECORD_SECONDS
+        self._sent = now if due else self._sent
+        self._channel.send({"record": [name, sample, text]}, now=due)
 
     def role(self, name: str, value: T) -> T:
         """Pass `value` through the role `name`, damaged if that is what is planted."""
@@ -109,6 +114,7 @@ class Recorder:
         self._undamaged[name] = value
         if self._plant is not None and self._plant.of == name and self._fill is not None:
             self.planted = True
+            self._channel.send({"planted": True}, now=True)
             damaged: T = self._fill(value)
             return damaged
         return value

@@ -151,6 +151,19 @@ def test_a_record_sealed_again_is_refused_where_it_does_not_follow(
         check(path, whole)
 
 
+def test_a_counter_example_is_cut_short_only_where_its_end_was_certain(discharged: Project) -> None:
+    path = discharged.record("algorithm")
+    whole = json.loads(path.read_bytes())
+    # A distance of a half stays one; numbers that are missing may still come.
+    put(whole["predicate"], ("counter_examples", "one_half", "whole"), False)
+    whole["predicate"]["seal"] = seal(whole)
+    check(path, whole)
+    put(whole["predicate"], ("counter_examples", "one_missing", "whole"), False)
+    whole["predicate"]["seal"] = seal(whole)
+    with pytest.raises(EvidenceError, match=r"section counter_examples\.one_missing was cut short"):
+        check(path, whole)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [

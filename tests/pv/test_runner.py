@@ -13,6 +13,7 @@ import pytest
 from pv.binding import bind
 from pv.config import Config
 from pv.jobs import Broken, Build, Job, Limits, Measured, Role
+from pv.recorded import Samples
 from pv.runner import Runner
 
 RESOURCES = Path(__file__).parent / "resources" / "runner"
@@ -269,3 +270,21 @@ def test_a_text_that_no_file_can_hold_is_refused(runner: Runner) -> None:
     outcome = broken(runner, "records_half_a_character")
     assert outcome.kind == "raised"
     assert "word" in outcome.why
+
+
+def test_a_damaged_run_ends_once_what_it_recorded_is_enough(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"good")
+    roles = {"text": Role("misbehaving:open_text", str(tmp_path / "text"))}
+
+    def enough(samples: Samples) -> bool:
+        return len(samples.get("value", ())) >= 3
+
+    cut = runner.run(job("unending", roles=roles, plant="longer"), enough=enough)
+    assert isinstance(cut, Measured), cut
+    assert (cut.whole, cut.planted, cut.seconds < 15) == (False, True, True)
+    assert [value for value, _ in cut.samples["value"]] == [5.0] * 3
+    assert len(cut.samples["seconds"]) == 3
+    undamaged = runner.run(job("unending", roles=roles, timeout=3), enough=enough)
+    assert isinstance(undamaged, Broken)
+    assert undamaged.kind == "timeout"
+    assert measured(runner, "behaves", arguments={"how_many": 1}).whole

@@ -34,6 +34,21 @@ def longer(text: bytes, *, suffix: str = "!") -> bytes:
     return text + suffix.encode()
 
 
+@check(metrics=[Metric("value"), Metric("seconds")])
+def unending(run: Run, *, text: bytes) -> None:
+    begun = time.monotonic()
+    size = len(text)
+    while (passed := time.monotonic() - begun) < 300:
+        run.record("seconds", passed)
+        run.record("value", float(size))
+        time.sleep(0.01)
+
+
+@unending.counter_example("longer", of="text")
+def longer_text(text: bytes) -> bytes:
+    return text + b"!"
+
+
 @damaged.counter_example("never_reached", of="nowhere")
 def never_reached(text: bytes) -> bytes:
     return text
