@@ -7,7 +7,6 @@ is not what the next one is judged on. The processes also compile what is timed 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -15,13 +14,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from pv_kernels.errors import KernelError
-from pv_kernels.interpreter import interpreting
-from pv_kernels.placement import on_device
+from pv_kernels.placement import backend, on_device
 from pv_kernels.registry import KERNELS
 from pv_kernels.spec import Case, KernelSpec
 from pv_kernels.specs.samples import used
@@ -59,7 +57,7 @@ def examine(
     samples = _samples(spec)
     call = on_device(spec.call, device)
     worst, worst_sample, done, faults = 0.0, "", 0, []
-    with _backend(device):
+    with backend(device):
         for case, dtype in samples:
             if clock() - begun > seconds:
                 break
@@ -90,15 +88,6 @@ def _samples(spec: KernelSpec) -> list[tuple[Case, torch.dtype]]:
     cases, types = (*spec.cases, *spec.special), spec.dtypes
     turns = range(len(types))
     return [(case, types[(turn + at) % len(types)]) for turn in turns for at, case in enumerate(cases)]
-
-
-@contextlib.contextmanager
-def _backend(device: str) -> Iterator[None]:
-    if device == "cpu":
-        with interpreting():
-            yield
-    else:
-        yield
 
 
 def examine_all(

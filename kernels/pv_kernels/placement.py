@@ -1,14 +1,22 @@
-"""Samples are drawn on the CPU; this puts them where a kernel is to run, as they lie in memory."""
+"""Where a kernel runs: samples, which are drawn on the CPU, are put there as they lie in memory."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["on_device", "placed"]
+from pv_kernels.interpreter import interpreting
+
+__all__ = ["backend", "on_device", "placed"]
+
+
+def backend(device: str) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which launches go to a GPU if `device` is one, else to the interpreter."""
+    return contextlib.nullcontext() if device.startswith("cuda") else interpreting()
 
 
 def placed(value: Any, device: str) -> Any:

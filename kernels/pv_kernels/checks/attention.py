@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import torch
-from torch import Tensor
 
 import pv_kernels.attention
 import pv_kernels.decode_attention
 from pv.check import Metric, Run, check
 from pv_kernels.checks.alteration import altered
-from pv_kernels.interpreter import interpreting
+from pv_kernels.placement import backend, on_device
 from pv_kernels.specs.attention import ATTENTION
 from pv_kernels.specs.decode_attention import DECODE_ATTENTION
 from pv_kernels.specs.samples import used
@@ -54,46 +50,19 @@ def attends(run: Run, *, kernel: str, cases: Sequence[str]) -> None:
     run.record("samples", len(cases) * len(spec.dtypes))
     run.record("properties", _TIMES * len(spec.properties))
     run.record("backend", "gpu" if run.device.startswith("cuda") else "interpreter")
-    on_device = _on(call, run.device)
-    with _backend(run.device):
+    placed = on_device(call, run.device)
+    with backend(run.device):
         for case, dtype in run.progress(samples):
             arguments = case.arguments(dtype, run.seed)
             expected = spec.expected(arguments)
-            part = used((on_device(**arguments),), expected, spec.tolerance(arguments, expected))
+            part = used((placed(**arguments),), expected, spec.tolerance(arguments, expected))
             label = f"{case.name} in {str(dtype).removeprefix('torch.')}"
             run.record("error_over_bound", min(part, _ALL), label=label)
         generator = random.Random(run.seed)  # noqa: S311  samples, no secret
         for law in [law for law in spec.properties for _ in range(_TIMES)]:
             numbers = {name: generator.randint(*bounds) for name, bounds in law.draws.items()}
-            part = law.used(on_device, **numbers)
+            part = law.used(placed, **numbers)
             run.record("property_over_bound", min(part, _ALL), label=f"{law.name} {numbers}")
-
-
-@contextlib.contextmanager
-def _backend(device: str) -> Iterator[None]:
-    if device.startswith("cuda"):
-        yield
-    else:
-        with interpreting():
-            yield
-
-
-def _on(call: Call, device: str) -> Call:
-    """Return `call` with its tensors moved to `device` as they are laid out, and its result brought back."""
-
-    def moved(**arguments: Any) -> Tensor:
-        result: Tensor = call(**{name: _moved(value, device) for name, value in arguments.items()})
-        return result.cpu()
-
-    return moved
-
-
-def _moved(value: Any, device: str) -> Any:
-    if not isinstance(value, Tensor) or device == "cpu":
-        return value
-    storage = value.untyped_storage().to(device=torch.device(device))
-    place = torch.empty(0, dtype=value.dtype, device=device)
-    return place.set_(storage, value.storage_offset(), value.shape, value.stride())
 
 
 def _replacing(kernel: str, **changes: Mapping[str, str]) -> Call:

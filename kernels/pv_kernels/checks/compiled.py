@@ -95,9 +95,9 @@ def _in_warpgroups(build: Build) -> bool:
 
 
 def _first_replaced(programs: Programs, kernel: object, tuning: Tuning) -> Programs:
-    """Let the first program be `kernel` at one point, and keep the number of all points."""
+    """Let the first program be `kernel` at one point, compiled first, and keep the number of all points."""
     planted = Program(kernel, {"x_ptr": "*element:16"}, (tuning,), dtypes=programs[0].dtypes)
-    return (dataclasses.replace(programs[0], space=programs[0].space[1:]), *programs[1:], planted)
+    return (planted, dataclasses.replace(programs[0], space=programs[0].space[1:]), *programs[1:])
 
 
 @jit

@@ -45,13 +45,13 @@ def code(run: Run, *, spec: str) -> None:
 
 
 def _replaced(programs: Programs, change: dict[str, Any], *, points: int | None = None) -> Programs:
-    """Change the first `points` of the last program that multiplies: as many builds as before are made."""
+    """Change the first `points` of the last program that multiplies, and compile them first."""
     last = max(place for place, program in enumerate(programs) if program.matrix_units)
     program = programs[last]
     changed = dataclasses.replace(program, **{"space": program.space[:points], **change})
     rest = () if points is None else program.space[points:]
     kept = (dataclasses.replace(program, space=rest),) if rest else ()
-    return (*programs[:last], changed, *kept, *programs[last + 1 :])
+    return (changed, *programs[:last], *kept, *programs[last + 1 :])
 
 
 @code.counter_example("double_scale", of="programs")

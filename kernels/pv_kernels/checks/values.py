@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from pv.check import Metric, Run, check, named
 from pv_kernels.errors import KernelError
-from pv_kernels.interpreter import interpreting
+from pv_kernels.placement import backend, on_device
 from pv_kernels.spec import Arguments, KernelSpec, Results
 from pv_kernels.specs.samples import used
 
@@ -54,7 +53,7 @@ def parity(run: Run, *, spec: str) -> None:
     run.record("error_cases", len(claimed.errors))
     run.record("properties", _TIMES * len(claimed.properties))
     run.record("backend", "gpu" if run.device.startswith("cuda") else "interpreter")
-    with _backend(run.device):
+    with backend(run.device):
         for case, dtype in run.progress(samples):
             label = f"{case.name} in {str(dtype).removeprefix('torch.')}"
             arguments = case.arguments(dtype, run.seed)
@@ -74,45 +73,13 @@ def parity(run: Run, *, spec: str) -> None:
         generator = random.Random(run.seed)  # noqa: S311  samples, no secret
         for law in run.progress([law for law in claimed.properties for _ in range(_TIMES)]):
             numbers = {name: generator.randint(*bounds) for name, bounds in law.draws.items()}
-            part = law.used(_on(call, run.device), **numbers)
+            part = law.used(on_device(call, run.device), **numbers)
             run.record("property_over_bound", min(part, _ALL), label=f"{law.name} {numbers}")
 
 
-@contextlib.contextmanager
-def _backend(device: str) -> Iterator[None]:
-    if device.startswith("cuda"):
-        yield
-    else:
-        with interpreting():
-            yield
-
-
 def _called(call: Call, arguments: Arguments, device: str) -> Results:
-    results = _on(call, device)(**arguments)
+    results = on_device(call, device)(**arguments)
     return (results,) if isinstance(results, Tensor) else tuple(results)
-
-
-def _on(call: Call, device: str) -> Call:
-    """Return `call` with its tensors moved to `device` as they are laid out, and its results brought back."""
-    if not device.startswith("cuda"):
-        return call
-
-    def moved(*arguments: Any, **keywords: Any) -> Any:
-        given = [_moved(value, device) for value in arguments]
-        named = {name: _moved(value, device) for name, value in keywords.items()}
-        results = call(*given, **named)
-        single = isinstance(results, Tensor)
-        return results.cpu() if single else tuple(result.cpu() for result in results)
-
-    return moved
-
-
-def _moved(value: Any, device: str) -> Any:
-    if not isinstance(value, Tensor):
-        return value
-    storage = value.untyped_storage().to(device=torch.device(device))
-    place = torch.empty(0, dtype=value.dtype, device=device)
-    return place.set_(storage, value.storage_offset(), value.shape, value.stride())
 
 
 def _same(first: Results, second: Results) -> bool:
