@@ -35,6 +35,8 @@ from pv.worker_environment import worker_environment
 __all__ = ["Runner"]
 
 _TICK_SECONDS = 0.05
+_LOOK_SHARE = 0.02
+"""What part of the time may go into looking at the processes of a job: the job has the rest of that core."""
 _DRAIN_SECONDS = 2.0
 _KILL_SECONDS = 2.0
 _KEEP_BYTES = 1 << 14
@@ -221,8 +223,9 @@ class _Watch:
                     selector.unregister(key.fd)
             now = time.monotonic()
             if now >= next_look:
-                next_look = now + _TICK_SECONDS
                 self._look()
+                cost = time.monotonic() - now
+                next_look = now + max(_TICK_SECONDS, cost / _LOOK_SHARE)
             if self._exit is not None or self.zygote_died:
                 ended = now if ended is None else ended
                 if len(selector.get_map()) <= (0 if self.zygote_died else 1) or now - ended > _DRAIN_SECONDS:
