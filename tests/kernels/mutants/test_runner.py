@@ -36,7 +36,7 @@ def test_every_stage_is_told_from_the_test() -> None:
         assert stage_of(f"a/b.py::{test}[softmax-odd[1]") == stage
 
 
-@pytest.mark.kernel
+@pytest.mark.mutant
 def test_outcomes_are_told_apart() -> None:
     kernel = "gated = gate * tl.sigmoid(gate) * up"
     mutants = {
@@ -48,18 +48,18 @@ def test_outcomes_are_told_apart() -> None:
     }
     outcomes = {
         outcome.stage: outcome.mutant
-        for outcome in run(mutants.values(), 2, lambda one: run_one(one, quiet=90, only=SMALL))
+        for outcome in run(mutants.values(), 2, lambda one: run_one(one, quiet=45, only=SMALL))
     }
     assert outcomes == mutants
 
 
-@pytest.mark.kernel
+@pytest.mark.mutant
 def test_a_suite_without_a_test_is_no_survival() -> None:
     with pytest.raises(RuntimeError, match="pytest ended with 5"):
         run_one(control("swiglu"), only="no_such_test")
 
 
-@pytest.mark.kernel
+@pytest.mark.mutant
 def test_code_is_compiled_last_and_shows_what_no_value_does() -> None:
     """A constant of float64 that changes no digit of any sample is seen in the PTX alone."""
     only = f"({REFUSALS}) or compiles"

@@ -16,7 +16,6 @@ from pv_runtime.formats import open_checkpoint
 from pv_runtime.formats.joined import JoinedCheckpoint
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
 INDEX = "model.safetensors.index.json"
 ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -62,12 +61,13 @@ def test_shards_are_one_checkpoint(folder: Path) -> None:
 
 
 def test_what_transformers_shards_we_join(tmp_path: Path) -> None:
-    config = Qwen2Config(
+    transformers = pytest.importorskip("transformers", reason="the extra transformers is not installed")
+    config = transformers.Qwen2Config(
         hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, vocab_size=96, tie_word_embeddings=False,
     )  # fmt: skip
     torch.manual_seed(4)
-    theirs = Qwen2ForCausalLM(config)
+    theirs = transformers.Qwen2ForCausalLM(config)
     theirs.save_pretrained(tmp_path, max_shard_size="60KB")
     model = open_checkpoint(tmp_path)
     assert isinstance(model, JoinedCheckpoint)
