@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def refusals(run: Run, *, tokenizer: Checkpoint, cases: str) -> None:
     )
     make: Cases = named(cases)
     accepted = refused = 0
-    for number, case in enumerate([Case("sound inputs", {}), *make(sound)]):
+    # One at a time: a case may change its files once the one before it has run.
+    for number, case in enumerate(itertools.chain([Case("sound inputs", {})], make(sound))):
         line = words(**{"run_dir": folder / f"run-{number}", **sound.options, **case.options})
         place = Path(line[line.index("--run-dir") + 1])
         before = _state(place)
