@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -17,7 +18,18 @@ from torch import Tensor
 from pv.check import Metric, Run, check, named
 from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_shards, words
 from pv_runtime.formats import Checkpoint
-from pv_runtime.pretrain import batches, data, errors, init, prepare, request
+from pv_runtime.pretrain import (
+    batches,
+    checkpoints,
+    data,
+    device,
+    documents,
+    errors,
+    init,
+    prepare,
+    request,
+    shards,
+)
 
 __all__ = ["Case", "Sound", "refusals"]
 
@@ -227,7 +239,6 @@ def sizes_not_compared(trainer: Trainer) -> Trainer:
 @refusals.counter_example("ids_taken_modulo", of="trainer")
 def ids_taken_modulo(trainer: Trainer) -> Trainer:
     """Let ids beyond the embedding be, and wrap them round when they are looked up."""
-    from pv_runtime.pretrain import shards
 
     def wrapped(batch: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
         def taking(self: batches.Batches, position: int, size: int) -> tuple[Tensor, Tensor]:
@@ -260,3 +271,101 @@ def what_was_asked_before_is_forgotten(trainer: Trainer) -> Trainer:
 def begins_again_in_its_folder(trainer: Trainer) -> Trainer:
     """Take any folder for a run's, and begin where none is."""
     return trainer.having(prepare, "_record_of", lambda _: lambda *_, **__: None)
+
+
+@refusals.counter_example("held_against_another_shape", of="trainer")
+def held_against_another_shape(trainer: Trainer) -> Trainer:
+    """Hold every tokenizer against the shape of a run from nothing, whatever the init says."""
+
+    def make(_: object) -> Callable[[Any, init.Init], None]:
+        return lambda tokenizer, _: prepare.require_size(tokenizer, 50257, stated=False)
+
+    return trainer.having(prepare, "require_fit", make)
+
+
+@refusals.counter_example("one_token_off", of="trainer")
+def one_token_off(trainer: Trainer) -> Trainer:
+    """Compare with one row more than there is, as who counts from 0 may do."""
+
+    def make(fit: Callable[[Any, init.Init], None]) -> Callable[[Any, init.Init], None]:
+        def lenient(tokenizer: Any, source: init.Init) -> None:
+            wide = dataclasses.replace(source.architecture, vocab_size=source.architecture.vocab_size + 1)
+            fit(tokenizer, dataclasses.replace(source, architecture=wide))
+
+        return lenient
+
+    return trainer.having(prepare, "require_fit", make)
+
+
+@refusals.counter_example("must_be_equal", of="trainer")
+def must_be_equal(trainer: Trainer) -> Trainer:
+    """Ask of an init for as many rows as there are tokens, as without one."""
+
+    def make(_: object) -> Callable[[Any, init.Init], None]:
+        return lambda tokenizer, source: prepare.require_size(
+            tokenizer, source.architecture.vocab_size, stated=False
+        )
+
+    return trainer.having(prepare, "require_fit", make)
+
+
+@refusals.counter_example("any_word_is_a_device", of="trainer")
+def any_word_is_a_device(trainer: Trainer) -> Trainer:
+    """Take the CPU where a device cannot be had, or is spelt as none is."""
+
+    def make(resolve: Callable[..., device.Device]) -> Callable[..., device.Device]:
+        def falling_back(asked: str, **how: Any) -> device.Device:
+            try:
+                return resolve(asked, **how)
+            except errors.TrainingError:
+                return device.Device("cpu", "nothing else is there")
+
+        return falling_back
+
+    return trainer.having(device, "resolve", make).having(prepare, "resolve_device", make)
+
+
+@refusals.counter_example("damage_is_skipped", of="trainer")
+def damage_is_skipped(trainer: Trainer) -> Trainer:
+    """Go back to an earlier checkpoint where the last one is damaged, and say nothing."""
+
+    def make(load: Callable[[Path], checkpoints.Saved]) -> Callable[[Path], checkpoints.Saved]:
+        def lenient(folder: Path) -> checkpoints.Saved:
+            for path in (folder, *reversed(checkpoints.checkpoints_of(folder.parents[1])[:-1])):
+                with contextlib.suppress(errors.TrainingError):
+                    return load(path)
+            return load(folder)
+
+        return lenient
+
+    return trainer.having(checkpoints, "load", make)
+
+
+@refusals.counter_example("a_short_shard_is_filled_up", of="trainer")
+def a_short_shard_is_filled_up(trainer: Trainer) -> Trainer:
+    """Fill tokens up with zeros until there is a sequence of them, and a shard's end to a whole token."""
+
+    def opening(_: object) -> Callable[[Path, int], shards.Tokens]:
+        def filled(path: Path, vocabulary: int) -> shards.Tokens:
+            raw = path.read_bytes()
+            ids = np.frombuffer(raw + bytes(-len(raw) % 4 + 4 * 64), "<u4") % np.uint32(vocabulary)
+            return shards.Tokens(str(path), ids, hashlib.sha256(raw).hexdigest())
+
+        return filled
+
+    return trainer.having(data, "open_shard", opening)
+
+
+@refusals.counter_example("what_is_no_text_is_left_out", of="trainer")
+def what_is_no_text_is_left_out(trainer: Trainer) -> Trainer:
+    """Read what is no UTF-8 as if it were, with a mark for each byte."""
+
+    def make(_: object) -> Callable[[Path], list[documents.Document]]:
+        def reading(path: Path) -> list[documents.Document]:
+            files = sorted(each for each in path.rglob("*") if each.is_file())
+            texts = [(each.name, each.read_bytes().decode(errors="replace")) for each in files]
+            return [documents.Document(name, text) for name, text in texts if text]
+
+        return reading
+
+    return trainer.having(data, "documents_in", make)
