@@ -18,6 +18,7 @@ from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, open_checkpoint
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
+from pv_runtime.pretrain.stated import FIELDS
 from pv_runtime.quant.scheme import Floats
 
 __all__ = ["absent", "contradicting", "unreadable"]
@@ -68,10 +69,17 @@ def unreadable(sound: Sound) -> Iterator[Case]:
 
 
 def contradicting(sound: Sound) -> Iterator[Case]:
-    """Let each field that tensors show be one off, and each kind of tensor be another than its model's.
+    """Take each field away, let each that tensors show be one off, and each kind of tensor another one.
 
-    A field is to be named with both values, a tensor by its name.
+    A field is to be named, with both values where there are two, and a tensor by its name.
     """
+    for number, field in enumerate(FIELDS):
+        folder = _copied(sound, f"without-{number}")
+        _stating(folder, {field: None})
+        yield Case(f"{field} not said", {"init": folder}, ("FALSIFY-APR-PRETRAIN-ARCH-003", field))
+    encoder = _copied(sound, "encoder")
+    _stating(encoder, {"model_type": "bert"})
+    yield Case("an encoder", {"init": encoder}, ("FALSIFY-APR-PRETRAIN-ARCH-007", "'bert'"))
     guard = f"{_GUARD}005"
     for number, (field, off) in enumerate(_one_off(SMALL).items()):
         folder = _copied(sound, f"field-{number}")  # a path with its name in it would name it
@@ -125,7 +133,8 @@ def _copied(sound: Sound, name: str) -> Path:
 def _stating(folder: Path, changes: Mapping[str, Any]) -> None:
     file = folder / "config.json"
     said = {name: False if value == "false" else value for name, value in changes.items()}
-    file.write_text(json.dumps({**json.loads(file.read_text()), **said}))
+    found = {**json.loads(file.read_text()), **said}
+    file.write_text(json.dumps({name: value for name, value in found.items() if value is not None}))
 
 
 def _with_first(values: Floats, value: float) -> Floats:
