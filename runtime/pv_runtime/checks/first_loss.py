@@ -57,7 +57,7 @@ def first_loss(run: Run, *, model: Checkpoint, card: FileBytes, text: FileBytes)
     common: dict[str, Any] = {
         "dataset": random_shards(folder / "shards", vocabulary=rows, tokens=2000),
         "tokenizer": folder_of(model),
-        "val_shard": text.path,
+        "val_shard": Path(text.path).resolve(),
         "seq_length": stated["held_out_window"],
         "batch_size": 4,
         "num_steps": 0,

@@ -24,6 +24,7 @@ from pv_runtime.checks.trainer import (
     folder_of,
     random_init,
     random_shards,
+    remove,
     words,
 )
 from pv_runtime.formats import Checkpoint, open_checkpoint
@@ -69,7 +70,7 @@ def fresh_start(run: Run, *, tokenizer: Checkpoint) -> None:
     run.record("inits", len(inits))
     bare = folder / "bare"
     shutil.copytree(trained, bare, symlinks=True)
-    shutil.rmtree(bare / checkpoints.TRAINING)
+    remove(bare / checkpoints.TRAINING)
     with_moments, without = (
         open_checkpoint(trainer.run(words(folder / f"step of {init.name}", init=init, **common)).latest)
         for init in (trained, bare)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_shards, words
+from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_shards, remove, words
 from pv_runtime.formats import Checkpoint
 from pv_runtime.pretrain import checkpoints
 from pv_runtime.pretrain.batches import Batches
@@ -98,7 +98,7 @@ def _stop_after_two(whole: Path, target: Path) -> None:
     shutil.copytree(whole, target, symlinks=True)
     first, *later = checkpoints.checkpoints_of(target)
     for path in later:
-        shutil.rmtree(path)
+        remove(path)
     link = target / checkpoints.FOLDER / checkpoints.LATEST
     link.unlink()
     link.symlink_to(first.name)

@@ -10,9 +10,10 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +28,17 @@ from pv_runtime.pretrain import checkpoints
 from pv_runtime.pretrain.prepare import RECORD
 from pv_runtime.random_model import RandomModel
 
-__all__ = ["SMALL", "Ended", "Trainer", "folder_of", "parser", "random_init", "random_shards", "words"]
+__all__ = [
+    "SMALL",
+    "Ended",
+    "Trainer",
+    "folder_of",
+    "parser",
+    "random_init",
+    "random_shards",
+    "remove",
+    "words",
+]
 
 SMALL = Architecture(
     family="qwen2",
@@ -121,11 +132,28 @@ class Trainer:
     def run(self, line: list[str]) -> Ended:
         """Run ``apr`` with the arguments `line`, which name a run's folder."""
         out, err = io.StringIO(), io.StringIO()
-        with self.in_place(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        folder = Path(line[line.index("--run-dir") + 1])
+        said = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+        with self.in_place(), _away(folder.parents), said[0], said[1]:
             code = _code_of(line)
         text = out.getvalue()
         report = json.loads(text) if text.startswith("{") else {}
-        return Ended(code, err.getvalue(), report, Path(line[line.index("--run-dir") + 1]))
+        return Ended(code, err.getvalue(), report, folder)
+
+
+def _away(folders: Sequence[Path]) -> contextlib.AbstractContextManager[None]:
+    """Work in the first folder that is there.
+
+    Who removes a tree opens its folders by names relative to each other, which whoever watches takes for
+    names in the working folder: there they would be the project's.
+    """
+    return contextlib.chdir(next(folder for folder in folders if folder.is_dir()))
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it."""
+    with _away(folder.parents):
+        shutil.rmtree(folder)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -153,7 +181,7 @@ def _code_of(line: list[str]) -> int:
 
 def folder_of(model: Checkpoint) -> Path:
     """Return the folder that a subject lies in, with its tokenizer."""
-    path = Path(model.path)
+    path = Path(model.path).resolve()
     return path if path.is_dir() else path.parent
 
 

@@ -90,7 +90,7 @@ def init_loss_on_devices(run: Run, *, model: Checkpoint, text: FileBytes, window
     trainer: Trainer = run.role("trainer", Trainer())
     folder = Path(run.scratch())
     options = {
-        "init": folder_of(model), "tokenizer": folder_of(model), "val_shard": text.path,
+        "init": folder_of(model), "tokenizer": folder_of(model), "val_shard": Path(text.path).resolve(),
         "dataset": random_shards(folder / "shards"), "val_windows": windows, "seq_length": 64,
         "num_steps": 0, "warmup_steps": 0,
     }  # fmt: skip

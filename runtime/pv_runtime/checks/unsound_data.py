@@ -89,7 +89,7 @@ def leaking(sound: Sound) -> Iterator[Case]:
     for name, held_out in {
         "copy.bin": ids,
         "middle.bin": ids[100:300],
-        "span.bin": np.concatenate([_ids(128, 9), ids[31 : 31 + 128], _ids(128, 10)]),
+        "span.bin": np.concatenate([_ids(100, 9), ids[31 : 31 + 128], _ids(90, 10)]),
         "short.bin": ids[3:40],
     }.items():
         path = sound.path(name)
