@@ -46,7 +46,8 @@ def require_apart(training: Sequence[Tokens], held_out: Sequence[Tokens]) -> Non
                     raise TrainingError(
                         "held-out-leaks",
                         "held-out tokens are learnt from, too: "
-                        f"tokens {start - before} to {start + after} of {printable(name)} are at token {place - before} of {printable(shard.name)}",
+                        f"tokens {start - before} to {start + after} of {printable(name)} "
+                        f"are at token {place - before} of {printable(shard.name)}",
                         "hold out another shard; a loss on text that was learnt says nothing",
                     )
 
