@@ -210,6 +210,12 @@ def fields_not_compared(trainer: Trainer) -> Trainer:
     return trainer.having(init, "_agree", lambda _: lambda *_: None)
 
 
+@refusals.counter_example("family_not_asked", of="trainer")
+def family_not_asked(trainer: Trainer) -> Trainer:
+    """Take every model for a decoder, and an encoder's tensors for damaged ones."""
+    return trainer.having(init, "_require_family", lambda _: lambda *_: None)
+
+
 @refusals.counter_example("shapes_not_compared", of="trainer")
 def shapes_not_compared(trainer: Trainer) -> Trainer:
     """Take tensors as they come, and find out when they are put together."""

@@ -22,6 +22,7 @@ SEEN = [
     ("absent", "folder_comes_first", "altered", 4),
     ("absent", "falls_back_to_random_weights", "accepted", 4),
     ("contradicting", "fields_not_compared", "unsaid", 8),
+    ("contradicting", "family_not_asked", "unsaid", 1),
     ("contradicting", "shapes_not_compared", "altered", 2),
     ("contradicting", "values_not_looked_at", "unsaid", 2),
 ]
