@@ -14,6 +14,7 @@ from pv.check import Metric, Run, check
 from pv_runtime.checks.trainer import Ended, Trainer, folder_of, random_init, random_shards, words
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.pretrain import checkpoints, loop, prepare, request, settings
+from pv_runtime.pretrain.metrics import Metrics
 from pv_runtime.pretrain.request import Request
 
 __all__ = ["early_endings", "mode_rows"]
@@ -50,8 +51,11 @@ def early_endings(run: Run, *, tokenizer: Checkpoint) -> None:
         "tokenizer": folder_of(tokenizer), "warmup_steps": 0, "eval_every": 1, "save_every": 5,
         "num_steps": 12,
     }  # fmt: skip
-    reached = {"target_val_loss": 99.0}
-    no_better = {"patience": 2, "lr": 0.6}  # steps too long to come nearer, and too short to double the loss
+    reached: dict[str, Any] = {"target_val_loss": 99.0}
+    no_better: dict[str, Any] = {
+        "patience": 2,
+        "lr": 0.6,
+    }  # steps too long to come nearer, and too short to double the loss
     enough = {"a loss is reached": (reached, 0), "no lower for two": (no_better, None)}
     for number, (name, (options, expected)) in enumerate(enough.items()):
         ended = trainer.run(words(folder / f"enough-{number}", **{**common, **options}))
@@ -135,7 +139,7 @@ def doubling_is_borne(trainer: Trainer) -> Trainer:
 def nan_is_borne(trainer: Trainer) -> Trainer:
     """Take a gradient that is no number as any other; and write it down as the zero that it is not."""
     blind = trainer.having(loop, "_require_finite", lambda _: lambda *_: None)
-    return blind.having(loop.Metrics, "write", lambda _: lambda *_: None)
+    return blind.having(Metrics, "write", lambda _: lambda *_: None)
 
 
 @check(
@@ -160,7 +164,10 @@ def mode_rows(run: Run, *, tokenizer: Checkpoint, rows: Mapping[str, Mapping[str
         "device": "cpu", "threads": 1,
     }  # fmt: skip
     said = {"num_steps": 100_000, "seq_length": 16}
-    own = {"finetune": {"init": str(init)}, "from-scratch": {"architecture": str(init)}}
+    own: dict[str, dict[str, Any]] = {
+        "finetune": {"init": str(init)},
+        "from-scratch": {"architecture": str(init)},
+    }
     for mode, row in rows.items():
         for asked in (mode, None):
             name = f"{mode} {'said' if asked else 'unsaid'}"

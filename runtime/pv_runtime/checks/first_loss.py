@@ -17,6 +17,7 @@ from pv_runtime.checks.trainer import Trainer, folder_of, random_shards, words
 from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.file_bytes import FileBytes
 from pv_runtime.pretrain import prepare, trainable
+from pv_runtime.pretrain.random_weights import draw
 from pv_runtime.provenance import file_sha256
 
 __all__ = ["first_loss"]
@@ -95,7 +96,7 @@ def weights_drawn_at_random(trainer: Trainer) -> Trainer:
     """Check the init, and then draw all weights as if there were none."""
 
     def make(_: object) -> Callable[[Any], Any]:
-        return lambda init: prepare.draw(init.architecture, 42)
+        return lambda init: draw(init.architecture, 42)
 
     return trainer.having(prepare, "read_weights", make)
 

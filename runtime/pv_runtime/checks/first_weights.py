@@ -30,6 +30,7 @@ from pv_runtime.checks.trainer import (
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.pretrain import checkpoints, model_files, prepare
 from pv_runtime.pretrain.loop import Run as Training
+from pv_runtime.pretrain.random_weights import draw
 
 __all__ = ["fresh_start", "same_bytes"]
 
@@ -123,7 +124,7 @@ def weights_drawn_at_random(trainer: Trainer) -> Trainer:
     """Check the init, and then draw all weights as if there were none."""
 
     def make(_: object) -> Callable[[Any], Weights]:
-        return lambda init: prepare.draw(init.architecture, 42)
+        return lambda init: draw(init.architecture, 42)
 
     return trainer.having(prepare, "read_weights", make)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pv.check import Metric, Run, check, named
+from pv_runtime.architecture import tensor_shapes
 from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_shards, words
 from pv_runtime.formats import Checkpoint
 from pv_runtime.pretrain import (
@@ -30,6 +31,7 @@ from pv_runtime.pretrain import (
     request,
     shards,
 )
+from pv_runtime.pretrain.tokenizer_fit import require_size
 
 __all__ = ["Case", "Sound", "refusals"]
 
@@ -229,7 +231,7 @@ def values_not_looked_at(trainer: Trainer) -> Trainer:
     def make(_: object) -> Callable[[init.Init], dict[str, Tensor]]:
         return lambda source: {
             name: torch.from_numpy(np.nan_to_num(np.array(source.view.tensor(name))))
-            for name, _ in init.tensor_shapes(source.architecture)
+            for name, _ in tensor_shapes(source.architecture)
         }
 
     return trainer.having(prepare, "read_weights", make)
@@ -284,7 +286,7 @@ def held_against_another_shape(trainer: Trainer) -> Trainer:
     """Hold every tokenizer against the shape of a run from nothing, whatever the init says."""
 
     def make(_: object) -> Callable[[Any, init.Init], None]:
-        return lambda tokenizer, _: prepare.require_size(tokenizer, 50257, stated=False)
+        return lambda tokenizer, _: require_size(tokenizer, 50257, stated=False)
 
     return trainer.having(prepare, "require_fit", make)
 
@@ -308,9 +310,7 @@ def must_be_equal(trainer: Trainer) -> Trainer:
     """Ask of an init for as many rows as there are tokens, as without one."""
 
     def make(_: object) -> Callable[[Any, init.Init], None]:
-        return lambda tokenizer, source: prepare.require_size(
-            tokenizer, source.architecture.vocab_size, stated=False
-        )
+        return lambda tokenizer, source: require_size(tokenizer, source.architecture.vocab_size, stated=False)
 
     return trainer.having(prepare, "require_fit", make)
 

@@ -17,6 +17,7 @@ from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_sh
 from pv_runtime.formats import Checkpoint
 from pv_runtime.pretrain import checkpoints
 from pv_runtime.pretrain.batches import Batches
+from pv_runtime.pretrain.errors import TrainingError
 from pv_runtime.pretrain.metrics import read_metrics
 
 __all__ = ["taken_up"]
@@ -118,7 +119,7 @@ def _full_disk() -> Iterator[None]:
 def _whole(path: Path) -> bool:
     try:
         checkpoints.load(path)
-    except checkpoints.TrainingError:
+    except TrainingError:
         return False
     return True
 

@@ -20,6 +20,7 @@ from pv_runtime.formats.file_bytes import FileBytes
 from pv_runtime.model import Decoder
 from pv_runtime.pretrain import checkpoints, loop, prepare
 from pv_runtime.pretrain.batches import Batches
+from pv_runtime.pretrain.data import made_up
 from pv_runtime.pretrain.metrics import Metrics, read_metrics
 from pv_runtime.pretrain.shards import Tokens
 from pv_runtime.tokenizer import tokenizer_in
@@ -272,7 +273,7 @@ def synthetic_in_place_of_text(trainer: Trainer) -> Trainer:
     def make(read: Callable[..., Any]) -> Callable[..., Any]:
         def invented(*arguments: Any) -> Any:
             real = read(*arguments)
-            made = prepare.made_up(arguments[-1], _LENGTH, 0)
+            made = made_up(arguments[-1], _LENGTH, 0)
             return type(real)(real.kind, made.training, real.held_out)
 
         return invented

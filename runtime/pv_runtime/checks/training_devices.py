@@ -21,6 +21,7 @@ from pv_runtime.pretrain.batches import Batches
 from pv_runtime.pretrain.device import Device
 from pv_runtime.pretrain.loop import Run as Training
 from pv_runtime.pretrain.metrics import Metrics, read_metrics
+from pv_runtime.pretrain.random_weights import draw
 
 __all__ = ["init_loss_on_devices", "processor_path", "repeated_losses", "resident", "step_times"]
 
@@ -108,7 +109,7 @@ def weights_not_moved(trainer: Trainer) -> Trainer:
     """Make the module on the device, and leave there what it was made with."""
 
     def make(_: object) -> Callable[[Any], dict[str, torch.Tensor]]:
-        return lambda init: prepare.draw(init.architecture, 42)
+        return lambda init: draw(init.architecture, 42)
 
     return trainer.having(prepare, "read_weights", make)
 
@@ -137,15 +138,20 @@ def resident(run: Run, *, tokenizer: Checkpoint) -> None:
     trainer: Trainer = run.role("trainer", Trainer())
     folder = Path(run.scratch())
     kept: list[Training] = []
-    looking = trainer.having(
-        loop, "train", lambda train: lambda *given: (kept.append(given[0]), train(*given))[1]
-    )
+
+    def looking(train: Callable[..., Any]) -> Callable[..., Any]:
+        def training(*given: Any) -> Any:
+            kept.append(given[0])
+            return train(*given)
+
+        return training
+
     before = _used(run.device)
     options = {
         "init": random_init(folder / "init"), "dataset": random_shards(folder / "shards"),
         "tokenizer": folder_of(tokenizer), "device": run.device,
     }  # fmt: skip
-    ended = looking.run(words(folder / "run", **options))
+    ended = trainer.having(loop, "train", looking).run(words(folder / "run", **options))
     run.record("device", str(ended.report["device"]))
     run.record("parameters", int(ended.report["parameters"]))
     held = list(kept[0].module.parameters())

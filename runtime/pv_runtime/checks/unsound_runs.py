@@ -54,12 +54,12 @@ def resumed_otherwise(sound: Sound) -> Iterator[Case]:
     other = random_init(sound.path("other-init"), seed=6)
     yield Case("another init", {**resumed, "run_dir": next(runs), "init": other}, (guard, "init.sha256"))
     shard = sound.dataset / "shard-0.bin"
-    before = shard.read_bytes()
-    ids = np.frombuffer(before, "<u4").copy()
+    content = shard.read_bytes()
+    ids = np.frombuffer(content, "<u4").copy()
     ids[3] ^= 1
     shard.write_bytes(ids.tobytes())
     yield Case("a token changed", {**resumed, "run_dir": next(runs)}, (guard, "data.training"))
-    shard.write_bytes(before)
+    shard.write_bytes(content)
 
 
 def nothing_to_resume(sound: Sound) -> Iterator[Case]:

@@ -1,25 +1,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pv_runtime.checks.trainer import SMALL, Trainer, folder_of, random_init, random_shards, words
 from pv_runtime.formats import open_checkpoint
-from pv_runtime.pretrain import loop, settings
+from pv_runtime.pretrain import settings
 
 SHIPPED = Path(__file__).parents[3] / "models" / "tiny-qwen2"
 
 
 def test_parts_are_replaced_for_as_long_as_the_command_runs() -> None:
-    before = loop.learning_rate
-    trainer = Trainer().having(loop, "learning_rate", lambda _: lambda *_, **__: 0.5)
-    twice = trainer.having(loop, "learning_rate", lambda part: lambda *_, **__: part() / 2)
+    before = settings.MODES
+    trainer = Trainer().having(settings, "MODES", lambda modes: {"one": modes})
+    twice = trainer.having(settings, "MODES", lambda modes: {"two": modes})
     with twice.in_place():
-        assert loop.learning_rate(0, peak=1.0, warm_up=0, steps=1) == 0.25
-    assert loop.learning_rate is before
+        found: Any = settings.MODES
+        assert found == {"two": {"one": before}}
+    assert settings.MODES is before
     with pytest.raises(RuntimeError), trainer.in_place():
         raise RuntimeError
-    assert loop.learning_rate is before
+    assert settings.MODES is before
 
 
 def test_a_run_ends_as_the_command_does(tmp_path: Path) -> None:
