@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,11 @@ def test_steps_are_timed(measure: Measure, tmp_path: Path, name: str | None) -> 
 
 
 @pytest.mark.parametrize(("name", "differs"), [(None, False), ("another_order", True)])
-def test_losses_are_compared_step_by_step(measure: Measure, name: str | None, differs: bool) -> None:
-    run = measure(devices.repeated_losses, {"model": MODEL}, name, steps=2)
+def test_losses_are_compared_step_by_step(
+    measure: Measure, tmp_path: Path, name: str | None, differs: bool
+) -> None:
+    small = random_init(tmp_path / "small")
+    shutil.copy(MODELS / "tiny-qwen2" / "tokenizer.json", small)
+    run = measure(devices.repeated_losses, {"model": open_checkpoint(small)}, name, steps=2)
     assert run["lines"] == [4]
     assert (max(run["difference"]) > 1e-5) == differs
