@@ -103,7 +103,7 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/wrong_stage.py
 
-defects: $(VENV)/.dev ## plant known defects in working models, and count how many `apr bisect` names
+defects: $(VENV)/.dev ## plant known defects in working models and in the trainer, and count how many are named
 	$(BIN)/python -m pv_runtime.defects
 
 # Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.

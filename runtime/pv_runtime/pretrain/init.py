@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,13 @@ from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.formats.checkpoint import DECODED
 from pv_runtime.origin import source_sha256
 from pv_runtime.pretrain.errors import TrainingError, UsageError
-from pv_runtime.pretrain.stated import FIELDS, head_is_embedding, stated_family, stated_fields
+from pv_runtime.pretrain.stated import (
+    FIELDS,
+    head_is_embedding,
+    stated_family,
+    stated_fields,
+    stated_head_dim,
+)
 
 __all__ = ["Init", "open_init", "read_weights"]
 
@@ -96,11 +103,13 @@ def open_init(path: str) -> Init:
         ) from error
     _require_family(model)
     fields = stated_fields(model)
+    if missing := [name for name in FIELDS if fields[name] is None]:
+        raise _missing(model, missing)
     try:
-        config = _config(model, fields)
+        _agree(model, fields)
+        config = {**config_of(model), "tie_word_embeddings": bool(fields["tie_word_embeddings"])}
         architecture = dataclasses.replace(architecture_of(model), tied=config["tie_word_embeddings"])
         view = canonical(model, config)
-        _agree(model, view, architecture)
         check_tensors(architecture, view)
         require_one_head(view, config)
     except LoadError as error:
@@ -122,30 +131,6 @@ def _require_family(model: Checkpoint) -> None:
         )
 
 
-def _config(model: Checkpoint, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the model's config, in which nothing was filled in.
-
-    Raises
-    ------
-    LoadError
-        It is absurd, or contradicts itself.
-    TrainingError
-        A field is missing.
-    """
-    if missing := [name for name in FIELDS if fields[name] is None]:
-        raise _missing(model, missing)
-    config = config_of(model)
-    tied = head_is_embedding(model)
-    if fields["tie_word_embeddings"] is False and tied:
-        seen = (
-            "the head has the embedding's bytes" if "lm_head.weight" in model.names() else "there is no head"
-        )
-        raise LoadError(
-            f"tie_word_embeddings is false in its metadata and true by its tensors ({seen})", model.path
-        )
-    return {**config, "tie_word_embeddings": bool(fields["tie_word_embeddings"])}
-
-
 def _missing(model: Checkpoint, missing: list[str]) -> TrainingError:
     return TrainingError(
         "field-missing",
@@ -163,46 +148,57 @@ def _contradiction(model: Checkpoint, what: str) -> TrainingError:
     )
 
 
-def _agree(model: Checkpoint, view: Checkpoint, a: Architecture) -> None:
-    """Hold each field against what the tensors' shapes say of it.
+def _agree(model: Checkpoint, fields: Mapping[str, Any]) -> None:
+    """Hold each field against what the tensors' shapes say of it, before fields are held against each other.
+
+    How many heads there are shapes do not say where nothing says how wide a head is, but how many there are
+    to each key head. A field that is no number is left to whoever reads it.
 
     Raises
     ------
     LoadError
         Lists every field that differs, with both values.
     """
-    shapes = {name: view.info(name).shape for name in view.names()}
-    layers = [int(match[1]) for name in shapes if (match := _LAYER.match(name))]
-    first = "model.layers.0."
+    shapes = {name: model.info(name).shape for name in model.names()}
     found: dict[str, tuple[object, object]] = {}
 
-    def compare(field: str, said: int, tensor: str, axis: int, unit: int = 1) -> None:
-        shape = shapes.get(tensor, ())
-        if len(shape) > axis:
-            whole, left = divmod(shape[axis], unit)
-            if left or whole != said:
-                found.setdefault(field, (said, f"{shape[axis]} / {unit}" if left else whole))
+    def compare(field: str, counted: int | None) -> None:
+        if type(fields[field]) is int and counted not in {None, fields[field]}:
+            found[field] = (fields[field], counted)
 
-    compare("vocab_size", a.vocab_size, "model.embed_tokens.weight", 0)
-    compare("hidden_size", a.hidden_size, "model.embed_tokens.weight", 1)
-    compare("intermediate_size", a.intermediate_size, first + "mlp.gate_proj.weight", 0)
-    compare("num_attention_heads", a.heads, first + "self_attn.q_proj.weight", 0, a.head_dim)
-    compare("num_key_value_heads", a.kv_heads, first + "self_attn.k_proj.weight", 0, a.head_dim)
-    if layers and max(layers) + 1 != a.layers:
-        found["num_hidden_layers"] = (a.layers, max(layers) + 1)
-    if a.tied != head_is_embedding(view):
-        found["tie_word_embeddings"] = (str(a.tied).lower(), str(not a.tied).lower())
+    def long(tensor: str, axis: int) -> int | None:
+        shape = shapes.get(tensor, ())
+        return shape[axis] if len(shape) > axis else None
+
+    first = "model.layers.0."
+    layers = [int(match[1]) for name in shapes if (match := _LAYER.match(name))]
+    compare("vocab_size", long("model.embed_tokens.weight", 0))
+    compare("hidden_size", long("model.embed_tokens.weight", 1))
+    compare("intermediate_size", long(first + "mlp.gate_proj.weight", 0))
+    compare("num_hidden_layers", max(layers) + 1 if layers else None)
+    queries, keys = (long(f"{first}self_attn.{part}_proj.weight", 0) for part in "qk")
+    width = stated_head_dim(model)
+    heads, kv_heads = fields["num_attention_heads"], fields["num_key_value_heads"]
+    if type(heads) is type(kv_heads) is int and queries and keys:
+        if width:
+            compare("num_attention_heads", queries // width)
+            compare("num_key_value_heads", keys // width)
+        elif heads * keys != kv_heads * queries:
+            both = "num_attention_heads : num_key_value_heads"
+            found[both] = (f"{heads} : {kv_heads}", f"{Fraction(queries, keys)} : 1")
+    tied = head_is_embedding(model)
+    seen = ""
+    if fields["tie_word_embeddings"] in {True, False} and fields["tie_word_embeddings"] != tied:
+        found["tie_word_embeddings"] = ("false", "true") if tied else ("true", "false")
+        if tied:
+            there = "lm_head.weight" in shapes
+            seen = " (the head has the embedding's bytes)" if there else " (there is no head)"
     if found:
-        heads = (
-            f", at {a.heads} heads of {a.head_dim}"
-            if {"num_attention_heads", "num_key_value_heads"} & set(found)
-            else ""
-        )
         listed = "; ".join(
             f"{field} is {said} in its metadata and {counted} by its tensors"
             for field, (said, counted) in found.items()
         )
-        raise LoadError(f"{listed}{heads}", model.path)
+        raise LoadError(f"{listed}{seen}", model.path)
 
 
 def _require_values(model: Checkpoint, view: Checkpoint, a: Architecture) -> None:

@@ -11,7 +11,7 @@ from pv_runtime.config import APR_KEYS, GGUF_KEYS, carried_config, parameter
 from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.apr_metadata import stated as apr_stated
 
-__all__ = ["FIELDS", "head_is_embedding", "stated_family", "stated_fields"]
+__all__ = ["FIELDS", "head_is_embedding", "stated_family", "stated_fields", "stated_head_dim"]
 
 FIELDS = (
     "hidden_size",
@@ -53,6 +53,14 @@ def stated_fields(model: Checkpoint) -> dict[str, Any]:
     if found["tie_word_embeddings"] is None and model.format in {"gguf", "apr"}:
         found["tie_word_embeddings"] = head_is_embedding(model)
     return found
+
+
+def stated_head_dim(model: Checkpoint) -> int | None:
+    """Return how wide a head is where the file says so; None where that follows from other fields."""
+    found = carried_config(model).get("head_dim")
+    if found is None and model.format == "gguf":
+        found = model.metadata.get(f"{model.metadata.get('general.architecture')}.attention.key_length")
+    return found if type(found) is int and found > 0 else None
 
 
 def head_is_embedding(model: Checkpoint) -> bool:

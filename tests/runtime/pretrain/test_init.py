@@ -13,7 +13,7 @@ from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.pretrain.errors import TrainingError, UsageError
 from pv_runtime.pretrain.init import open_init, read_weights
-from pv_runtime.pretrain.stated import FIELDS
+from pv_runtime.pretrain.stated import FIELDS, stated_fields
 
 from tests.runtime.pretrain.conftest import SHAPE
 
@@ -88,11 +88,14 @@ def test_no_field_has_a_default(init: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "seen"),
     [
+        ("hidden_size", 20, "16"),
         ("hidden_size", 32, "16"),
         ("intermediate_size", 25, "24"),
         ("num_hidden_layers", 3, "2"),
         ("num_key_value_heads", 4, "2"),
-        ("num_attention_heads", 2, "num_key_value_heads"),
+        ("num_key_value_heads", 3, "2 : 1"),
+        ("num_attention_heads", 2, "2 : 1"),
+        ("num_attention_heads", 5, "2 : 1"),
         ("vocab_size", 4097, "4096"),
         ("tie_word_embeddings", False, "true"),
     ],
@@ -104,7 +107,22 @@ def test_a_field_that_contradicts_the_tensors_is_named_with_both(
     said = refused(init, "INIT-005")
     assert seen in said
     assert str(value).lower() in said
-    assert field in said or field == "num_attention_heads"
+    assert field in said
+
+
+def test_heads_are_counted_where_the_file_says_how_wide_one_is(init: Path) -> None:
+    config(init, num_attention_heads=5, num_key_value_heads=1, head_dim=4)
+    said = refused(init, "INIT-005")
+    assert "num_attention_heads is 5 in its metadata and 4 by its tensors" in said
+    assert "num_key_value_heads is 1 in its metadata and 2 by its tensors" in said
+
+
+@pytest.mark.parametrize("form", ["gguf", "apr"])
+def test_counts_in_native_metadata_are_plain_whole_numbers(init: Path, tmp_path: Path, form: str) -> None:
+    target = tmp_path / f"model.{form}"
+    export(open_checkpoint(init), str(target), form, with_tokenizer=False)
+    stated = stated_fields(open_checkpoint(target))
+    assert {type(stated[field]) for field in FIELDS[:7]} == {int}
 
 
 def test_an_encoder_is_no_decoder(init: Path) -> None:
