@@ -103,6 +103,11 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             tallied=arguments.format == "markdown" or arguments.comment is not None,
         ) as found:
             judged = only(found, here) if arguments.paths else found
+            running = judged.config.gate.run if arguments.running is None else arguments.running
+            if budget is not None and not running:
+                raise ConfigError(
+                    "--budget is of what is run, and nothing is", remedy="add --run, or leave --budget out"
+                )
             if judged.is_empty and not here and (len(projects) > 1 or not aside):
                 yield Exit.ACCEPTED
                 continue
@@ -110,7 +115,7 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             policy = dataclasses.replace(
                 stated,
                 stale=arguments.stale or stated.stale,
-                run=stated.run if arguments.running is None else arguments.running,
+                run=running,
                 budget=stated.budget if budget is None else budget,
             )
             root = repository.top / prefix

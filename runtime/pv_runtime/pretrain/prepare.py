@@ -88,7 +88,7 @@ def prepare(request: Request) -> Prepared:
     asked = _completed(request, before) if before is not None else request
     require_one_meaning(asked)
     _require_paths(asked)
-    device = resolve_device(asked.device or "auto")
+    device = resolve_device("auto" if asked.device is None else asked.device)
     init = open_init(asked.init) if asked.init is not None else None
     tokenizer = _tokenizer(asked.tokenizer)
     architecture, config = (
@@ -104,7 +104,7 @@ def prepare(request: Request) -> Prepared:
         asked.settings,
         mode=asked.mode or ("finetune" if init is not None else "from-scratch"),
         device=device.name,
-        threads=asked.threads or torch.get_num_threads(),
+        threads=torch.get_num_threads() if asked.threads is None else asked.threads,
         max_positions=architecture.max_positions,
     )
     data = _data(asked, tokenizer, architecture, settings)
@@ -168,15 +168,16 @@ def _record_of(folder: Path, *, resume: bool) -> dict[str, Any] | None:
 
 def _completed(request: Request, record: Mapping[str, Any]) -> Request:
     """Take from the run's record what was not said again; what was said is compared with it later."""
-    sources = {name: value for name, value in record["asked"].items() if not getattr(request, name)}
+    given = {name for name, value in request.sources.items() if value is not None and value is not False}
+    sources = {name: value for name, value in record["asked"].items() if name not in given}
     settings = {
         name: value for name, value in record["settings"].items() if name not in {"mode", "device", "threads"}
     }
     return dataclasses.replace(
         request,
         **sources,
-        device=request.device or record["settings"]["device"],
-        threads=request.threads or record["settings"]["threads"],
+        device=record["settings"]["device"] if request.device is None else request.device,
+        threads=record["settings"]["threads"] if request.threads is None else request.threads,
         settings={**settings, **request.settings},
     )
 
@@ -184,7 +185,7 @@ def _completed(request: Request, record: Mapping[str, Any]) -> Request:
 def _require_paths(request: Request) -> None:
     for name in ("dataset", "tokenizer", "val_shard"):
         path = getattr(request, name)
-        if path is not None and not Path(path).exists():
+        if path is not None and not (path and Path(path).exists()):  # an empty one would mean this folder
             option = name.replace("_", "-")
             raise UsageError(
                 "option-absurd",

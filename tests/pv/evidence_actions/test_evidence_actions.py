@@ -153,6 +153,7 @@ def test_what_is_no_record_is_refused_by_name(copied: Project, tmp_path: Path) -
         ("import", "data"),
         ("history", "FALSIFY-NOTHING"),
         ("history", ID, "--last", "0"),
+        ("history", ID, "--last", "8", "--json"),
         ("history", "contracts/other-v1.yaml"),
     ],
 )
