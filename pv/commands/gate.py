@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which change")
     what.add_argument("--base", metavar="REF", help="what is staged against the last commit common with REF")
     what.add_argument("--from-ref", metavar="REF", help="with --to-ref: one commit against another")
-    what.add_argument("--to-ref", metavar="REF")
+    what.add_argument("--to-ref", metavar="REF", help="with --from-ref: the other commit")
     what.add_argument("--all-files", action="store_true", help="judge every contract, changed or not")
     how = parser.add_argument_group("what to do about it (defaults: [gate] of pv.toml)")
     how.add_argument("--stale", choices=("warn", "fail"), help="what is to become of what can be run here")
@@ -54,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-run", dest="running", action="store_false", help="run nothing, whatever pv.toml says"
     )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written"
+    )
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

@@ -222,3 +222,13 @@ def test_llama_cpp_as_the_reference(capsys: pytest.CaptureFixture[str], damaged:
     capsys.readouterr()
     for sides in ([kept, MODEL], [MODEL, kept]):
         assert bisected(capsys, *sides)[0] == 0
+
+
+def test_a_device_that_is_not_here_is_never_replaced(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for side in ("--reference-device", "--candidate-device"):
+        assert cli.main(["bisect", MODEL, MODEL, *TOKENS, side, "cuda", "--format", "json"]) == 3
+        said = capsys.readouterr()
+        assert (said.out, "no GPU" in said.err) == ("", True)

@@ -152,3 +152,8 @@ def test_a_model_whose_distance_is_no_number_has_a_report_all_the_same(
     assert report["outcome"] == "failed"
     assert report["distance"] is None
     assert "NaN or infinite" in report["distance_problems"][0]
+
+
+def test_it_computes_in_the_dtype_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--gates", "golden_output", "--dtype", "bfloat16", "--allow-declined"]
+    assert reported(capsys, 0, REFERENCE, *GOLDEN, *words)["system"]["dtype"] == "bfloat16"
