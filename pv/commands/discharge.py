@@ -87,8 +87,8 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
     overrides = _overrides(arguments.subject)
-    subjects = Subjects(config, overrides)
     _refuse_unused(overrides, [item.falsifier for item in selected], config)
+    subjects = Subjects(config, overrides)
     options = Options(
         level=arguments.level,
         device=arguments.device,
@@ -177,7 +177,7 @@ def _asked(arguments: argparse.Namespace) -> list[str]:
 
 
 def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier], config: Config) -> None:
-    """Refuse other bytes for a subject that nothing which was selected looks at.
+    """Refuse other bytes for a subject that is none, or that nothing which was selected looks at.
 
     Raises
     ------
@@ -194,6 +194,12 @@ def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier
                 used.add(name)
                 waiting += config.subjects[name].derived_from if name in config.subjects else ()
     for name in overrides:
+        if name not in config.subjects:
+            known = ", ".join(sorted(config.subjects)) or "none"
+            raise ConfigError(
+                f"--subject {name}=...: subject {name!r} is not in pv.toml (known: {known})",
+                remedy=f"add [subjects.{name}], or correct the name",
+            )
         if name not in used:
             raise ConfigError(
                 f"--subject {name}=...: nothing that was selected is about {name}",

@@ -225,12 +225,16 @@ def _place(arguments: argparse.Namespace, config: Config) -> Place:
     """Return where the sweep is to run: what ``pv.toml`` says, less what the command line says otherwise."""
     executor = "local" if arguments.executor is None else arguments.executor
     stated = dict(config.executors.get(executor, {}))
+    parse_settings(executor, stated)  # what is wrong in pv.toml is not the fault of --set
     for word in arguments.set:
         key, sign, value = word.partition("=")
         if not sign or not key:
             raise ConfigError(f"--set {word!r} is not KEY=VALUE", remedy="write --set KEY=VALUE")
         stated[key] = value
-    return Place(executor, parse_settings(executor, stated))
+    try:
+        return Place(executor, parse_settings(executor, stated))
+    except ConfigError as error:
+        raise ConfigError(f"--set: {error.what}", remedy=error.remedy) from error
 
 
 def _choose(arguments: argparse.Namespace, config: Config) -> tuple[list[Selected], Options]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pv_runtime.option_reads import reads_of
+from pv_runtime.options import commands_of
 
 from docs.options import PAGE, PLANTED, measured, page, parser_of
 from docs.options_given import ROOT, given_in
 from pv.cli import COMMANDS
 from pv.contract import load_contract
-from pv_runtime.option_reads import reads_of
-from pv_runtime.options import commands_of
 
 PROGRAMS = ("apr", "pv")
 CONTRACT = load_contract(ROOT / "contracts/options-v1.yaml")

@@ -36,7 +36,7 @@ from pv_runtime.pretrain.model_files import ModelFiles, model_files
 from pv_runtime.pretrain.optimiser import adamw
 from pv_runtime.pretrain.random_weights import draw
 from pv_runtime.pretrain.request import Request, require_one_meaning
-from pv_runtime.pretrain.settings import Settings, differences, resolve
+from pv_runtime.pretrain.settings import Settings, differences, option, resolve
 from pv_runtime.pretrain.tokenizer_fit import require_fit, require_size
 from pv_runtime.pretrain.trainable import assemble
 from pv_runtime.provenance import file_sha256
@@ -113,7 +113,7 @@ def prepare(request: Request) -> Prepared:
     batches = Batches(data.training, settings.seq_length, settings.seed)
     windows = windows_of(data.held_out, settings.seq_length, settings.val_windows)
     found = checkpoints.checkpoints_of(folder) if before is not None else []
-    _require_room(architecture, settings, folder)
+    _require_room(asked, architecture, settings, folder)
     saved = checkpoints.load(found[-1]) if found else None
     weights = _first_weights(saved, init, architecture, settings)
     files = model_files(init, config, asked.tokenizer, data.kind, settings)
@@ -262,8 +262,11 @@ def _same_run(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[
     return [f"{each}: bits may differ" for each in differences(before["software"], now["software"])]
 
 
-def _require_room(architecture: Architecture, settings: Settings, folder: Path) -> None:
+def _require_room(request: Request, architecture: Architecture, settings: Settings, folder: Path) -> None:
     """Refuse what does not fit: weights, gradients and moments in memory, a checkpoint on the disk."""
+    said = {name: getattr(request, name) for name in ("init", "architecture", "vocab_size")}
+    words = [printable(f"{option(name)} {value}") for name, value in said.items() if value is not None]
+    which = " with ".join(words) or "the model"
     size = 4 * architecture.parameters
     in_memory = size if settings.device != "cpu" else 4 * size
     for what, needed, free in (
@@ -273,7 +276,7 @@ def _require_room(architecture: Architecture, settings: Settings, folder: Path) 
         if needed > free:
             raise TrainingError(
                 "memory",
-                f"needs {needed / 2**30:.2f} GiB of {what}, and {free / 2**30:.2f} GiB are free",
+                f"{which} needs {needed / 2**30:.2f} GiB of {what}, and {free / 2**30:.2f} GiB are free",
                 "make room, or train a smaller model",
             )
 

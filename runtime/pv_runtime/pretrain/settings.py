@@ -12,7 +12,7 @@ from typing import Any
 
 from pv_runtime.pretrain.errors import UsageError
 
-__all__ = ["MODES", "Settings", "differences", "resolve"]
+__all__ = ["MODES", "Settings", "differences", "option", "resolve"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
