@@ -128,7 +128,7 @@ def _prepared(scratch: Path, model: Checkpoint, apr: Program, wanted: str) -> di
         (scratch / "text" / f"{number}.txt").write_text(body, encoding="utf-8")
     (scratch / "huge").mkdir()
     stated = model.metadata[CONFIG]
-    config = {**stated, "num_hidden_layers": 10**6} if isinstance(stated, Mapping) else {}
+    config = {**stated, "intermediate_size": 10**12} if isinstance(stated, Mapping) else {}
     (scratch / "huge" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     for name, line in (
         ("begun", _BEGIN),
