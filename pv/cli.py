@@ -15,7 +15,7 @@ from pv.errors import PvError
 from pv.exits import Exit
 from pv.printable import printable
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "parser"]
 
 COMMANDS = {
     "init": "start a project: pv.toml, a first contract, a first check and its counter-example",
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     gc.disable()  # what imports make lives to the end: there is nothing to collect
     try:
-        arguments = _parse(argv)
+        arguments = parser(argv).parse_args(argv)
         gc.enable()
         arguments.argv = ("pv", *argv)
         code = arguments.run(arguments)
@@ -96,17 +96,18 @@ def _say(error: PvError) -> None:
         print(printable(line), file=sys.stderr)
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser(words: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of ``pv``, with the arguments of the command that `words` name, or of the `whole`."""
+    made = argparse.ArgumentParser(
         prog="pv", description="Contract verification: what was measured, on what, and could it have failed?"
     )
-    parser.add_argument("--version", action="version", version=f"pv {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    named = next((word for word in argv if not word.startswith("-")), None)
+    made.add_argument("--version", action="version", version=f"pv {__version__}")
+    commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    named = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        if name == named:
+        if whole or name == named:
             module = cast("Command", importlib.import_module(f"pv.commands.{name}"))
             module.configure(command)
             command.set_defaults(run=module.run)
-    return parser.parse_args(argv)
+    return made

@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minimum", type=_percent, metavar="PCT", help="exit 1 where less than this share of all is covered"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
 from pv.command_line import check_device, portable
 from pv.config import Config, load_config
+from pv.contract import Falsifier
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit, worst
@@ -85,7 +86,9 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     # Gates last: they read what the others of this command record.
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
-    subjects = Subjects(config, _overrides(arguments.subject))
+    overrides = _overrides(arguments.subject)
+    _refuse_unused(overrides, [item.falsifier for item in selected], config)
+    subjects = Subjects(config, overrides)
     options = Options(
         level=arguments.level,
         device=arguments.device,
@@ -171,6 +174,37 @@ def _asked(arguments: argparse.Namespace) -> list[str]:
     words = ["--device", arguments.device] if arguments.device != "auto" else []
     words += ["--seed", str(arguments.seed)] if arguments.seed is not None else []
     return words + [word for subject in arguments.subject for word in ("--subject", subject)]
+
+
+def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier], config: Config) -> None:
+    """Refuse other bytes for a subject that is none, or that nothing which was selected looks at.
+
+    Raises
+    ------
+    ConfigError
+        There is such a subject.
+    """
+    used: set[str] = set()
+    for falsifier in falsifiers:
+        waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
+        waiting += (falsifier.satisfying_example or {}).get("subjects", {}).values()
+        while waiting:
+            name = waiting.pop()
+            if name not in used:
+                used.add(name)
+                waiting += config.subjects[name].derived_from if name in config.subjects else ()
+    for name in overrides:
+        if name not in config.subjects:
+            known = ", ".join(sorted(config.subjects)) or "none"
+            raise ConfigError(
+                f"--subject {name}=...: subject {name!r} is not in pv.toml (known: {known})",
+                remedy=f"add [subjects.{name}], or correct the name",
+            )
+        if name not in used:
+            raise ConfigError(
+                f"--subject {name}=...: nothing that was selected is about {name}",
+                remedy="select what is, or leave it out",
+            )
 
 
 def _overrides(words: list[str]) -> dict[str, Path]:

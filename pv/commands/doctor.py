@@ -32,7 +32,7 @@ class _WouldBuildError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv doctor``."""
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

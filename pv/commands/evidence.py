@@ -43,7 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         added = actions.add_parser(name, help=help_text)
         configure_action(added)
-        added.add_argument("--format", choices=("text", "json"), default="text")
+        added.add_argument(
+            "--format", choices=("text", "json"), default="text", help="json is alone on stdout"
+        )
         added.add_argument(
             "--json", action="store_const", const="json", dest="format", help="same as --format json"
         )

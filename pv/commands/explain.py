@@ -20,7 +20,7 @@ _LOOKS_LIKE_A_CODE = re.compile(r"(?:SCHEMA|PROVABILITY|YAML|WAIVER|PV)(?:-\w+)*
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv explain``."""
     parser.add_argument("what", metavar="CODE|ID", help="a code such as SCHEMA-003, an id, or contract#ID")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which change")
     what.add_argument("--base", metavar="REF", help="what is staged against the last commit common with REF")
     what.add_argument("--from-ref", metavar="REF", help="with --to-ref: one commit against another")
-    what.add_argument("--to-ref", metavar="REF")
+    what.add_argument("--to-ref", metavar="REF", help="with --from-ref: the other commit")
     what.add_argument("--all-files", action="store_true", help="judge every contract, changed or not")
     how = parser.add_argument_group("what to do about it (defaults: [gate] of pv.toml)")
     how.add_argument("--stale", choices=("warn", "fail"), help="what is to become of what can be run here")
@@ -54,7 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-run", dest="running", action="store_false", help="run nothing, whatever pv.toml says"
     )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written"
+    )
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
@@ -103,6 +105,11 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             tallied=arguments.format == "markdown" or arguments.comment is not None,
         ) as found:
             judged = only(found, here) if arguments.paths else found
+            running = judged.config.gate.run if arguments.running is None else arguments.running
+            if budget is not None and not running:
+                raise ConfigError(
+                    "--budget is of what is run, and nothing is", remedy="add --run, or leave --budget out"
+                )
             if judged.is_empty and not here and (len(projects) > 1 or not aside):
                 yield Exit.ACCEPTED
                 continue
@@ -110,7 +117,7 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             policy = dataclasses.replace(
                 stated,
                 stale=arguments.stale or stated.stale,
-                run=stated.run if arguments.running is None else arguments.running,
+                run=running,
                 budget=stated.budget if budget is None else budget,
             )
             root = repository.top / prefix

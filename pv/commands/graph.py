@@ -24,7 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contracts", action="store_true", help="only contracts and what they depend on, no falsifiers"
     )
-    parser.add_argument("--format", choices=("text", "dot", "mermaid", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "dot", "mermaid", "json"), default="text", help="how it is written"
+    )
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

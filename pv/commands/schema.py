@@ -17,7 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "line of a contract, for editors: # yaml-language-server: $schema=FILE"
     )
     parser.add_argument("--format", choices=("json",), default="json", help="there is no other")
-    parser.add_argument("--json", action="store_true", help="same as --format json")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="same as --format json"
+    )
 
 
 def run(_: argparse.Namespace) -> Exit:

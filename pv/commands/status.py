@@ -36,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="also say what changed since this git revision, derived from its tree",
     )
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written"
+    )
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )

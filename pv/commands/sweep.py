@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+_AUTO = "auto"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv sweep``."""
@@ -48,13 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--lf", "--last-failed", action="store_true", help="those that failed in the last sweep"
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--level", choices=("auto", "algorithm", "functional", "live"), default="auto")
-    how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where checks compute")
+    how.add_argument("--level", choices=("auto", "algorithm", "functional", "live"), help="default: auto")
+    how.add_argument("--device", metavar="auto|cpu|cuda[:N]", help="where checks compute (default: auto)")
     how.add_argument("--seed", type=int, default=None, help="seed of every generator (default 0)")
     how.add_argument("--force", action="store_true", help="run again what has fresh evidence")
     how.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
     how.add_argument(
-        "--executor", choices=tuple(EXECUTORS), default="local", help="where they run (default: on this host)"
+        "--executor", choices=tuple(EXECUTORS), help="where they run (default: local, on this host)"
     )
     how.add_argument(
         "--set",
@@ -189,7 +191,7 @@ def _check(arguments: argparse.Namespace) -> None:
     ConfigError
         It does.
     """
-    check_device(arguments.device)
+    check_device(_AUTO if arguments.device is None else arguments.device)
     for name, value in (("--jobs", arguments.jobs), ("--max-fail", arguments.max_fail)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} {value} is less than 1", remedy="give a positive number")
@@ -201,13 +203,13 @@ def _check(arguments: argparse.Namespace) -> None:
         "--since": arguments.since,
         "--stale-only": arguments.stale_only,
         "--lf": arguments.lf,
-        "--level": arguments.level != "auto",
-        "--device": arguments.device != "auto",
+        "--level": arguments.level is not None,
+        "--device": arguments.device is not None,
         "--seed": arguments.seed is not None,
         "--force": arguments.force,
         "--no-record": arguments.no_record,
         "--shuffle": arguments.shuffle is not None,
-        "--executor": arguments.executor != "local",
+        "--executor": arguments.executor is not None,
         "--set": arguments.set,
         "--dry-run": arguments.dry_run,
     }
@@ -221,13 +223,18 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _place(arguments: argparse.Namespace, config: Config) -> Place:
     """Return where the sweep is to run: what ``pv.toml`` says, less what the command line says otherwise."""
-    stated = dict(config.executors.get(arguments.executor, {}))
+    executor = "local" if arguments.executor is None else arguments.executor
+    stated = dict(config.executors.get(executor, {}))
+    parse_settings(executor, stated)  # what is wrong in pv.toml is not the fault of --set
     for word in arguments.set:
         key, sign, value = word.partition("=")
         if not sign or not key:
             raise ConfigError(f"--set {word!r} is not KEY=VALUE", remedy="write --set KEY=VALUE")
         stated[key] = value
-    return Place(arguments.executor, parse_settings(arguments.executor, stated))
+    try:
+        return Place(executor, parse_settings(executor, stated))
+    except ConfigError as error:
+        raise ConfigError(f"--set: {error.what}", remedy=error.remedy) from error
 
 
 def _choose(arguments: argparse.Namespace, config: Config) -> tuple[list[Selected], Options]:
@@ -238,8 +245,8 @@ def _choose(arguments: argparse.Namespace, config: Config) -> tuple[list[Selecte
             raise SelectionError("--lf: there is no sweep on record", remedy="sweep once without --lf")
     wanted = Wanted(arguments.what, arguments.select, arguments.since, arguments.stale_only, failed_in)
     options = Options(
-        level=arguments.level,
-        device=arguments.device,
+        level=_AUTO if arguments.level is None else arguments.level,
+        device=_AUTO if arguments.device is None else arguments.device,
         seed=arguments.seed,
         record=not arguments.no_record,
         force=arguments.force,

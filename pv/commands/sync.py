@@ -44,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Plan every contract, then write each one whole or not at all."""
+    if arguments.date is not None and not arguments.bump:
+        raise ConfigError(
+            "--date is of an entry in the changelog, and only --bump makes one",
+            remedy="add --bump, or leave --date out",
+        )
     day = _day(arguments.date)
     config = load_config()
     chosen = _chosen(arguments.what, config)

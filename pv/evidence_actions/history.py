@@ -15,6 +15,8 @@ from pv.printable import printable
 
 __all__ = ["configure", "show"]
 
+_LAST = 20
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv evidence history``."""
@@ -27,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where records are read; repeatable; default: wherever there are any",
     )
     parser.add_argument(
-        "--last", type=int, default=20, metavar="N", help="runs of each series to list (default: 20)"
+        "--last", type=int, metavar="N", help="runs of each series to list in text (default: 20)"
     )
 
 
@@ -37,8 +39,11 @@ def show(arguments: argparse.Namespace, config: Config) -> Exit:
     from pv.history_sources import gather
     from pv.reports.history import history_json, history_lines
 
-    if arguments.last < 1:
-        raise ConfigError(f"--last {arguments.last} is less than 1", remedy="give a positive number")
+    if arguments.last is not None and arguments.format == "json":
+        raise ConfigError("--last shortens the text, and JSON lists every run", remedy="leave --last out")
+    last = _LAST if arguments.last is None else arguments.last
+    if last < 1:
+        raise ConfigError(f"--last {last} is less than 1", remedy="give a positive number")
     documents: list[dict[str, Any]] = []
     for address in addresses_named(arguments.what, config):
         found = gather(address, config, arguments.sources)
@@ -46,7 +51,7 @@ def show(arguments: argparse.Namespace, config: Config) -> Exit:
         every = into_series(points_of(found.facts))
         documents.append(history_json(name, every, found))
         if every and arguments.format == "text":
-            lines = history_lines(name, every, found, last=arguments.last)
+            lines = history_lines(name, every, found, last=last)
             print("\n".join(map(printable, lines)), end="\n\n")
         if found.refused:
             first = f"{found.refused[0].name}: {found.refused[0].why}"

@@ -31,7 +31,7 @@ from pv_runtime.commands import (
 )
 from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 _EXTRA = {
     **dict.fromkeys(("numpy", "safetensors", "gguf", "packaging"), "formats"),
@@ -56,10 +56,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of ``apr``, with all its commands."""
+    whole = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
+    whole.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inspect.register(commands)
     bench.register(commands)
     bisect.register(commands)
@@ -72,18 +73,18 @@ def _parser() -> argparse.ArgumentParser:
     stamp.register(commands)
     tokenize.register(commands)
     trace.register(commands)
-    return parser
+    return whole
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse; an optional last word may stand behind options, which older argparse has no eyes for."""
-    parser = _parser()
-    parsed, left = parser.parse_known_args(arguments)
+    whole = parser()
+    parsed, left = whole.parse_known_args(arguments)
     last = getattr(parsed, "optional_last", None)
     if last and len(left) == 1 and not left[0].startswith("-") and getattr(parsed, last) is None:
         setattr(parsed, last, left.pop())
     if left:
-        parser.error(f"unrecognized arguments: {' '.join(left)}")
+        whole.error(f"unrecognized arguments: {' '.join(left)}")
     return parsed
 
 

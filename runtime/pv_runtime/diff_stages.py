@@ -49,6 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.transpose_aware:
         print("error: --transpose-aware is about weights, and these are traces", file=sys.stderr)
         return USAGE
+    if arguments.limit is not None and arguments.format == "json":
+        print("error: --limit shortens the text, and JSON lists every stage of two traces", file=sys.stderr)
+        return USAGE
+    if arguments.verify_origin:
+        print("error: --verify-origin is about model files, and these are traces", file=sys.stderr)
+        return USAGE
     single = [_is_aprt(path) for path in (arguments.a, arguments.b)]
     notes: tuple[str, ...] = ()
     if any(single):

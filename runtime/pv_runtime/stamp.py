@@ -153,7 +153,9 @@ def _words(model: TableCheckpoint, folder: Path) -> dict[str, object]:
     """Return the keys that carry the tokenizer of `folder` in the model's format."""
     if model.format == "safetensors":
         raise LoadError(
-            "is a safetensors file, which carries no tokenizer", model.path, "put tokenizer.json beside it"
+            "is a safetensors file, which carries no tokenizer",
+            model.path,
+            "leave --tokenizer out, and put tokenizer.json beside it",
         )
     shape = model.info(_EMBEDDING).shape
     vocabulary = folder_vocabulary(folder, shape[0] if shape else 0)

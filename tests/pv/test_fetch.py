@@ -318,7 +318,9 @@ def test_the_command_goes_on_and_ends_as_the_worst(project: Project, bench: Benc
     built = '\n[subjects.built]\npath = "x"\nbuilder = "a:b"\nderived_from = ["hub"]\n'
     other = f'\n[subjects.other]\npath = "hf://owner/repo@{COMMIT}/nothing.txt"\n'
     bench.subject("numbers.txt", None, more=built + other)
-    ended = project.pv("fetch", "--all", "--json")
+    ended = project.pv("fetch", "--all", "--format", "json")
+    again = project.pv("fetch", "--all", "--json").json
+    assert [entry["sha256"] for entry in again] == [entry["sha256"] for entry in ended.json]
     assert ended.code == 4
     assert [entry["name"] for entry in ended.json] == ["hub"]
     assert "has no file nothing.txt" in ended.err

@@ -51,6 +51,11 @@ def test_the_version_is_looked_up_only_when_asked_for() -> None:
     assert done.stdout.startswith(b"apr ")
 
 
+def test_the_version_ends_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("apr ")
+
+
 def test_endings(model_folder: Path, tmp_path: Path) -> None:
     good = apr("inspect", str(model_folder))
     assert (good.returncode, good.stderr) == (0, "")

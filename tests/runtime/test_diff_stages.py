@@ -82,6 +82,9 @@ def test_unlike_sides_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert why in capsys.readouterr().err
     assert cli.main(["diff", str(a), str(b), "--values", "--transpose-aware"]) == 2
     assert "about weights" in capsys.readouterr().err
+    for words in (["--verify-origin"], ["--limit", "1", "--json"]):
+        assert cli.main(["diff", str(a), str(a), *words]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {words[0]} ")
 
 
 def test_two_files_of_one_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv_runtime.commands.output import print_interpreted, require
-from pv_runtime.commands.run import DEVICES, MOST_THREADS
+from pv_runtime.commands.run import DECODERS, DEVICES, MOST_THREADS
 from pv_runtime.errors import LoadError, ModelError
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ PROMPT = (
 )
 """What is computed where nobody says otherwise: some forty tokens, so that positions and masks matter."""
 WRONG, USAGE, DECLINED = 1, 2, 3
+_SIDES = ("reference", "candidate")
+_DEFAULTS = {
+    "decode": 3,
+    **{
+        f"{side}_{what}": value
+        for side in _SIDES
+        for what, value in (("backend", "reference"), ("dtype", "float32"), ("device", "cpu"))
+    },
+}
+"""Of options that were not given: what was given, and is of no use, is refused even if it is the default."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,19 +57,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     prompt.add_argument("--token-ids", "--tokens", metavar="IDS", help="the prompt as numbers: 1,2,3")
     parser.add_argument("--tokenizer", metavar="DIR", help="take tokenizer.json from DIR, not from a model")
     parser.add_argument(
-        "--decode", metavar="N", type=int, default=3,
+        "--decode", metavar="N", type=int,
         help="compute the last N tokens with the cache (default 3; 0: all in one pass)",
     )  # fmt: skip
-    for side in ("reference", "candidate"):
+    for side in _SIDES:
         parser.add_argument(
-            f"--{side}-backend", choices=BACKENDS, default="reference", help=f"what computes the {side}"
+            f"--{side}-backend", choices=BACKENDS, help=f"what computes the {side} (reference)"
         )
-        parser.add_argument(
-            f"--{side}-dtype", choices=DTYPES, default="float32", help=f"that the {side} computes in"
-        )
-        parser.add_argument(
-            f"--{side}-device", choices=DEVICES, default="cpu", help=f"where the {side} is computed (cpu)"
-        )
+        parser.add_argument(f"--{side}-dtype", choices=DTYPES, help=f"that the {side} computes in (float32)")
+        parser.add_argument(f"--{side}-device", choices=DEVICES, help=f"where the {side} is computed (cpu)")
     parser.add_argument(
         "--mixed-dtypes", action="store_true", help="allow two dtypes, and judge by the coarser one"
     )
@@ -81,6 +87,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"error: {problem}", file=sys.stderr)
         return USAGE
     try:
+        if problem := _unused(arguments):
+            print(f"error: {problem}", file=sys.stderr)
+            return USAGE
+        for name, value in _DEFAULTS.items():
+            if getattr(arguments, name) is None:
+                setattr(arguments, name, value)
         return _bisected(arguments)
     except (LoadError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -88,10 +100,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _problem(arguments: argparse.Namespace) -> str | None:
-    if arguments.decode < 0:
+    if arguments.tokenizer is not None and arguments.token_ids is not None:
+        return "--tokenizer has no text to encode: --token-ids are computed as they are"
+    if arguments.decode is not None and arguments.decode < 0:
         return f"--decode is a number of tokens, and not {arguments.decode}"
     if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
         return f"--threads is a number from 1 to {MOST_THREADS}, and not {arguments.threads}"
+    return None
+
+
+def _unused(arguments: argparse.Namespace) -> str | None:
+    """Say which option asks something of a trace that only what computes can do."""
+    from pv_runtime.trace_file import is_trace
+
+    traces = [side for side in _SIDES if is_trace(getattr(arguments, side))]
+    for side in traces:
+        for what in ("backend", "dtype", "device"):
+            if getattr(arguments, f"{side}_{what}") is not None:
+                return f"--{side}-{what} is of a side that computes, and the {side} is a saved trace"
+    if traces and arguments.tokenizer is not None and arguments.payload is None:
+        return "--tokenizer has no text to encode: a saved trace has its own tokens"
+    if "candidate" in traces and arguments.decode:
+        return "--decode is of a candidate that computes, and this one is a saved trace"
+    if arguments.decode and arguments.candidate_backend not in {None, *DECODERS}:
+        return f"--decode is of a cache, and {arguments.candidate_backend} is computed in one pass"
     return None
 
 

@@ -23,6 +23,9 @@ __all__ = ["register"]
 
 _MAX_REPORT = 16 << 20
 _TEXT_TOKENS = 2048
+_PROMPT = "What is 2+2?"
+_TIMED = ("throughput", "gpu_speedup")
+"""Gates that take the time of something; performance_regression judges what they found."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,9 +42,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--gates", metavar="A,B", help="carry out only these; the others are declined")
     parser.add_argument("--allow-declined", action="store_true", help="end with 0 for 3 if some gate passed")
     golden = parser.add_argument_group("golden_output")
-    golden.add_argument(
-        "--prompt", metavar="TEXT", default="What is 2+2?", help="the question (What is 2+2?)"
-    )
+    golden.add_argument("--prompt", metavar="TEXT", help=f"the question ({_PROMPT})")
     golden.add_argument(
         "--expect",
         metavar="TEXT",
@@ -49,13 +50,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="what the answer contains (4); of several, one will do",
     )
     golden.add_argument("--plain", action="store_true", help="without the chat template")
-    golden.add_argument(
-        "--new-tokens", type=int, default=32, metavar="N", help="its length, and of what is timed (32)"
-    )
+    golden.add_argument("--new-tokens", type=int, metavar="N", help="its length, and of what is timed (32)")
     speed = parser.add_argument_group("throughput, gpu_speedup, performance_regression")
     speed.add_argument("--assert-tps", type=float, metavar="N", help="least decoded tokens a second")
     speed.add_argument("--assert-gpu-speedup", type=float, metavar="X", help="least ratio (2)")
-    speed.add_argument("--iterations", type=int, default=5, metavar="N", help="of what is timed (5)")
+    speed.add_argument("--iterations", type=int, metavar="N", help="of what is timed (5)")
     speed.add_argument("--previous-report", metavar="FILE", help="an earlier report as JSON, of this machine")
     speed.add_argument(
         "--regression-threshold", type=float, metavar="X",
@@ -159,15 +158,21 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
 def _idle(arguments: argparse.Namespace, only: list[str]) -> str | None:
     """Say which option nothing would be held against, since its gate is none of `only`."""
     given = {
-        "--assert-tps": (arguments.assert_tps is not None, "throughput"),
-        "--assert-gpu-speedup": (arguments.assert_gpu_speedup is not None, "gpu_speedup"),
-        "--previous-report": (arguments.previous_report is not None, "performance_regression"),
-        "--expect": (arguments.expect is not None, "golden_output"),
-        "--reference": (arguments.reference is not None and arguments.text is None, "format_parity"),
-    }
-    for option, (is_given, gate) in given.items():
-        if is_given and gate not in only:
-            return f"{option} is of {gate}, and --gates leaves that out"
+        "--assert-tps": (arguments.assert_tps is not None, ("throughput",)),
+        "--assert-gpu-speedup": (arguments.assert_gpu_speedup is not None, ("gpu_speedup",)),
+        "--previous-report": (arguments.previous_report is not None, ("performance_regression",)),
+        "--expect": (arguments.expect is not None, ("golden_output",)),
+        "--prompt": (arguments.prompt is not None, ("golden_output",)),
+        "--plain": (arguments.plain, ("golden_output",)),
+        "--new-tokens": (
+            arguments.new_tokens is not None, ("golden_output", *_TIMED, "gpu_state_isolation")
+        ),
+        "--iterations": (arguments.iterations is not None, _TIMED),
+        "--reference": (arguments.reference is not None and arguments.text is None, ("format_parity",)),
+    }  # fmt: skip
+    for option, (is_given, gates) in given.items():
+        if is_given and not {*gates} & {*only}:
+            return f"{option} is of {' and '.join(gates)}, and --gates leaves that out"
     return None
 
 
@@ -175,11 +180,11 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from pv_runtime.qa.gate import Settings
 
     return Settings(
-        prompt=arguments.prompt,
+        prompt=_PROMPT if arguments.prompt is None else arguments.prompt,
         expected=tuple(arguments.expect or ("4",)),
         chat=False if arguments.plain else None,
-        new_tokens=arguments.new_tokens,
-        iterations=arguments.iterations,
+        new_tokens=32 if arguments.new_tokens is None else arguments.new_tokens,
+        iterations=5 if arguments.iterations is None else arguments.iterations,
         least_rate=arguments.assert_tps,
         least_gpu_speedup=2.0 if arguments.assert_gpu_speedup is None else arguments.assert_gpu_speedup,
         previous=None if arguments.previous_report is None else _previous(Path(arguments.previous_report)),

@@ -36,7 +36,7 @@ from pv_runtime.pretrain.model_files import ModelFiles, model_files
 from pv_runtime.pretrain.optimiser import adamw
 from pv_runtime.pretrain.random_weights import draw
 from pv_runtime.pretrain.request import Request, require_one_meaning
-from pv_runtime.pretrain.settings import Settings, differences, resolve
+from pv_runtime.pretrain.settings import Settings, differences, option, resolve
 from pv_runtime.pretrain.tokenizer_fit import require_fit, require_size
 from pv_runtime.pretrain.trainable import assemble
 from pv_runtime.provenance import file_sha256
@@ -88,7 +88,7 @@ def prepare(request: Request) -> Prepared:
     asked = _completed(request, before) if before is not None else request
     require_one_meaning(asked)
     _require_paths(asked)
-    device = resolve_device(asked.device or "auto")
+    device = resolve_device("auto" if asked.device is None else asked.device)
     init = open_init(asked.init) if asked.init is not None else None
     tokenizer = _tokenizer(asked.tokenizer)
     architecture, config = (
@@ -104,7 +104,7 @@ def prepare(request: Request) -> Prepared:
         asked.settings,
         mode=asked.mode or ("finetune" if init is not None else "from-scratch"),
         device=device.name,
-        threads=asked.threads or torch.get_num_threads(),
+        threads=torch.get_num_threads() if asked.threads is None else asked.threads,
         max_positions=architecture.max_positions,
     )
     data = _data(asked, tokenizer, architecture, settings)
@@ -113,7 +113,7 @@ def prepare(request: Request) -> Prepared:
     batches = Batches(data.training, settings.seq_length, settings.seed)
     windows = windows_of(data.held_out, settings.seq_length, settings.val_windows)
     found = checkpoints.checkpoints_of(folder) if before is not None else []
-    _require_room(architecture, settings, folder)
+    _require_room(asked, architecture, settings, folder)
     saved = checkpoints.load(found[-1]) if found else None
     weights = _first_weights(saved, init, architecture, settings)
     files = model_files(init, config, asked.tokenizer, data.kind, settings)
@@ -168,15 +168,16 @@ def _record_of(folder: Path, *, resume: bool) -> dict[str, Any] | None:
 
 def _completed(request: Request, record: Mapping[str, Any]) -> Request:
     """Take from the run's record what was not said again; what was said is compared with it later."""
-    sources = {name: value for name, value in record["asked"].items() if not getattr(request, name)}
+    given = {name for name, value in request.sources.items() if value is not None and value is not False}
+    sources = {name: value for name, value in record["asked"].items() if name not in given}
     settings = {
         name: value for name, value in record["settings"].items() if name not in {"mode", "device", "threads"}
     }
     return dataclasses.replace(
         request,
         **sources,
-        device=request.device or record["settings"]["device"],
-        threads=request.threads or record["settings"]["threads"],
+        device=record["settings"]["device"] if request.device is None else request.device,
+        threads=record["settings"]["threads"] if request.threads is None else request.threads,
         settings={**settings, **request.settings},
     )
 
@@ -184,7 +185,7 @@ def _completed(request: Request, record: Mapping[str, Any]) -> Request:
 def _require_paths(request: Request) -> None:
     for name in ("dataset", "tokenizer", "val_shard"):
         path = getattr(request, name)
-        if path is not None and not Path(path).exists():
+        if path is not None and not (path and Path(path).exists()):  # an empty one would mean this folder
             option = name.replace("_", "-")
             raise UsageError(
                 "option-absurd",
@@ -261,8 +262,11 @@ def _same_run(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[
     return [f"{each}: bits may differ" for each in differences(before["software"], now["software"])]
 
 
-def _require_room(architecture: Architecture, settings: Settings, folder: Path) -> None:
+def _require_room(request: Request, architecture: Architecture, settings: Settings, folder: Path) -> None:
     """Refuse what does not fit: weights, gradients and moments in memory, a checkpoint on the disk."""
+    said = {name: getattr(request, name) for name in ("init", "architecture", "vocab_size")}
+    words = [printable(f"{option(name)} {value}") for name, value in said.items() if value is not None]
+    which = " with ".join(words) or "the model"
     size = 4 * architecture.parameters
     in_memory = size if settings.device != "cpu" else 4 * size
     for what, needed, free in (
@@ -272,7 +276,7 @@ def _require_room(architecture: Architecture, settings: Settings, folder: Path) 
         if needed > free:
             raise TrainingError(
                 "memory",
-                f"needs {needed / 2**30:.2f} GiB of {what}, and {free / 2**30:.2f} GiB are free",
+                f"{which} needs {needed / 2**30:.2f} GiB of {what}, and {free / 2**30:.2f} GiB are free",
                 "make room, or train a smaller model",
             )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pv_runtime.pretrain.errors import UsageError
 
-__all__ = ["MODES", "Settings", "differences", "resolve"]
+__all__ = ["MODES", "Settings", "differences", "option", "resolve"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,6 +140,9 @@ def _check(settings: Settings, max_positions: int) -> None:
         value = getattr(settings, name)
         if not (math.isfinite(value) and value > 0):
             raise UsageError("option-absurd", f"{option(name)} cannot be {value}", "it is above 0")
+    target = settings.target_val_loss
+    if target is not None and not (math.isfinite(target) and target > 0):
+        raise UsageError("option-absurd", f"--target-val-loss cannot be {target}", "it is above 0")
     if not 0 <= settings.weight_decay < 1:
         raise UsageError(
             "option-absurd", f"--weight-decay cannot be {settings.weight_decay}", "it is from 0 to 1"

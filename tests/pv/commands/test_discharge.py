@@ -238,6 +238,13 @@ def test_a_wrong_subject_argument_is_a_usage_error(project: Project, word: str) 
     assert "Traceback" not in ended.said
 
 
+def test_other_bytes_for_what_is_not_looked_at_are_refused(project: Project) -> None:
+    project.contract(subjects={"live": {"numbers": "shipped"}})
+    ended = project.pv("discharge", ID, "--subject", "stand-in=data/shipped.txt")
+    assert (ended.code, ended.out, project.evidence()) == (Exit.USAGE, "", {})
+    assert "--subject stand-in" in ended.err
+
+
 def test_no_record_writes_nothing(copied: Project, project: Project) -> None:
     assert project.pv("discharge", ID, "--no-record").code == Exit.ACCEPTED
     assert project.evidence() == {}

@@ -49,3 +49,8 @@ def test_outside_of_a_project_it_still_looks_at_the_host(project: Project) -> No
     ended = project.pv("doctor")
     assert ended.code == Exit.ACCEPTED
     assert "none here or above" in ended.out
+
+
+def test_both_forms_say_the_same(project: Project) -> None:
+    document = project.pv("doctor", "--format", "json").json
+    assert f"Python {document['host']['python']}" in project.pv("doctor", "--format", "text").out

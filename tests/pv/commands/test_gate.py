@@ -108,6 +108,13 @@ def test_a_wrong_command_line_is_no_acceptance(committed: Project, words: list[s
     assert committed.pv("gate", *words).code == Exit.USAGE
 
 
+def test_a_budget_of_what_is_not_run_is_refused(committed: Project) -> None:
+    for words in ([], ["--no-run"]):
+        ended = committed.pv("gate", "--budget", "30s", *words)
+        assert (ended.code, "--budget" in ended.err) == (Exit.USAGE, True), ended.said
+    assert committed.pv("gate", "--run", "--budget", "30s").code == Exit.ACCEPTED
+
+
 def test_a_change_of_a_check_makes_stale_what_rests_on_it(committed: Project) -> None:
     meaning(committed)
     stage(committed)

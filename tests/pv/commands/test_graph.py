@@ -88,3 +88,7 @@ def test_contracts_from_elsewhere_are_drawn_whole(project: Project) -> None:
     assert ended.code == Exit.ACCEPTED, ended.err
     assert len(ended.json["contracts"]) >= 80
     assert len(ended.json["depends_on"]) >= 10
+
+
+def test_json_is_one_of_the_formats(copied: Project) -> None:
+    assert copied.pv("graph", "--json").json == copied.pv("graph", "--format", "json").json

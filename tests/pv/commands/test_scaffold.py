@@ -127,3 +127,9 @@ def test_this_repository_lacks_nothing() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("falsifier(s) lack nothing that can be scaffolded\n")
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_json_is_one_of_the_formats(project: Project) -> None:
+    project.contract(UNBOUND)
+    line = ("scaffold", "contracts", "--dry-run")
+    assert project.pv(*line, "--format", "json").json == project.pv(*line, "--json").json

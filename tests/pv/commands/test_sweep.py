@@ -206,6 +206,9 @@ def test_what_ended_is_told_from_the_journal_in_text(project: Project) -> None:
         (["--retry"], "no use without --resume"),
         (["--resume", "--shuffle", "1"], "--shuffle would plan another"),
         (["--resume", "contracts"], "PATH would plan another"),
+        (["--resume", "--level", "auto"], "--level would plan another"),
+        (["--resume", "--executor", "local"], "--executor would plan another"),
+        (["--resume", "--device", "auto"], "--device would plan another"),
         (["--jobs", "0"], "--jobs 0 is less than 1"),
         (["--max-fail", "-1"], "--max-fail -1 is less than 1"),
         (["--since", "HEAD"], "is no git revision here"),
@@ -464,3 +467,11 @@ def test_what_a_killed_worker_had_half_written_is_removed(project: Project) -> N
     assert "the process that was to discharge it ended by SIGKILL" in out
     assert read_journal(path).outcomes[f"small-v1#{IDS[3]}"] == "Pass"
     assert not partial.exists()
+
+
+def test_the_seed_is_that_of_every_run(project: Project) -> None:
+    ended = project.pv("sweep", "--seed", "5", "--format", "json")
+    assert ended.code == Exit.ACCEPTED, ended.said
+    assert ended.json
+    recorded = json.loads(project.record().read_text(encoding="utf-8"))
+    assert recorded["predicate"]["run"]["seed"] == 5

@@ -59,6 +59,12 @@ def test_json_says_the_same_alone(copied: Project) -> None:
     assert copied.pv("sync", "--json").json == {"contracts": 1, "left_alone": 0, "changed": []}
 
 
+def test_a_date_that_no_entry_would_have_is_refused(copied: Project) -> None:
+    before = files(copied)
+    ended = copied.pv("sync", "--date", "2026-11-20")
+    assert (ended.code, "--date" in ended.err, files(copied)) == (Exit.USAGE, True, before)
+
+
 @pytest.mark.parametrize("date", ["today", "2026-2-1", "20260201", "2026-02-30"])
 def test_a_date_that_is_none_is_refused(copied: Project, date: str) -> None:
     before = files(copied)

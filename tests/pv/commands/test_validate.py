@@ -182,6 +182,13 @@ def test_only_a_contract_that_asks_something_of_its_project_is_judged_in_it(
     assert "error[X-001]" in capsys.readouterr().out
 
 
+def test_a_report_is_written_beside(capsys: Captured, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    assert run(BAD, "--report", f"json:{file}") is Exit.REJECTED
+    assert "SCHEMA-001" in capsys.readouterr().out
+    assert json.loads(file.read_text(encoding="utf-8"))["command"] == "validate"
+
+
 def test_strict(capsys: Captured) -> None:
     assert run(WARNED, "--strict") is Exit.REJECTED
     out, err = capsys.readouterr()

@@ -158,3 +158,9 @@ def test_waivers_are_no_contract_where_a_whole_folder_is_read(project: Project) 
     assert ended.code == Exit.ACCEPTED, ended.said
     assert "waivers.yaml: note: this is a list of waivers, not a contract" in ended.err
     assert project.pv("waivers", "lint").code == Exit.ACCEPTED
+
+
+@pytest.mark.parametrize("action", ["list", "lint"])
+def test_both_forms_say_the_same(project: Project, action: str) -> None:
+    assert project.pv("waivers", action, "--format", "json").json["waivers"] in ([], 0)
+    assert "nothing is waived" in project.pv("waivers", action, "--format", "text").out

@@ -153,6 +153,7 @@ def test_what_is_no_record_is_refused_by_name(copied: Project, tmp_path: Path) -
         ("import", "data"),
         ("history", "FALSIFY-NOTHING"),
         ("history", ID, "--last", "0"),
+        ("history", ID, "--last", "8", "--json"),
         ("history", "contracts/other-v1.yaml"),
     ],
 )
@@ -240,3 +241,38 @@ def test_the_ledger_is_filled_and_read(copied: Project, tmp_path: Path) -> None:
     assert document["sources"] == {"ledger": 2}
     url = f"sqlite:///{tmp_path}/other.sqlite"
     assert copied.pv("evidence", "ledger", "--url", url).code == Exit.USAGE
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("action", ["show", "verify", "push", "pull", "import", "ledger", "history"])
+def test_every_action_has_both_forms(copied: Project, store: str, action: str, form: str) -> None:
+    copied.pv("evidence", "push", store)
+    where = {"push": [store], "pull": [store], "import": [store], "history": [ID]}.get(action, [])
+    ended = copied.pv("evidence", action, *where, "--format", form)
+    assert ended.code == Exit.ACCEPTED, ended.said
+    assert ended.out
+    if form == "json":
+        assert ended.json
+    else:
+        assert not ended.out.startswith(("{", "["))
+
+
+def test_what_would_be_pulled_is_told_and_not_taken(copied: Project, store: str) -> None:
+    copied.pv("evidence", "push", store)
+    shutil.rmtree(copied.root / "evidence")
+    ended = copied.pv("evidence", "pull", store, "--dry-run")
+    assert "2 would be taken" in ended.out
+    assert copied.evidence() == {}
+
+
+def test_records_of_another_project_are_imported_only_if_that_was_asked_for(
+    copied: Project, tmp_path: Path
+) -> None:
+    other = tmp_path / "records"
+    shutil.copytree(copied.root / "evidence", other)
+    shutil.rmtree(copied.root / "evidence")
+    usual = dict(copied.load().falsifiers[0].raw)
+    copied.contract({**usual, "id": "FALSIFY-SMALL-009"})
+    for words, count in (([], 0), (["--foreign"], 2)):
+        ended = copied.pv("evidence", "import", other, *words, "--json")
+        assert len(ended.json["taken"]) == count, ended.said

@@ -75,3 +75,11 @@ def test_what_cannot_be_measured_is_refused(
 def test_without_a_gpu_it_is_declined(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", str(FOLDER), "--device", "cuda"]) == 3
     assert "there is no GPU here" in capsys.readouterr().err
+
+
+def test_what_it_computes_in_and_by_is_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--dtype", "bfloat16", "--backend", "reference", "--json"]
+    assert cli.main(["bench", str(FOLDER), *QUICK, *words]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["dtype"], report["backend"]) == ("bfloat16", "reference")
+    assert report["bytes_per_token"] < 12e6  # two bytes a weight, of five million

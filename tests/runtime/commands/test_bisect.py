@@ -87,6 +87,28 @@ def test_a_trace_on_either_side(capsys: pytest.CaptureFixture[str], trace: str, 
     assert (code, report["first"]["stage"], report["first"]["layer"]) == (1, "qkv_bias", 3)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "option", "words"),
+    [
+        ("trace", "model", "--reference-backend", ["reference"]),
+        ("trace", "model", "--reference-dtype", ["float32"]),
+        ("model", "trace", "--candidate-device", ["cpu"]),
+        ("model", "trace", "--decode", ["3"]),
+        ("model", "trace", "--tokenizer", [MODEL]),
+        ("model", "model", "--tokenizer", [MODEL, *TOKENS]),
+        ("model", "model", "--decode", ["3", *TOKENS, "--candidate-backend", "transformers"]),
+    ],
+)
+def test_an_option_that_nothing_would_use_is_refused(
+    capsys: pytest.CaptureFixture[str], trace: str, left: str, right: str, option: str, words: list[str]
+) -> None:
+    sides = {"trace": trace, "model": MODEL}
+    capsys.readouterr()
+    assert cli.main(["bisect", sides[left], sides[right], option, *words]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.startswith(f"error: {option} ")) == ("", True), said.err
+
+
 def test_json_is_alone_on_standard_output_and_its_keys_are_documented(
     capsys: pytest.CaptureFixture[str], damaged: str
 ) -> None:
@@ -200,3 +222,13 @@ def test_llama_cpp_as_the_reference(capsys: pytest.CaptureFixture[str], damaged:
     capsys.readouterr()
     for sides in ([kept, MODEL], [MODEL, kept]):
         assert bisected(capsys, *sides)[0] == 0
+
+
+def test_a_device_that_is_not_here_is_never_replaced(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for side in ("--reference-device", "--candidate-device"):
+        assert cli.main(["bisect", MODEL, MODEL, *TOKENS, side, "cuda", "--format", "json"]) == 3
+        said = capsys.readouterr()
+        assert (said.out, "no GPU" in said.err) == ("", True)

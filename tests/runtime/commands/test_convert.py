@@ -112,3 +112,12 @@ def test_every_key_is_documented(
     assert set(found) <= set(re.findall(r"`(\w+)`", page.partition("## For programs")[2]))
     table = page.partition("## Rows")[0]
     assert all(name in table for name in QUANTISATIONS)
+
+
+def test_a_tokenizer_may_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = str(Path(__file__).resolve().parents[3] / "models/tiny-qwen2")
+    for words, carried in (([], True), (["--without-tokenizer"], False)):
+        out = str(tmp_path / f"{carried}.gguf")
+        assert cli.main(["convert", shipped, "--quantize", "f16", "-o", out, *words, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["tokenizer"] is carried
+        assert ("tokenizer.ggml.tokens" in open_checkpoint(out).metadata) is carried

@@ -123,6 +123,10 @@ def test_a_command_line_that_makes_no_sense_is_usage(
         ["--assert-gpu-speedup", "1"],
         ["--previous-report", __file__],
         ["--expect", "x"],
+        ["--prompt", "What is 2+2?"],
+        ["--plain"],
+        ["--new-tokens", "32"],
+        ["--iterations", "5"],
         ["--reference", REFERENCE],
         ["--threads", "99999999999"],
         ["--reference", REFERENCE, *TEXT, "--min-same-top", "1.5"],
@@ -148,3 +152,8 @@ def test_a_model_whose_distance_is_no_number_has_a_report_all_the_same(
     assert report["outcome"] == "failed"
     assert report["distance"] is None
     assert "NaN or infinite" in report["distance_problems"][0]
+
+
+def test_it_computes_in_the_dtype_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--gates", "golden_output", "--dtype", "bfloat16", "--allow-declined"]
+    assert reported(capsys, 0, REFERENCE, *GOLDEN, *words)["system"]["dtype"] == "bfloat16"

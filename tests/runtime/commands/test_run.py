@@ -287,3 +287,11 @@ def test_what_is_said_of_a_run_does_not_go_to_standard_output_where_there_is_no_
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(["sh", "-c", words], capture_output=True, check=True, env=environment)
     assert b"prefill" not in done.stdout
+
+
+def test_a_penalty_on_repetition_changes_what_is_most_likely(capsys: pytest.CaptureFixture[str]) -> None:
+    words = (str(FOLDER), "x = 1\nx = 1\nx = 1\n", "--max-tokens", "8")
+    plain = reported(capsys, *words)
+    varied = reported(capsys, *words, "--repetition-penalty", "4")
+    assert varied["sampling"]["repetition_penalty"] == 4
+    assert len({*varied["tokens"]}) > len({*plain["tokens"]})

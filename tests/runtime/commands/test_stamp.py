@@ -74,3 +74,12 @@ def test_endings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["stamp", FILE, "-o", target, "--architecture", "llama"]) == 1
     assert "says that it is a 'qwen2'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_class_and_the_type_are_stamped(tmp_path: Path) -> None:
+    target = str(tmp_path / "x.gguf")
+    words = ["--hf-architecture", "Qwen2ForCausalLM", "--hf-model-type", "qwen2"]
+    assert cli.main(["stamp", FILE, "-o", target, *words]) == 0
+    assert {"Qwen2ForCausalLM", "qwen2"} <= {
+        value for key, value in open_checkpoint(target).metadata.items() if "hf_" in key
+    }

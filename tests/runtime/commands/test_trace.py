@@ -259,3 +259,13 @@ def test_the_command_is_quick_to_start() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_gpu_that_is_not_here_is_never_replaced(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    line = ["trace", MODEL, "--token-ids", TOKENS, "--device", "cuda", "--format", "json"]
+    assert cli.main(line) == 1
+    said = capsys.readouterr()
+    assert (said.out, "no GPU" in said.err) == ("", True)

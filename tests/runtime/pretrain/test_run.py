@@ -120,6 +120,15 @@ def test_a_run_that_is_resumed_otherwise_is_refused_by_what_differs(tmp_path: Pa
         with pytest.raises(UsageError, match="RESUME-001") as caught:
             prepare(request_of(resume=True, **changes))
         assert said in caught.value.what
+    # What means nothing is not the same as what was not said.
+    for nothing, said in (
+        ({"threads": 0}, "--threads cannot be 0"),
+        ({"vocab_size": 0}, "--vocab-size"),
+        ({"dataset": ""}, "--dataset"),
+        ({"device": ""}, "--device"),
+    ):
+        with pytest.raises(TrainingError, match=said):
+            prepare(request_of(resume=True, **nothing))
     with pytest.raises(UsageError, match="--resume"):
         prepare(request_of())
     with pytest.raises(UsageError, match="RESUME-002"):
@@ -150,6 +159,7 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(tmp_path: Path, request_of: Ma
         ({"settings": {"num_steps": -1}}, "OPTIONS-002"),
         ({"settings": {"seq_length": 65}}, "OPTIONS-002"),
         ({"settings": {"warmup_steps": 5}}, "OPTIONS-002"),
+        ({"settings": {"target_val_loss": float("nan")}}, "OPTIONS-002"),
         ({"init": "nothing"}, "INIT-003"),
         ({"device": "cuda:7"}, "GPUTRAIN-002"),
         ({"device": "gpu"}, "GPUTRAIN-001"),
