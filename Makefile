@@ -77,7 +77,8 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 	$(BIN)/python -m pytest -m oracle
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (some minutes)
-	env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal \
+		tests/kernels tests/runtime tests/benchmarks
 	$(BIN)/python -m pytest -m mutant tests/kernels
 
 mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tests fail (ALL=1: in every way, hours)

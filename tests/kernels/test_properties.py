@@ -22,7 +22,7 @@ PROPERTIES = [
 def test_what_a_specification_says_of_all_inputs_holds(spec: KernelSpec, law: Property) -> None:
     drawn = st.fixed_dictionaries({name: st.integers(*bounds) for name, bounds in law.draws.items()})
 
-    @settings(max_examples=8, deadline=None, database=None)
+    @settings(max_examples=6, deadline=None, database=None)
     @given(drawn)
     def holds(numbers: dict[str, int]) -> None:
         assert law.used(spec.call, **numbers) <= 1
