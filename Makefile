@@ -103,6 +103,7 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 	$(BIN)/python benchmarks/quantise.py
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/wrong_stage.py
+	$(BIN)/python -m benchmarks.train
 
 defects: $(VENV)/.dev ## plant known defects in working models and in the trainer, and count how many are named
 	$(BIN)/python -m pv_runtime.defects
