@@ -102,6 +102,8 @@ def _options(job: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
         Path(settings).write_text("[pytest]\n", encoding="ascii")
     options = [f"--rootdir={job['project']}", f"--confcutdir={job['project']}", "-c", settings]
     options += ["-o", "addopts=", "-p", "no:cacheprovider"]
+    # This process was forked with the libraries of other jobs; one may be a plugin, and warnings be errors.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     # What a test is judged by is judged here: pv's own plugin has no part in it.
     options += ["-p", "no:pv"]
     # It reorders tests and seeds them by the clock.

@@ -468,3 +468,11 @@ def test_what_a_helper_asserts_is_asserted_by_the_test(run: Run) -> None:
     )
     files = {"tests/helper.py": "def equal(one, other):\n    assert one == other\n"}
     assert run(test, files).outcome == "Pass"
+
+
+def test_a_plugin_that_this_process_had_imported_before_is_no_error(run: Run) -> None:
+    ended = run(
+        files={"pytest.ini": "[pytest]\nfilterwarnings = error\n"},
+        environment={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "json"},
+    )
+    assert ended.outcome == "Pass", ended.message + ended.detail
