@@ -145,7 +145,8 @@ format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-docs: $(VENV)/.dev ## the pages of this project's own evidence, in build/site
+docs: $(VENV)/.dev ## follow every page of the documents; the pages of this project's own evidence, in build/site
+	$(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
 	$(BIN)/pv report --html build/site
 	$(BIN)/python -m docs.site_is_whole build/site
 

@@ -26,6 +26,7 @@ Blocks = Callable[[Path], list[Any]]
 HEADED = re.compile(r"^## \[(.+?)\]$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.page
 @pytest.mark.parametrize("page", sorted((DOCS / "how-to").glob("*.md")), ids=lambda page: page.stem)
 def test_a_how_to_can_be_followed(page: Path, follow: Callable[[Path], int]) -> None:
     assert follow(page) >= 3

@@ -51,6 +51,7 @@ def losses(run: Path) -> list[tuple[str, int, float]]:
     return [(line["kind"], line["step"], line["loss"]) for line in lines]
 
 
+@pytest.mark.page
 @pytest.mark.usefixtures("one_thread")
 def test_a_run_that_is_killed_and_resumed_is_the_unbroken_one_and_can_be_run(
     tmp_path: Path,

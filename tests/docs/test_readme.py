@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 Blocks = Callable[[Path], list[Any]]
@@ -26,6 +28,7 @@ BY_NOBODY = {"make .venv/bin/python", f".venv/bin/python -m pip install {TORCH}"
 """The first is a file that every target of make makes; the second needs an index that CI need not reach."""
 
 
+@pytest.mark.page
 def test_every_command_of_the_tour_does_what_the_readme_says(follow: Callable[[Path], int]) -> None:
     assert follow(README) >= 18
 
