@@ -15,7 +15,9 @@ Samples: TypeAlias = Mapping[str, tuple[tuple[Value, str | None], ...]]
 Enough: TypeAlias = Callable[[Samples], bool]
 """Says of the first samples of a run that no later one can matter."""
 
-_FIRST_SECONDS = 1.0
+_FIRST_SECONDS = 10.0
+"""A run that takes less is never cut short: all that it records is worth more than the time."""
+_BETWEEN_SECONDS = 0.5
 _SHARE = 20
 """Asking takes no more than one part in so many of the time that passes."""
 
@@ -50,13 +52,13 @@ class Recorded:
         if self._enough(self._first(len(self._order))):
             self._settled_at = len(self._order)
         now = time.monotonic()
-        self._next = now + max(_FIRST_SECONDS / 2, _SHARE * (now - started))
+        self._next = now + max(_BETWEEN_SECONDS, _SHARE * (now - started))
         return self.settled
 
     def samples(self) -> Samples:
         """Return what was recorded; where that was enough, no more of it than that takes.
 
-        How many samples had arrived when the question was put depends on the host's haste, and is no result.
+        How many samples had arrived when the question was put depends on the host's haste.
         """
         if self._enough is None or self._settled_at is None:
             return {name: tuple(values) for name, values in self._samples.items()}

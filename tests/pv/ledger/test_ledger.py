@@ -135,6 +135,7 @@ def test_a_url_that_is_none_is_refused(url: str, why: str) -> None:
 
 
 def test_a_database_that_is_away_is_one_message_and_shows_no_password(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="the extra postgresql is not installed; make services installs it")
     url = f"postgresql://me:secret@/ledger?host={tmp_path}"
     with pytest.raises(LedgerError) as caught:
         Ledger(url, patience=0.0).facts()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pv_runtime.errors import LoadError
 from pv_runtime.formats import open_checkpoint
 
-SECONDS = 5.0
+SECONDS = 20.0
 Endings = dict[str, dict[str, Any]]
 
 
