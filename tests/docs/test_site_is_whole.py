@@ -17,9 +17,9 @@ def test_the_site_of_this_project_is_whole_and_what_is_not_there_is_missed(
         assert main(["report", "--html", str(site)]) == 0
     assert "pages in" in capsys.readouterr().err
     assert list(missing(site)) == []
-    gone = next((site / "f").iterdir())
+    gone = min((site / "f").iterdir())
     gone.unlink()
-    next((site / "records").iterdir()).unlink()
+    max((site / "records").iterdir()).unlink()  # of another falsifier, whose page is still there
     told = "\n".join(missing(site))
     assert f"f/{gone.name}\n" in told
     assert "records/" in told
