@@ -83,11 +83,15 @@ class Piece:
 
     @property
     def plants(self) -> dict[str, Series]:
-        """Counter-example → the series that it gave; empty where it left none."""
+        """Counter-example → the series that it gave; empty where it left none.
+
+        One whose run was cut short is left out: what is missing of it would fail any rule that counts.
+        """
         planted = self.shown.predicate.get("counter_examples", {})
         return {
             name: self._of(plant["measurements"]).get(self.name, Series(()))
             for name, plant in planted.items()
+            if plant.get("whole", True) is True
         }
 
     @property

@@ -184,7 +184,7 @@ class Work:
             arguments=arguments,
             what=what,
             # Of a damaged run only one thing is asked: whether the rule notices.
-            enough=None if plant is None else enough_of(self._rule(level), self.binding.metrics),
+            enough=None if plant is None else enough_of(self._rules(), self.binding.metrics),
         )
         measurements = measurements_of(run)
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
@@ -195,6 +195,10 @@ class Work:
 
     def _rule(self, level: str) -> tuple[str, ...]:
         return self.falsifier.expectations(level)
+
+    def _rules(self) -> list[tuple[str, ...]]:
+        """Return the rule of each level: every one of them has to notice a counter-example."""
+        return list(dict.fromkeys((self._rule(self.base), *map(tuple, self.falsifier.expect.values()))))
 
     def _show(self, ready: Ready, judged: Judged) -> tuple[dict[str, Any], tuple[Plant, ...]]:
         """Survey the rule; plant the counter-examples, or run the satisfying example of a refuted claim."""

@@ -53,12 +53,13 @@ def measurements_of(run: Measured) -> Measurements:
     return {name: series_of(samples) for name, samples in run.samples.items()}
 
 
-def enough_of(rule: Sequence[str], metrics: Mapping[str, Metric]) -> Enough:
-    """Return what says of the first samples of a run that `rule` has failed, whatever follows."""
-    lines = read_rule(rule)
+def enough_of(rules: Sequence[Sequence[str]], metrics: Mapping[str, Metric]) -> Enough:
+    """Return what says of the first samples of a run that each of `rules` has failed, whatever follows."""
+    read = [read_rule(rule) for rule in rules]
 
     def enough(samples: Samples) -> bool:
-        return failed_already(lines, {name: series_of(values) for name, values in samples.items()}, metrics)
+        measured = {name: series_of(values) for name, values in samples.items()}
+        return all(failed_already(lines, measured, metrics) for lines in read)
 
     return enough
 
