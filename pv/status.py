@@ -342,7 +342,7 @@ def _missed_above(falsifier: Falsifier, predicate: Mapping[str, Any]) -> str:
         metrics = metrics_from_json(predicate["rule"]["metrics"])
         for name, plant in predicate.get("counter_examples", {}).items():
             measured = measurements_from_json(plant["measurements"])
-            # Of a run that was cut short, a sample that is missing says nothing: this rule, too, must be certain.
+            # What a run that was cut short lacks says nothing: this rule, too, must have failed for certain.
             noticed = not passes(lines, measured, metrics)
             if plant.get("whole", True) is not True:
                 noticed = failed_already(read_rule(lines), measured, metrics)
