@@ -219,7 +219,10 @@ def measurements_of(pieces: Sequence[Piece]) -> dict[str, Series]:
 def damaged(pieces: Sequence[Piece], plant: str) -> dict[str, Series]:
     """Return the gate's metrics with the series that the counter-example `plant` (``NAME.PLANT``) gave."""
     of, _, name = plant.partition(".")
-    series = {piece.name: piece.plants.get(name, Series(())) if piece.name == of else piece.series for piece in pieces}
+    series = {
+        piece.name: piece.plants.get(name, Series(())) if piece.name == of else piece.series
+        for piece in pieces
+    }
     return {name: found for name, found in series.items() if len(found)}
 
 
