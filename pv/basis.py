@@ -33,6 +33,7 @@ __all__ = [
     "NoBasisError",
     "Piece",
     "binding_of",
+    "cites",
     "damaged",
     "gather",
     "inputs_of",
@@ -83,15 +84,11 @@ class Piece:
 
     @property
     def plants(self) -> dict[str, Series]:
-        """Counter-example → the series that it gave; empty where it left none.
-
-        One whose run was cut short is left out: what is missing of it would fail any rule that counts.
-        """
+        """Counter-example → the series that it gave; empty where it left none."""
         planted = self.shown.predicate.get("counter_examples", {})
         return {
             name: self._of(plant["measurements"]).get(self.name, Series(()))
             for name, plant in planted.items()
-            if plant.get("whole", True) is True
         }
 
     @property
@@ -114,6 +111,12 @@ class Piece:
     def _of(self, measurements: Any) -> Measurements:
         found = measurements_from_json(measurements)
         return {self.name: found[self.cited.metric]} if self.cited.metric in found else {}
+
+
+def cites(cited: Cited, contract: Contract, falsifier: Falsifier) -> bool:
+    """Tell whether `cited` names this falsifier: by id or alias, with or without its contract."""
+    stem, _, identifier = cited.falsifier.rpartition("#")
+    return stem in {"", contract.stem} and identifier in {falsifier.id, *falsifier.aliases}
 
 
 def gather(
@@ -146,13 +149,11 @@ def _piece(
 
     if not name.isidentifier():
         raise refuse(f"basis {name!r} is no name of a metric", "write an identifier: rules refer to it")
-    stem, _, identifier = cited.falsifier.rpartition("#")
     found = [
         (contract, falsifier)
         for contract in everything
-        if stem in {"", contract.stem}
         for falsifier in contract.falsifiers
-        if identifier in {falsifier.id, *falsifier.aliases}
+        if cites(cited, contract, falsifier)
     ]
     if len(found) != 1:
         raise refuse(
@@ -172,6 +173,14 @@ def _piece(
     if cited.metric not in metrics_from_json(shown.predicate["rule"]["metrics"]):
         raise refuse(
             f"basis {name}: {address} declares no metric {cited.metric}", "name one that it declares"
+        )
+    planted = shown.predicate.get("counter_examples", {})
+    if cut := sorted(plant for plant, run in planted.items() if run.get("whole", True) is not True):
+        # What is missing of such a run would fail any rule that counts.
+        raise refuse(
+            f"its basis {address} was discharged before a gate cited it: "
+            f"the run of its counter-example {cut[0]} was cut short",
+            f"run `pv discharge --force {address}`",
         )
     levels = [record.predicate["place"]["level"] for record in status.records]
     highest = max(levels, key=LEVELS.index)

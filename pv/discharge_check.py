@@ -17,6 +17,7 @@ from pv.binding import Binding, bind_falsifier
 from pv.bound_to import differences
 from pv.config import Config
 from pv.contract import Contract, Falsifier
+from pv.enough import enough_of, is_cited
 from pv.errors import EvidenceError
 from pv.evidence import Record, read_record, record_path, superseded, write_record
 from pv.fit import fit, planned
@@ -25,7 +26,8 @@ from pv.host import Gpu, gpus
 from pv.measuring import Measurer, Stop, Tell
 from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
-from pv.predicate import Judged, build_predicate, enough_of, measurements_of, subject_tag
+from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
+from pv.recorded import Enough
 from pv.runner import Runner
 from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
@@ -184,10 +186,17 @@ class Work:
             arguments=arguments,
             what=what,
             # Of a damaged run only one thing is asked: whether the rule notices.
-            enough=None if plant is None else enough_of(self._rules(), self.binding.metrics),
+            enough=None if plant is None else self._enough(),
         )
         measurements = measurements_of(run)
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
+
+    def _enough(self) -> Enough:
+        return enough_of(
+            self._rules(),
+            self.binding.metrics,
+            lambda: is_cited(self.contract, self.falsifier, self.config),
+        )
 
     def _level(self, ready: Ready) -> str:
         """Return the level whose subjects, rule and limits count: the algorithm level has none of its own."""

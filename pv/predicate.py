@@ -8,27 +8,23 @@ from typing import Any
 
 import pv
 from pv.binding import Binding
-from pv.check import Metric
 from pv.config import Config
 from pv.contract import Contract, Falsifier
-from pv.defects import read_rule
 from pv.evidence import SCHEMA_VERSION
 from pv.expression import Measurements, measurements_to_json, series_of
-from pv.expression.settled import failed_already
 from pv.freshness import closure_of, make_inputs
 from pv.host import describe, versions
 from pv.inputs import Inputs
 from pv.jobs import Measured
 from pv.normal_form import plain
 from pv.planning import Ready
-from pv.recorded import Enough, Samples
 from pv.revision import revision
 from pv.semantics import SEMANTICS
 from pv.subjects import Artefact
 from pv.verdict import Verdict
 from pv.verify import metrics_to_json
 
-__all__ = ["Judged", "build_predicate", "enough_of", "measurements_of", "subject_tag"]
+__all__ = ["Judged", "build_predicate", "measurements_of", "subject_tag"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,17 +47,6 @@ class Judged:
 def measurements_of(run: Measured) -> Measurements:
     """Return the series that a run recorded."""
     return {name: series_of(samples) for name, samples in run.samples.items()}
-
-
-def enough_of(rules: Sequence[Sequence[str]], metrics: Mapping[str, Metric]) -> Enough:
-    """Return what says of the first samples of a run that each of `rules` has failed, whatever follows."""
-    read = [read_rule(rule) for rule in rules]
-
-    def enough(samples: Samples) -> bool:
-        measured = {name: series_of(values) for name, values in samples.items()}
-        return all(failed_already(lines, measured, metrics) for lines in read)
-
-    return enough
 
 
 def subject_tag(ready: Ready, config: Config) -> str:

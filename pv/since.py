@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pv.basis import cites
 from pv.config import Config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
@@ -86,10 +87,8 @@ def _why(contract: Contract, falsifier: Falsifier, config: Config, then: _Then) 
 
 
 def _cited(gate: Falsifier, config: Config, then: _Then) -> Iterator[str]:
-    named = {cited.falsifier.rpartition("#")[::2] for cited in gate.basis.values()}
     for contract in load_all(config):
         for falsifier in contract.falsifiers:
-            known_as = {falsifier.id, *falsifier.aliases}
-            cited = any(stem in {"", contract.stem} and name in known_as for stem, name in named)
+            cited = any(cites(one, contract, falsifier) for one in gate.basis.values())
             if cited and not falsifier.basis and (why := _why(contract, falsifier, config, then)):
                 yield f"{contract.stem}#{falsifier.id}: {why}"

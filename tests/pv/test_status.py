@@ -97,6 +97,19 @@ def test_a_lax_rule_above_a_strict_one_is_vacuous(project: Project) -> None:
     assert project.status()[0] == "DISCHARGED"
 
 
+def test_a_lax_rule_above_has_to_be_certain_of_a_run_that_was_cut_short(project: Project) -> None:
+    strict = ["max(distance) <= 0.25", "count(distance) == expected"]
+    rules = {"functional": strict, "live": ["mean(distance) <= 0.12", strict[1]]}
+    project.contract(expect=rules, counter_examples=["one_half"])
+    assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+    assert project.status()[0] == "DISCHARGED"
+    plants = json.loads(project.record("algorithm").read_bytes())["predicate"]["counter_examples"]
+    # The maximum stays above a quarter; the mean may yet fall.
+    forge(project, "algorithm", counter_examples={"one_half": plants["one_half"] | {"whole": False}})
+    why = "its rule at live level does not notice the counter-example one_half"
+    assert project.status() == ("VACUOUS", why)
+
+
 def test_without_evidence_nothing_is_claimed(project: Project) -> None:
     assert project.status() == ("UNBOUND", "never run: no evidence")
     project.contract(check="small_checks.wholeness:missing")
