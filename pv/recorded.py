@@ -15,7 +15,7 @@ Samples: TypeAlias = Mapping[str, tuple[tuple[Value, str | None], ...]]
 Enough: TypeAlias = Callable[[Samples], bool]
 """Says of the first samples of a run that no later one can matter."""
 
-_FIRST_SECONDS = 4.0
+_FIRST_SECONDS = 1.5
 """A run that takes less is never cut short: all that it records is worth more than the time."""
 _BETWEEN_SECONDS = 0.5
 _SHARE = 20

@@ -22,7 +22,7 @@ def filled(*, planted: bool = True) -> Recorded:
 
 @pytest.fixture(autouse=True)
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let more than the four seconds pass in which nothing is asked."""
+    """Let more than the time pass in which nothing is asked."""
     clock = time.monotonic
     started = clock()
     monkeypatch.setattr(time, "monotonic", lambda: started + 1000 * (clock() - started))

@@ -22,6 +22,7 @@ Build = tuple[Program, Tuning, torch.dtype, int]
 
 @check(
     metrics=[
+        Metric("builds", unit="1", kind="count"),
         Metric("expected_builds", unit="1", kind="count"),
         Metric("expected_products", unit="1", kind="count"),
         Metric("expected_warpgroups", unit="1", kind="count"),
@@ -40,6 +41,7 @@ def compiled(run: Run, *, spec: str) -> None:
 
     `spec` names its specification as ``module:NAME``.
 
+    - `builds`: how many will be made, of `expected_builds`.
     - `doubles`: PTX instructions in float64; `spilled`: bytes a thread in local memory.
     - `shared_over_limit`: bytes of shared memory that a block asks for and the GPU has not.
     - `missing_wide_loads`, `missing_wide_copies`: how many loads of 128 bits, and asynchronous copies of 128
@@ -51,10 +53,12 @@ def compiled(run: Run, *, spec: str) -> None:
     claimed: KernelSpec = named(spec)
     programs: Programs = run.role("programs", claimed.programs)
     expected = _builds(claimed, run.undamaged("programs"))
+    builds = _builds(claimed, programs)
+    run.record("builds", len(builds))
     run.record("expected_builds", len(expected))
     run.record("expected_products", sum(map(_multiplies, expected)))
     run.record("expected_warpgroups", sum(map(_in_warpgroups, expected)))
-    for build in run.progress(_builds(claimed, programs)):
+    for build in run.progress(builds):
         program, tuning, dtype, capability = build
         made = compile_program(program, tuning, dtype, capability, Path(run.scratch()))
         element = str(dtype).removeprefix("torch.")

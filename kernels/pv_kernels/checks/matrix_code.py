@@ -26,6 +26,7 @@ _PRODUCTS: dict[str, tuple[ModuleType, str]] = {
 
 @check(
     metrics=[
+        Metric("builds", unit="1", kind="count"),
         Metric("expected_builds", unit="1", kind="count"),
         Metric("expected_products", unit="1", kind="count"),
         Metric("expected_warpgroups", unit="1", kind="count"),
