@@ -13,11 +13,17 @@ import torch
 from torch import Tensor
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks.trainer import Trainer, folder_of, random_shards, words
+from pv_runtime.checks.trainer import (
+    Trainer,
+    folder_of,
+    of_altered_weights,
+    of_random_weights,
+    random_shards,
+    words,
+)
 from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.file_bytes import FileBytes
 from pv_runtime.pretrain import prepare, trainable
-from pv_runtime.pretrain.random_weights import draw
 from pv_runtime.provenance import file_sha256
 
 __all__ = ["first_loss"]
@@ -77,28 +83,10 @@ def first_loss(run: Run, *, model: Checkpoint, card: FileBytes, text: FileBytes)
     run.record("gap_of_uniform", (nothing - loss) / math.log(rows))
 
 
-def _altered(trainer: Trainer, alter: Callable[[dict[str, Tensor]], None]) -> Trainer:
-    """Let the init's weights be read, and then altered."""
-
-    def make(read: Callable[[Any], dict[str, Tensor]]) -> Callable[[Any], dict[str, Tensor]]:
-        def reading(init: Any) -> dict[str, Tensor]:
-            weights = read(init)
-            alter(weights)
-            return weights
-
-        return reading
-
-    return trainer.having(prepare, "read_weights", make)
-
-
 @first_loss.counter_example("weights_drawn_at_random", of="trainer")
 def weights_drawn_at_random(trainer: Trainer) -> Trainer:
     """Check the init, and then draw all weights as if there were none."""
-
-    def make(_: object) -> Callable[[Any], Any]:
-        return lambda init: draw(init.architecture, 42)
-
-    return trainer.having(prepare, "read_weights", make)
+    return of_random_weights(trainer)
 
 
 @first_loss.counter_example("square_tensor_transposed", of="trainer")
@@ -113,7 +101,7 @@ def square_tensor_transposed(trainer: Trainer) -> Trainer:
         )
         weights[name] = weights[name].T.contiguous()
 
-    return _altered(trainer, alter)
+    return of_altered_weights(trainer, alter)
 
 
 @first_loss.counter_example("one_layer_random", of="trainer")
@@ -126,7 +114,7 @@ def one_layer_random(trainer: Trainer) -> Trainer:
             if name.startswith("model.layers.2.mlp."):
                 values.normal_(0.0, 0.02, generator=generator)
 
-    return _altered(trainer, alter)
+    return of_altered_weights(trainer, alter)
 
 
 @first_loss.counter_example("rotary_base_assumed", of="trainer")

@@ -22,6 +22,8 @@ from pv_runtime.checks.trainer import (
     Ended,
     Trainer,
     folder_of,
+    of_altered_weights,
+    of_random_weights,
     random_init,
     random_shards,
     remove,
@@ -30,7 +32,6 @@ from pv_runtime.checks.trainer import (
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.pretrain import checkpoints, model_files, prepare
 from pv_runtime.pretrain.loop import Run as Training
-from pv_runtime.pretrain.random_weights import draw
 
 __all__ = ["fresh_start", "same_bytes"]
 
@@ -105,28 +106,10 @@ def _differing(ours: Checkpoint, theirs: Checkpoint, name: str) -> int:
 Weights = Mapping[str, Tensor]
 
 
-def _altered(trainer: Trainer, alter: Callable[[dict[str, Tensor]], None]) -> Trainer:
-    """Let weights of an init be read, and then altered."""
-
-    def make(read: Callable[[Any], dict[str, Tensor]]) -> Callable[[Any], dict[str, Tensor]]:
-        def reading(init: Any) -> dict[str, Tensor]:
-            weights = read(init)
-            alter(weights)
-            return weights
-
-        return reading
-
-    return trainer.having(prepare, "read_weights", make)
-
-
 @fresh_start.counter_example("weights_drawn_at_random", of="trainer")
 def weights_drawn_at_random(trainer: Trainer) -> Trainer:
     """Check the init, and then draw all weights as if there were none."""
-
-    def make(_: object) -> Callable[[Any], Weights]:
-        return lambda init: draw(init.architecture, 42)
-
-    return trainer.having(prepare, "read_weights", make)
+    return of_random_weights(trainer)
 
 
 @fresh_start.counter_example("one_layer_random", of="trainer")
@@ -139,7 +122,7 @@ def one_layer_random(trainer: Trainer) -> Trainer:
             if name.startswith("model.layers.1.") and values.ndim == 2:
                 values.normal_(0.0, 0.02, generator=generator)
 
-    return _altered(trainer, alter)
+    return of_altered_weights(trainer, alter)
 
 
 @fresh_start.counter_example("one_value_rounded", of="trainer")
@@ -149,7 +132,7 @@ def one_value_rounded(trainer: Trainer) -> Trainer:
     def alter(weights: dict[str, Tensor]) -> None:
         weights["model.norm.weight"] = weights["model.norm.weight"].bfloat16().float()
 
-    return _altered(trainer, alter)
+    return of_altered_weights(trainer, alter)
 
 
 @fresh_start.counter_example("head_untied", of="trainer")
@@ -174,7 +157,7 @@ def head_tied_that_is_not(trainer: Trainer) -> Trainer:
         if "lm_head.weight" in weights:
             weights["lm_head.weight"] = weights["model.embed_tokens.weight"].clone()
 
-    return _altered(trainer, alter)
+    return of_altered_weights(trainer, alter)
 
 
 @fresh_start.counter_example("moments_carried_over", of="trainer")

@@ -19,13 +19,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pv_runtime.architecture import Architecture
 from pv_runtime.commands import pretrain
 from pv_runtime.errors import LoadError, ModelError
 from pv_runtime.formats import Checkpoint, open_checkpoint
-from pv_runtime.pretrain import checkpoints
-from pv_runtime.pretrain.prepare import RECORD
+from pv_runtime.pretrain import checkpoints, prepare
+from pv_runtime.pretrain.random_weights import draw
 from pv_runtime.random_model import RandomModel
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Ended",
     "Trainer",
     "folder_of",
+    "of_altered_weights",
+    "of_random_weights",
     "parser",
     "random_init",
     "random_shards",
@@ -93,7 +96,7 @@ class Ended:
     @property
     def record(self) -> dict[str, Any]:
         """What run.json says."""
-        found: dict[str, Any] = json.loads((self.folder / RECORD).read_bytes())
+        found: dict[str, Any] = json.loads((self.folder / prepare.RECORD).read_bytes())
         return found
 
     @property
@@ -139,6 +142,25 @@ class Trainer:
         text = out.getvalue()
         report = json.loads(text) if text.startswith("{") else {}
         return Ended(code, err.getvalue(), report, folder)
+
+
+def of_altered_weights(trainer: Trainer, alter: Callable[[dict[str, Tensor]], None]) -> Trainer:
+    """Let the init's weights be read, and then altered in place by `alter`, which gets them by name."""
+
+    def make(read: Callable[[Any], dict[str, Tensor]]) -> Callable[[Any], dict[str, Tensor]]:
+        def reading(init: Any) -> dict[str, Tensor]:
+            weights = read(init)
+            alter(weights)
+            return weights
+
+        return reading
+
+    return trainer.having(prepare, "read_weights", make)
+
+
+def of_random_weights(trainer: Trainer) -> Trainer:
+    """Check the init, and then draw all weights as if there were none."""
+    return trainer.having(prepare, "read_weights", lambda _: lambda init: draw(init.architecture, 42))
 
 
 def _away(folders: Sequence[Path]) -> contextlib.AbstractContextManager[None]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks.trainer import Trainer, folder_of, random_init, random_shards, words
+from pv_runtime.checks.trainer import Trainer, folder_of, of_random_weights, random_init, random_shards, words
 from pv_runtime.commands import pretrain
 from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.file_bytes import FileBytes
@@ -21,7 +21,6 @@ from pv_runtime.pretrain.batches import Batches
 from pv_runtime.pretrain.device import Device
 from pv_runtime.pretrain.loop import Run as Training
 from pv_runtime.pretrain.metrics import Metrics, read_metrics
-from pv_runtime.pretrain.random_weights import draw
 
 __all__ = ["init_loss_on_devices", "processor_path", "repeated_losses", "resident", "step_times"]
 
@@ -107,11 +106,7 @@ def init_loss_on_devices(run: Run, *, model: Checkpoint, text: FileBytes, window
 @init_loss_on_devices.counter_example("weights_not_moved", of="trainer")
 def weights_not_moved(trainer: Trainer) -> Trainer:
     """Make the module on the device, and leave there what it was made with."""
-
-    def make(_: object) -> Callable[[Any], dict[str, torch.Tensor]]:
-        return lambda init: draw(init.architecture, 42)
-
-    return trainer.having(prepare, "read_weights", make)
+    return of_random_weights(trainer)
 
 
 @init_loss_on_devices.counter_example("on_the_cpu_instead", of="trainer")

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pv_runtime.pretrain.batches import Batches
 from pv_runtime.pretrain.errors import TrainingError
@@ -181,9 +180,7 @@ def validate(module: Trainable, windows: Tensor, settings: Settings) -> float:
     for part in torch.split(windows, settings.batch_size):
         tokens = part.to(settings.device)
         with precision(settings):
-            logits = module.logits(tokens[:, :-1])
-        wide = logits.flatten(0, 1).float()
-        total += functional.cross_entropy(wide, tokens[:, 1:].flatten(), reduction="sum").item()
+            total += module.total(tokens[:, :-1], tokens[:, 1:]).item()
     return total / (windows.shape[0] * (windows.shape[1] - 1))
 
 

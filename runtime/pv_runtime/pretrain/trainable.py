@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pv_runtime.architecture import Architecture
+from pv_runtime.pretrain.head_loss import head_loss
 
 __all__ = ["Trainable", "assemble"]
 
@@ -129,22 +130,32 @@ class Trainable(nn.Module):
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Return ``[batch, tokens, vocab]`` of int64 ``[batch, tokens]``."""
+        return functional.linear(self.hidden(tokens), self.head)
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Return what the head is given: ``[batch, tokens, hidden]`` of int64 ``[batch, tokens]``."""
         x = self.model.embed_tokens(tokens)
         rotation = angles(self.architecture, tokens.shape[1], tokens.device)
         for block in self.model.layers:
             x = block(x, rotation)
-        return functional.linear(self.model.norm(x), self.head)
+        output: Tensor = self.model.norm(x)
+        return output
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """Return the mean of -ln p(target), in nats, over all positions.
+
+        Logits are there for some positions at a time only, forward and backward.
 
         Parameters
         ----------
         tokens, targets
             int64 ``[batch, tokens]``; a target is the token after the one at its place.
         """
-        logits = self.logits(tokens)
-        return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+        return self.total(tokens, targets) / targets.numel()
+
+    def total(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """Return the sum whose mean is ``forward``'s."""
+        return head_loss(self.hidden(tokens).flatten(0, 1), self.head, targets.flatten())
 
 
 def angles(a: Architecture, count: int, device: torch.device) -> Rotation:

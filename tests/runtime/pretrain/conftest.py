@@ -6,30 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from pv_runtime.architecture import Architecture
+from pv_runtime.checks.trainer import random_init, random_shards
 from pv_runtime.pretrain.request import Request
-from pv_runtime.random_model import RandomModel
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 TOKENIZER = MODELS / "tiny-qwen2"
-SHAPE = Architecture(
-    family="qwen2",
-    hidden_size=16,
-    intermediate_size=24,
-    layers=2,
-    heads=4,
-    kv_heads=2,
-    head_dim=4,
-    vocab_size=4096,
-    max_positions=64,
-    rope_theta=1e4,
-    rms_norm_eps=1e-6,
-    qkv_bias=True,
-    tied=True,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -42,23 +25,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def init(tmp_path: Path) -> Path:
-    """A random model of `SHAPE` in its own folder."""
-    folder = tmp_path / "init"
-    folder.mkdir()
-    RandomModel(SHAPE, seed=5).save(folder)
-    return folder
+    """A random model of `SMALL` in its own folder."""
+    return random_init(tmp_path / "init")
 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
     """Three shards of random ids, which have nothing in common."""
-    folder = tmp_path / "shards"
-    folder.mkdir()
-    generator = np.random.default_rng(7)
-    for number in range(3):
-        ids = generator.integers(4096, size=500, dtype=np.uint32)
-        (folder / f"shard-{number}.bin").write_bytes(ids.astype("<u4").tobytes())
-    return folder
+    return random_shards(tmp_path / "shards")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pv_runtime.checks.trainer import SMALL
 from pv_runtime.export import export
 from pv_runtime.formats import Overlay, open_checkpoint
 from pv_runtime.formats.overlay import from_values
@@ -14,8 +15,6 @@ from pv_runtime.formats.safetensors import write_safetensors
 from pv_runtime.pretrain.errors import TrainingError, UsageError
 from pv_runtime.pretrain.init import open_init, read_weights
 from pv_runtime.pretrain.stated import FIELDS, stated_fields
-
-from tests.runtime.pretrain.conftest import SHAPE
 
 
 def refused(path: Path, guard: str) -> str:
@@ -52,7 +51,7 @@ def write(folder: Path, drop: str | None, add: dict[str, np.ndarray[Any, Any]]) 
 
 def test_it_is_exactly_those_weights(init: Path) -> None:
     opened = open_init(str(init))
-    assert opened.architecture == SHAPE
+    assert opened.architecture == SMALL
     model = open_checkpoint(init)
     weights = read_weights(opened)
     assert set(weights) == set(model.names())

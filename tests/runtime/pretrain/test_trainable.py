@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from pv_runtime.architecture import Architecture
+from pv_runtime.checks import trainer
 from pv_runtime.model import Decoder
 from pv_runtime.pretrain.init import open_init, read_weights
 from pv_runtime.pretrain.random_weights import draw
@@ -14,9 +15,7 @@ from pv_runtime.pretrain.trainable import Trainable, assemble
 from pv_runtime.random_model import RandomModel
 from pv_runtime.weights import load_weights
 
-from tests.runtime.pretrain.conftest import SHAPE
-
-SMALL = dataclasses.replace(SHAPE, vocab_size=61)
+SMALL = dataclasses.replace(trainer.SMALL, vocab_size=61)
 SHAPES = [
     SMALL,
     dataclasses.replace(SMALL, tied=False),
