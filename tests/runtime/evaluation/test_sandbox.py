@@ -53,8 +53,8 @@ def test_a_right_program_passes_and_a_wrong_one_does_not() -> None:
         "import os\nos.abort()",
         "import atexit, os, sys\natexit.register(os._exit, 0)\nsys.exit(0)",
         (
-            "import threading, os, time\ndef f(x):\n    threading.Thread(target=os._exit, args=(0,)).start()\n"
-            "    time.sleep(5)"
+            "import threading, os, time\ndef f(x):\n"
+            "    threading.Thread(target=os._exit, args=(0,)).start()\n    time.sleep(5)"
         ),
         "import os\nos.closerange(0, 64)\ndef f(x):\n    return x + 1",
     ],
