@@ -73,8 +73,7 @@ def _confined(settings: dict[str, Any], answers: int) -> dict[str, Any]:
     """Take the rights away in the order in which that is possible; forks into the namespaces."""
     # The folder of a program is no place to import from with -I, and is none for what comes later.
     sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120
-    import confinement  # type: ignore[import-not-found]
-
+    confinement = __import__("confinement")  # of no package here: what reads imports would not find it
     del sys.path[0], sys.modules["confinement"]
     apart = confinement.enter_namespaces()
     folder = apart and confinement.only_write_here(
