@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -221,6 +222,18 @@ def test_where_the_network_is_open_it_must_be_allowed(
     assert "--allow-network" in capsys.readouterr().err
     assert cli.main([*words, "--allow-network"]) == 0
     assert "THE NETWORK WAS OPEN" in capsys.readouterr().out
+
+
+def test_the_page_has_every_key_of_the_report_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (MODELS.parent / "docs/how-to/evaluate-a-model.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`[a-z_`, ]+) \|", page.partition("## For programs")[2], re.MULTILINE)
+    documented = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    given = reported(capsys, "--completions", completions(tmp_path, ""), *FEW)
+    asked = reported(capsys, *WRITE, "--limit", "1")
+    assert documented == {*given, *asked}
+    assert set(given["enforced"]) <= {*re.findall(r"`(\w+)`", page)}
 
 
 def test_it_runs_as_a_program(tmp_path: Path) -> None:
