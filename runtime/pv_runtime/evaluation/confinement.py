@@ -6,7 +6,8 @@ Namespaces need a kernel that lets users make them; nothing here needs to be roo
 power by them.
 
 Imports the standard library only, and nothing of this package: it runs in a process that then runs
-somebody else's program. Sources: setrlimit(2), user_namespaces(7), mount_setattr(2), seccomp(2).
+somebody else's program. Sources: setrlimit(2), user_namespaces(7), mount_setattr(2), capset(2),
+seccomp(2).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ TYPE_CHECKING = False  # as type checkers know it; typing itself takes a tenth o
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RLIMITS", "enter_namespaces", "filter_calls", "only_write_here", "set_limits"]
+__all__ = ["RLIMITS", "enter_namespaces", "filter_calls", "give_up_power", "only_write_here", "set_limits"]
 
 RLIMITS = {
     "cpu_seconds": resource.RLIMIT_CPU,
@@ -37,15 +38,16 @@ _NOSUID, _NODEV, _REC, _PRIVATE = 2, 4, 0x4000, 0x40000
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _READ_ONLY = 442, -100, 0x8000, 1
 _PDEATHSIG, _NO_NEW_PRIVS, _SECCOMP = 1, 38, 22
 _SIGKILL = 9
+_CAPABILITIES_V3 = 0x20080522
 
 _ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x50001, 0x50026
 _CLONE_THREAD = 0x10000
 _CLONE3 = 435
 _CALLS = {
     # audit number of the machine, clone, and what is denied: fork, vfork, execve, execveat, socket, ptrace,
-    # kill, tkill, io_uring_setup, unshare, setns, mount, pidfd_open
-    "x86_64": (0xC000003E, 56, (57, 58, 59, 322, 41, 101, 62, 200, 425, 272, 308, 165, 434)),
-    "aarch64": (0xC00000B7, 220, (221, 281, 198, 117, 129, 130, 425, 97, 268, 40, 434)),
+    # kill, tkill, io_uring_setup, unshare, setns, mount, pidfd_open, mount_setattr, move_mount, open_tree
+    "x86_64": (0xC000003E, 56, (57, 58, 59, 322, 41, 101, 62, 200, 425, 272, 308, 165, 434, 442, 429, 428)),
+    "aarch64": (0xC00000B7, 220, (221, 281, 198, 117, 129, 130, 425, 97, 268, 40, 434, 442, 429, 428)),
 }
 
 
@@ -109,13 +111,22 @@ def only_write_here(folder: str, size: int, files: int) -> bool:
     return True
 
 
+def give_up_power() -> None:
+    """Give up every capability, of a namespace of one's own, too, and end when the parent does.
+
+    Who makes a namespace has all power in it, and could make it writable again.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    library.prctl(_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    library.capset(struct.pack("=Ii", _CAPABILITIES_V3, 0), bytes(24))
+
+
 def filter_calls() -> bool:
     """Let no process be made or replaced, no socket be opened, and no other process be touched, from here on.
 
     Threads may be made. Returns False where the machine is not known or the kernel refuses.
     """
     library = ctypes.CDLL(None, use_errno=True)
-    library.prctl(_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.uname().machine not in _CALLS or library.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
         return False
     rules = _rules(*_CALLS[os.uname().machine])

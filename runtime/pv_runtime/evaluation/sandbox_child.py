@@ -81,6 +81,7 @@ def _confined(settings: dict[str, Any], answers: int) -> dict[str, Any]:
     )
     if apart:
         _fork(answers)
+    confinement.give_up_power()
     limits = confinement.set_limits(settings["limits"])
     return {
         "pid": int(os.readlink("/proc/self")),  # noqa: PTH115 - as the host counts, from within a namespace, too

@@ -126,6 +126,44 @@ def test_nothing_is_written_elsewhere_and_nothing_stays(tmp_path: Path) -> None:
     assert not Path(where.detail.removeprefix("AssertionError: ")).exists()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "library.syscall(442, -100, b'/', 0x8000, struct.pack('QQQQ', 0, 1, 0, 0), ctypes.c_size_t(32))",
+        "library.mount(None, b'/', None, ctypes.c_ulong(0x20 | 0x1000), None)",
+        "library.umount2(os.getcwd().encode(), 2) or os.chdir('/')",
+        "library.unshare(0x10000000)",
+        "library.setresuid(0, 0, 0) or library.capset(struct.pack('Ii', 0x20080522, 0), bytes([255] * 24))",
+    ],
+)
+def test_what_was_taken_away_is_not_taken_back(tmp_path: Path, call: str) -> None:
+    program = f"""
+        import ctypes, os, struct
+        library = ctypes.CDLL(None, use_errno=True)
+        done = {call}
+        try:
+            open({str(tmp_path / "written")!r}, "w").write("x")
+        except OSError:
+            pass
+        def f(x):
+            return x + 1
+    """
+    assert outcome(program) in {"passed", "error"}
+    assert not [*tmp_path.iterdir()]
+
+
+def test_it_has_no_power_over_its_own_namespace() -> None:
+    program = """
+        status = dict(line.split(":\\t", 1) for line in open("/proc/self/status"))
+        held = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+        assert not any(held.values()), held
+        assert status["NoNewPrivs"].strip() == "1"
+        def f(x):
+            return x + 1
+    """
+    assert outcome(program) == "passed"
+
+
 @pytest.fixture
 def listening() -> Iterator[tuple[int, str, list[bytes]]]:
     """A port and a socket's file that are listened to, and what came."""
