@@ -74,7 +74,10 @@ def solved_problems(
     """
     here = settings[run.level]
     limits = Limits(seconds=here["seconds"])
-    judge: Judge = run.role("judge", lambda jobs: list(judge_all(jobs, limits, workers=_WORKERS)))
+    scratch = run.scratch()  # goes with the run, should that be cut short
+    judge: Judge = run.role(
+        "judge", lambda jobs: list(judge_all(jobs, limits, workers=_WORKERS, scratch=scratch))
+    )
     estimator: Estimator = run.role("estimator", pass_at_k)
     _judge_the_judge(run, judge, problems)
     _judge_the_estimator(run, estimator)

@@ -142,8 +142,10 @@ class Verdict:
         return self.outcome == "passed"
 
 
-def judge(job: Job, limits: Limits = Limits(), *, allow_network: bool = False) -> Verdict:
-    """Run one job.
+def judge(
+    job: Job, limits: Limits = Limits(), *, allow_network: bool = False, scratch: str | None = None
+) -> Verdict:
+    """Run one job, in a folder of its own in `scratch`, by default where temporary files are.
 
     Raises
     ------
@@ -152,7 +154,7 @@ def judge(job: Job, limits: Limits = Limits(), *, allow_network: bool = False) -
     ModelError
         The process could not be started.
     """
-    with tempfile.TemporaryDirectory(prefix="apr-eval-") as folder:
+    with tempfile.TemporaryDirectory(prefix="apr-eval-", dir=scratch) as folder:
         answers, theirs = os.pipe()
         try:
             process = _started(folder, theirs, limits)
@@ -182,10 +184,13 @@ def judge_all(
     *,
     allow_network: bool = False,
     workers: int = 1,
+    scratch: str | None = None,
 ) -> Iterator[Verdict]:
     """Run jobs, `workers` at a time; verdicts come in the order of the jobs."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda job: judge(job, limits, allow_network=allow_network), jobs)
+        yield from pool.map(
+            lambda job: judge(job, limits, allow_network=allow_network, scratch=scratch), jobs
+        )
 
 
 def weakest(several: Sequence[Enforced]) -> Enforced:
