@@ -1,4 +1,4 @@
-"""Rebuild the shipped models: corpus, tokenizer, both decoders, their cards, the quantised pair."""
+"""Rebuild the shipped models: corpus, tokenizer, decoders, cards, pair, problems."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .corpus import Corpus, read_corpus
 from .decoder import Shape
 from .export import read_decoder, write_settings, write_weights
 from .pair import write_pair
+from .problems import write_problems
 from .tokenizer import encode_documents, read_tokenizer, train_tokenizer, write_tokenizer
 from .train import Schedule, Trained, evaluate, held_out_windows, train
 
@@ -76,7 +77,7 @@ def encode_held_out(tokenizer: Any, corpus: Corpus) -> np.ndarray[tuple[int], np
 def main(arguments: list[str] | None = None) -> int:
     """Run the recipe, or the one part of it that ``--only`` names."""
     parser = argparse.ArgumentParser(prog="python -m recipe", description=__doc__)
-    parts = ["tokenizer", *(shape.name for shape in SHAPES), "pair"]
+    parts = ["tokenizer", *(shape.name for shape in SHAPES), "pair", "problems"]
     parser.add_argument("--only", choices=parts, help="build this part alone, from what stands in OUT")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).resolve().parent.parent, help="folder of the models"
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     schedule = Schedule(steps=options.steps)
     wanted = [options.only] if options.only else parts
-    if wanted != ["pair"]:
+    if not {*wanted} <= {"pair", "problems"}:
         corpus = read_corpus()
         print(f"{len(corpus.training)} training files, {len(corpus.held_out)} held out", flush=True)
     if "tokenizer" in wanted:
@@ -97,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
             build_model(corpus, shape, schedule, options.out)
     if "pair" in wanted:
         write_pair(options.out)
+    if "problems" in wanted:
+        write_problems(options.out)
     return 0
 
 

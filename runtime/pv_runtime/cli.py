@@ -20,6 +20,7 @@ from pv_runtime.commands import (
     bisect,
     convert,
     diff,
+    eval,  # noqa: A004 - the command is so called
     export,
     inspect,
     pretrain,
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     bisect.register(commands)
     convert.register(commands)
     diff.register(commands)
+    eval.register(commands)
     export.register(commands)
     pretrain.register(commands)
     qa.register(commands)
