@@ -61,6 +61,8 @@ class Binding:
     """Name of the counter-example → the role that it damages, or what it replaces."""
     kind: Kind = "check"
     readings: tuple[Reading, ...] = ()
+    doses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Name of a way to do damage by any amount → the role that it damages."""
 
 
 def bind(reference: str, config: Config) -> Binding:
@@ -113,6 +115,7 @@ def _bind(reference: str, config: Config) -> Binding:
                 metrics=_metrics(declaration, shown),
                 parameters=_parameters(node, shown),
                 counter_examples=counter_examples_in(tree, function, shown),
+                doses=_declared(tree, function, shown, "dose", "dose"),
             )
     raise BindingError(
         f"{shown} defines no function {function}",
@@ -204,6 +207,10 @@ def counter_examples_in(tree: ast.Module, function: str, path: str) -> dict[str,
     BindingError
         One is not declared with two literal words, or twice; `path` is what messages call the file.
     """
+    return _declared(tree, function, path, "counter_example", "counter-example")
+
+
+def _declared(tree: ast.Module, function: str, path: str, decorated: str, word: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
@@ -212,7 +219,7 @@ def counter_examples_in(tree: ast.Module, function: str, path: str) -> dict[str,
             if not (
                 isinstance(decorator, ast.Call)
                 and isinstance(decorator.func, ast.Attribute)
-                and decorator.func.attr == "counter_example"
+                and decorator.func.attr == decorated
                 and _last_name(decorator.func.value) == function
             ):
                 continue
@@ -222,13 +229,13 @@ def counter_examples_in(tree: ast.Module, function: str, path: str) -> dict[str,
             ]
             if len(values) != 2 or not all(isinstance(value, str) for value in values):
                 raise BindingError(
-                    "a counter-example is declared with two literal words",
+                    f"a {word} is declared with two literal words",
                     where=_at(decorator, path),
-                    remedy=f'write @{function}.counter_example("name", of="role")',
+                    remedy=f'write @{function}.{decorated}("name", of="role")',
                 )
             if values[0] in found:
                 raise BindingError(
-                    f"counter-example {values[0]!r} is declared twice",
+                    f"{word} {values[0]!r} is declared twice",
                     where=_at(decorator, path),
                     remedy="rename one",
                 )

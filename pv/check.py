@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar
 
-__all__ = ["Check", "CheckError", "CounterExample", "Metric", "Run", "Value", "check", "named"]
+__all__ = ["Check", "CheckError", "CounterExample", "Dose", "Metric", "Run", "Value", "check", "named"]
 
 Kind = Literal["real", "count", "text"]
 Value = bool | int | float | str
@@ -114,12 +114,26 @@ class CounterExample:
 
 
 @dataclasses.dataclass(frozen=True)
+class Dose:
+    """A way to damage the role `of` as much as is asked for: ``must_detect:`` of a contract names the amount.
+
+    `damage` maps the undamaged role, an amount above 0 and a place, a number from 0, to a damaged role: more
+    of it for a greater amount, elsewhere for another place, and always the same for the same.
+    """
+
+    name: str
+    of: str
+    damage: Callable[[Any, Any, int], Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Check(Generic[P]):
     """A measuring function with its declared metrics and counter-examples; calling it runs it."""
 
     function: Callable[P, None]
     metrics: tuple[Metric, ...]
     counter_examples: dict[str, CounterExample] = dataclasses.field(default_factory=dict)
+    doses: dict[str, Dose] = dataclasses.field(default_factory=dict)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Run the measuring function."""
@@ -138,6 +152,25 @@ class Check(Generic[P]):
             if name in self.counter_examples:
                 raise CheckError(f"counter-example {name!r} is registered twice")
             self.counter_examples[name] = CounterExample(name, of, damage)
+            return damage
+
+        return register
+
+    def dose(
+        self, name: str, *, of: str
+    ) -> Callable[[Callable[[Any, Any, int], T]], Callable[[Any, Any, int], T]]:
+        """Register a way to damage the role `of` by any amount, under `name`.
+
+        Raises
+        ------
+        CheckError
+            The name is registered already.
+        """
+
+        def register(damage: Callable[[Any, Any, int], T]) -> Callable[[Any, Any, int], T]:
+            if name in self.doses:
+                raise CheckError(f"dose {name!r} is registered twice")
+            self.doses[name] = Dose(name, of, damage)
             return damage
 
         return register

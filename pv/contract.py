@@ -174,6 +174,7 @@ class Falsifier(Clause):
     `retries` is how often a sweep may run it again where it ended in Error; a verdict is never sought again.
     `bound_to` is what of its host a record of it is good for: ``gpu``, ``driver``, or a library.
     `counter_examples` are names; for ``pytest:`` and ``command:`` checks, `replacements` says what they are.
+    `must_detect` is way to do damage → the smallest amount that the rule may not miss (:mod:`pv.dosing`).
     """
 
     id: str
@@ -192,6 +193,7 @@ class Falsifier(Clause):
     metrics: tuple[Mapping[str, Any], ...]
     counter_examples: tuple[str, ...] | None
     replacements: Mapping[str, Replacement]
+    must_detect: Mapping[str, int | float]
     environment: Mapping[str, str]
     sources: tuple[str, ...]
     basis: Mapping[str, Cited]

@@ -17,10 +17,12 @@ from pv.binding import Binding, bind_falsifier
 from pv.bound_to import differences
 from pv.config import Config
 from pv.contract import Contract, Falsifier
+from pv.demonstration import demonstrate, plants_of
+from pv.dosing import Dosed
 from pv.enough import enough_of, is_cited
 from pv.errors import EvidenceError
 from pv.evidence import Record, read_record, record_path, superseded, write_record
-from pv.fit import fit, planned
+from pv.fit import fit
 from pv.freshness import base_level, changes, clause_digest, closure_of, current_inputs, satisfying_roles
 from pv.host import Gpu, gpus
 from pv.measuring import Measurer, Stop, Tell
@@ -35,7 +37,7 @@ from pv.survey import survey
 from pv.verdict import judge
 from pv.verify import metrics_to_json, verify
 
-__all__ = ["Work", "plants_of"]
+__all__ = ["Work"]
 
 
 class Work:
@@ -150,7 +152,8 @@ class Work:
             for roles in self.falsifier.subjects.values()
             for name in roles.values()
         )
-        return self.options.force or not self.options.record or overridden
+        limits = self.options.limits and bool(self.falsifier.must_detect)
+        return self.options.force or limits or not self.options.record or overridden
 
     def _choose(self) -> Ready:
         levels = levels_of(self.falsifier)
@@ -174,6 +177,7 @@ class Work:
         ready: Ready,
         *,
         plant: str | None = None,
+        dose: Dosed | None = None,
         arguments: Mapping[str, Any] | None = None,
         what: str = "",
     ) -> Judged:
@@ -183,10 +187,11 @@ class Work:
             level,
             seed=self.options.seed or 0,
             plant=plant,
+            dose=dose,
             arguments=arguments,
             what=what,
             # Of a damaged run only one thing is asked: whether the rule notices.
-            enough=None if plant is None else self._enough(),
+            enough=None if plant is None and dose is None else self._enough(),
         )
         measurements = measurements_of(run)
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
@@ -235,19 +240,19 @@ class Work:
             passing = self._judge(other, arguments=arguments, what="satisfying example")
             shown["satisfying_example"] = {"arguments": arguments, **passing.to_json()}
             return shown, ()
-        plants: list[Plant] = []
-        shown["counter_examples"] = {}
-        if judged.verdict.passed:
-            for name in planned(self.falsifier, self.binding):
-                damaged = self._judge(ready, plant=name)
-                plant = Plant(name, self.binding.counter_examples[name], caught=not damaged.verdict.passed)
-                plants.append(plant)
-                shown["counter_examples"][name] = {
-                    "of": plant.of,
-                    "caught": plant.caught,
-                    **damaged.to_json(),
-                }
-        return shown, tuple(plants)
+        if not judged.verdict.passed:
+            return shown | {"counter_examples": {}}, ()
+        before = None if self.options.limits else self._fresh_record(ready)
+        found, plants = demonstrate(
+            self.falsifier,
+            self.binding,
+            judged,
+            self._rule(self.base),
+            lambda name, dose: self._judge(ready, plant=name, dose=dose),
+            before.predicate.get("detection") if before else None,
+            limits=self.options.limits,
+        )
+        return shown | found, plants
 
     def _record(
         self,
@@ -391,9 +396,3 @@ class Work:
         if verdict["outcome"] == "Pass":
             return "Pass", f"{len(plants)} counter-examples caught"
         return "Fail", self.falsifier.if_fails
-
-
-def plants_of(predicate: Mapping[str, Any]) -> tuple[Plant, ...]:
-    """Return the counter-examples that a record holds."""
-    held = predicate.get("counter_examples", {})
-    return tuple(Plant(name, plant["of"], plant["caught"]) for name, plant in held.items())

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pv.contract import Runs
-from pv.discharge_check import Work, plants_of
+from pv.demonstration import plants_of
+from pv.discharge_check import Work
+from pv.dosing import Dosed
 from pv.errors import BindingError, EvidenceError
 from pv.evidence import Record, read_record, records_of
 from pv.expression import Measurements, measurements_from_json, measurements_to_json
@@ -65,12 +67,13 @@ class SeveralRuns(Work):
         ready: Ready,
         *,
         plant: str | None = None,
+        dose: Dosed | None = None,
         arguments: Mapping[str, Any] | None = None,
         what: str = "",
     ) -> Judged:
-        """Judge the repetitions of the base level, the last of them damaged by `plant`."""
+        """Judge the repetitions of the base level, the last of them damaged by `plant` or `dose`."""
         seeds = self.runs.seeds or (self.options.seed or 0,) * self.runs.at_least
-        if plant is None:
+        if plant is None and dose is None:
             for number, seed in enumerate(seeds, start=1):
                 name = f"seed-{seed}" if self.runs.by == "seed" else f"repetition-{number}"
                 self.measured[name] = self.measurer.measure(
@@ -78,8 +81,10 @@ class SeveralRuns(Work):
                 )
         last = list(self.measured)[-1]
         run = self.measured[last]
-        if plant is not None:
-            run = self.measurer.measure(ready, self.base, seed=seeds[-1], plant=plant, arguments=arguments)
+        if plant is not None or dose is not None:
+            run = self.measurer.measure(
+                ready, self.base, seed=seeds[-1], plant=plant, dose=dose, arguments=arguments
+            )
         together = {name: measurements_of(done) for name, done in self.measured.items()}
         measurements = union({**together, last: measurements_of(run)})
         return Judged(run, measurements, judge(self._rule(self.base), measurements, self.binding.metrics))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pv.binding import Binding
 from pv.contract import Falsifier
+from pv.dosing import KINDS, at, dosed
 from pv.errors import BindingError, Location
 
 __all__ = ["Misfit", "fit", "misfits", "planned"]
@@ -75,6 +76,20 @@ def misfits(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
                 f"planted are: {', '.join(sorted(binding.counter_examples)) or 'none'}",
             )
         seen.add(name)
+    yield from _doses(falsifier, binding)
+
+
+def _doses(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
+    for kind, amount in falsifier.must_detect.items():
+        where = falsifier.document.where_key(*falsifier.path, "must_detect", kind)
+        if falsifier.basis or falsifier.outcome == "refuted":
+            what = "a gate" if falsifier.basis else "a claim that is refuted"
+            yield Misfit("plant", f"{what} has nothing to detect", where, "require it of what is measured")
+        elif not any(at(kind, amount, binding)):
+            known = [*sorted(binding.doses), *(f"METRIC.{name}" for name in KINDS)]
+            yield Misfit(
+                "plant", f"{binding.reference} has no dose {kind!r}", where, f"known are: {', '.join(known)}"
+            )
 
 
 def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
@@ -106,7 +121,10 @@ def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
 
 
 def planned(falsifier: Falsifier, binding: Binding) -> tuple[str, ...]:
-    """Return the counter-examples to plant: those that the clause lists, else all that the check has."""
-    if falsifier.counter_examples is None:
-        return tuple(sorted(binding.counter_examples))
-    return falsifier.counter_examples
+    """Return the counter-examples to plant: those that the clause lists, else all that the check has.
+
+    After them come the doses of what it must detect.
+    """
+    listed = falsifier.counter_examples
+    chosen = tuple(sorted(binding.counter_examples)) if listed is None else listed
+    return (*chosen, *dosed(falsifier, binding))

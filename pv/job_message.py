@@ -38,6 +38,7 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "visible": job.visible,
         "level": job.level,
         "plant": job.plant,
+        "dose": job.dose,
         "project": job.project,
         "modules": list(job.modules),
         "words": list(job.words),

@@ -51,6 +51,8 @@ class Job:
     device: str
     level: str
     plant: str | None = None
+    dose: tuple[str, int | float, int] | None = None
+    """Where `plant` is a dose: its kind, its amount and the place."""
     project: str = ""
     """Root of the project: files read below it must be sources, subjects or scratch."""
     sources: tuple[str, ...] = ()

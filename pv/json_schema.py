@@ -101,7 +101,8 @@ def _mapping(schema: Any, definitions: dict[str, Node]) -> Node:
 
 def _number(kind: str) -> Callable[[Any, dict[str, Node]], Node]:
     def translate(schema: Any, _: dict[str, Node]) -> Node:
-        return {"type": kind} | ({"minimum": schema["ge"]} if "ge" in schema else {})
+        bounds = {"minimum": "ge", "exclusiveMinimum": "gt"}
+        return {"type": kind} | {word: schema[key] for word, key in bounds.items() if key in schema}
 
     return translate
 
@@ -124,6 +125,9 @@ _TRANSLATORS: dict[str, Callable[[Any, dict[str, Node]], Node]] = {
         [_translate(choice, definitions) for choice in schema["choices"].values()]
     ),
     "typed-dict": _mapping,
+    "union": lambda schema, definitions: _any_of(
+        [_translate(choice, definitions) for choice in schema["choices"]]
+    ),
 }
 
 

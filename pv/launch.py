@@ -11,6 +11,7 @@ from pv.binding import Binding
 from pv.closure import Closure
 from pv.config import Config
 from pv.contract import Falsifier, Replacement
+from pv.dosing import Dosed
 from pv.jobs import Job, Limits, Role
 from pv.planning import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_SECONDS, Ready
 from pv.subjects import Artefact
@@ -46,8 +47,12 @@ def job_of(
     seed: int,
     arguments: Mapping[str, Any],
     plant: str | None,
+    dose: Dosed | None = None,
 ) -> Job:
-    """Return one run of `falsifier` at `level`; with `plant`, that counter-example is planted in it."""
+    """Return one run of `falsifier` at `level`; with `plant`, that counter-example is planted in it.
+
+    With `dose`, what is planted is that.
+    """
     replacement = falsifier.replacements.get(plant, _NOTHING) if plant is not None else _NOTHING
     roles = {role: role_of(artefact, config) for role, artefact in ready.artefacts.items()}
     roles |= {role: Role("", str(config.root / path)) for role, path in replacement.subjects.items()}
@@ -60,7 +65,8 @@ def job_of(
         seed=seed,
         device=ready.device,
         level=level,
-        plant=plant,
+        plant=plant if dose is None else dose.name,
+        dose=None if dose is None else (dose.kind, dose.amount, dose.place),
         project=str(config.root),
         sources=tuple(str(source) for source in config.sources),
         modules=tuple(name for name, _ in closure.modules),

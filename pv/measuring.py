@@ -12,6 +12,7 @@ from pv.binding import Binding
 from pv.closure import Closure
 from pv.config import Config
 from pv.contract import Falsifier
+from pv.dosing import Dosed
 from pv.errors import SubjectError
 from pv.freshness import base_level, closure_of
 from pv.host import Gpu, gpus
@@ -120,6 +121,7 @@ class Measurer:
         *,
         seed: int,
         plant: str | None = None,
+        dose: Dosed | None = None,
         arguments: Mapping[str, Any] | None = None,
         what: str = "",
         enough: Enough | None = None,
@@ -131,6 +133,7 @@ class Measurer:
         Stop
             It did not run to its end, or what it was run on or by changed meanwhile.
         """
+        plant = plant if dose is None else dose.name
         what = what or (f"counter-example {plant}" if plant else level)
         job = job_of(
             self.falsifier,
@@ -142,6 +145,7 @@ class Measurer:
             seed=seed,
             arguments=self.falsifier.arguments if arguments is None else arguments,
             plant=plant,
+            dose=dose,
         )
         gpu = self._leased(ready)
         if gpu is not None and len(gpus()) > 1:
@@ -162,7 +166,7 @@ class Measurer:
         if closure_of(self.falsifier, afresh).sha256 != self.closure.sha256:
             raise Stop("Error", f"{what}: the source of the check changed while it ran")
         if plant is not None and not run.planted:
-            of = self.binding.counter_examples[plant]
+            of = self.binding.counter_examples[plant] if dose is None else dose.of
             what = f"the role {of!r}" if self.binding.kind == "check" else of
             raise Stop("Error", f"counter-example {plant}: {what} never passed through the check")
         return run

@@ -25,6 +25,8 @@ class Options:
     """None: 0, and whatever seed fresh evidence was made with is good."""
     record: bool = True
     force: bool = False
+    limits: bool = False
+    """Whether to measure how small a damage each falsifier notices; that takes many runs."""
     argv: tuple[str, ...] = ()
     today: dt.date | None = None
     """The UTC date by which runs are told apart; None: the one that the clock says."""

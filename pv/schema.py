@@ -18,6 +18,7 @@ from pv.contract import LEVELS
 from pv.needs import gpu_requirement, memory_bytes, module_name, seconds
 from pv.schema_blocks import BLOCKS
 from pv.schema_types import (
+    AMOUNT,
     ANYTHING,
     COUNT,
     NOT_NEGATIVE,
@@ -241,6 +242,7 @@ FALSIFIER = mapping(
                 {"list": TEXTS, "mapping": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
             )
         ),
+        "must_detect": default({}, core.dict_schema(TEXT, AMOUNT)),
         "environment": default({}, core.dict_schema(TEXT, TEXT)),
         "sources": default([], TEXTS),
         "basis": default({}, core.dict_schema(TEXT, CITED)),

@@ -155,6 +155,7 @@ KEYS: dict[str, dict[str, str]] = {
         "expect": "Lines that must all hold of the metrics; or level → lines.",
         "metrics": "For pytest and command: the metrics, each with its name, kind, unit and bounds.",
         "counter_examples": "Names of those to plant; for pytest and command, name → what is replaced.",
+        "must_detect": "Way to do damage → the smallest amount that the rule may not miss.",
         "environment": "For pytest and command: variable → value, in which {role} is the subject's path.",
         "sources": "What a pytest or command depends on besides its imports: files and folders.",
         "basis": "Name of a metric here → the metric of another falsifier's evidence. Nothing is run.",

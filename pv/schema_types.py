@@ -24,6 +24,7 @@ NOT_NEGATIVE: Schema = core.nullable_schema(core.float_schema(ge=0))
 COUNT: Schema = core.int_schema(ge=0)
 OPTIONAL_COUNT: Schema = core.nullable_schema(COUNT)
 TRUTH: Schema = core.bool_schema()
+AMOUNT: Schema = core.union_schema([core.int_schema(gt=0), core.float_schema(gt=0, allow_inf_nan=False)])
 
 
 def one_of(*words: str) -> Schema:

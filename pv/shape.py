@@ -184,6 +184,7 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         replacements={name: _replacement(plant) for name, plant in plants.items()}
         if isinstance(plants, dict)
         else {},
+        must_detect=dict(item["must_detect"]),
         environment=dict(item["environment"]),
         sources=tuple(item["sources"]),
         basis={

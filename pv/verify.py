@@ -80,8 +80,12 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
             raise _error(record, f"counter_examples.{name}", _CONTRADICTED)
         if plant["caught"] != (plant["verdict"]["outcome"] == "Fail"):
             raise _error(record, f"counter_examples.{name}", "states another end than its verdict")
+        if not _dose_follows(predicate, plant):
+            raise _error(record, f"counter_examples.{name}", "is not what its dose makes of the measurements")
         if plant.get("whole", True) is not True and not _failed_early(rule, metrics, plant):
             raise _error(record, f"counter_examples.{name}", "was cut short before its verdict was certain")
+    if "detection" in predicate and (kind := _detection_contradicts(predicate)):
+        raise _error(record, f"detection.{kind}", "contradicts the counter-examples")
     example = predicate.get("satisfying_example")
     if example is not None and not follows(rule, metrics, example):
         raise _error(record, "satisfying_example", _CONTRADICTED)
@@ -97,6 +101,22 @@ def _failed_early(rule: Sequence[str], metrics: Mapping[str, Metric], plant: Map
     from pv.expression.settled import failed_already
 
     return failed_already(read_rule(rule), judged_measurements(plant), metrics)
+
+
+def _dose_follows(predicate: Mapping[str, Any], plant: Mapping[str, Any]) -> bool:
+    """Tell whether a damaged series is what its dose makes of the measured one; a run is as it was."""
+    if not (stated := plant.get("dose")) or not stated["on_series"]:
+        return True
+    from pv.dosing import Dosed, dosed_series  # of few records
+
+    damaged = dosed_series(judged_measurements(predicate), Dosed.from_json(stated))
+    return bool(judged_measurements(plant) == damaged)
+
+
+def _detection_contradicts(predicate: Mapping[str, Any]) -> str:
+    from pv.detection import contradiction  # of few records
+
+    return contradiction(predicate)
 
 
 def _outcome_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pv.bytecode import distrust_bytecode
-from pv.check import Check, CheckError, CounterExample, Metric, Value
+from pv.check import Check, CheckError, CounterExample, Dose, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
 from pv.reads import Reads
@@ -80,12 +80,12 @@ class Recorder:
         self._channel = channel
         self._metrics = metrics
         self._undamaged: dict[str, Any] = {}
-        self._plant: CounterExample | None = None
+        self._plant: CounterExample | Dose | None = None
         self._fill: Callable[[Any], Any] | None = None
         self._told = 0.0
         self._sent = time.monotonic()
 
-    def plant(self, counter_example: CounterExample, fill: Callable[[Any], Any]) -> None:
+    def plant(self, counter_example: CounterExample | Dose, fill: Callable[[Any], Any]) -> None:
         """Arrange for `counter_example` to damage its role when that role passes."""
         self._plant = counter_example
         self._fill = fill
@@ -186,7 +186,9 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     }
     arguments = dict(job["arguments"])
     if job["plant"] is not None:
-        recorder.plant(*_plant(check, job["plant"], {**roles, **arguments}))
+        values = {**roles, **arguments}
+        planted = _plant(check, job["plant"], values) if job["dose"] is None else _dose(check, *job["dose"])
+        recorder.plant(*planted)
     passed = {role: recorder.role(role, value) for role, value in roles.items()}
     check.function(recorder, **passed, **arguments)
     _refuse_threads()
@@ -235,6 +237,13 @@ def _plant(
         return counter_example.damage(value, **keywords)
 
     return counter_example, fill
+
+
+def _dose(check: Check[...], kind: str, amount: float, place: int) -> tuple[Dose, Callable[[Any], Any]]:
+    dose = check.doses.get(kind)
+    if dose is None:
+        raise CheckError(f"the check declares no dose {kind!r}")
+    return dose, lambda value: dose.damage(value, amount, place)
 
 
 def _resolve(reference: str) -> Any:

@@ -85,6 +85,7 @@ TESTED_THROUGH = {
         "pv/reports/site/templates.py",
     ],
     "tests/pv/test_basis.py": ["pv/discharge_gate.py"],
+    "tests/pv/test_dosing.py": ["pv/demonstration.py"],
     "tests/pv/test_discharge.py": [
         "pv/discharge_check.py",
         "pv/outcome.py",

@@ -56,6 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
     parser.add_argument("--force", action="store_true", help="run again what has fresh evidence")
     parser.add_argument(
+        "--limits", action="store_true", help="measure how small a damage each notices that has must_detect:"
+    )
+    parser.add_argument(
         "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
     )
     parser.add_argument(
@@ -95,6 +98,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         seed=arguments.seed,
         record=not arguments.no_record,
         force=arguments.force,
+        limits=arguments.limits,
         argv=portable(arguments.argv, config),
     )
     text = arguments.format == "text"

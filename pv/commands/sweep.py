@@ -54,6 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--device", metavar="auto|cpu|cuda[:N]", help="where checks compute (default: auto)")
     how.add_argument("--seed", type=int, default=None, help="seed of every generator (default 0)")
     how.add_argument("--force", action="store_true", help="run again what has fresh evidence")
+    how.add_argument(
+        "--limits", action="store_true", help="measure how small a damage each notices that has must_detect:"
+    )
     how.add_argument("--no-record", action="store_true", help="run and judge, write no evidence")
     how.add_argument(
         "--executor", choices=tuple(EXECUTORS), help="where they run (default: local, on this host)"
@@ -207,6 +210,7 @@ def _check(arguments: argparse.Namespace) -> None:
         "--device": arguments.device is not None,
         "--seed": arguments.seed is not None,
         "--force": arguments.force,
+        "--limits": arguments.limits,
         "--no-record": arguments.no_record,
         "--shuffle": arguments.shuffle is not None,
         "--executor": arguments.executor is not None,
@@ -250,6 +254,7 @@ def _choose(arguments: argparse.Namespace, config: Config) -> tuple[list[Selecte
         seed=arguments.seed,
         record=not arguments.no_record,
         force=arguments.force,
+        limits=arguments.limits,
         argv=portable(arguments.argv, config),
     )
     return choose(wanted, config), options

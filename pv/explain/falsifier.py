@@ -7,7 +7,7 @@ from typing import Any
 
 from pv.contract import Contract, Falsifier
 from pv.explain.claim import blocking, citations, claim, covers, rule
-from pv.explain.measured import check, counter_examples, subjects
+from pv.explain.measured import check, counter_examples, detection, subjects
 from pv.explain.section import Explained, Section, SectionOf
 from pv.explain.standing import investigations, next_level, status, verdict
 from pv.project import Project
@@ -21,6 +21,7 @@ SECTIONS: dict[str, SectionOf] = {
     "rule": rule,
     "subjects": subjects,
     "counter_examples": counter_examples,
+    "detection": detection,
     "status": status,
     "verdict": verdict,
     "next": next_level,

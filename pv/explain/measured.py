@@ -8,11 +8,13 @@ from typing import Any
 from pv.binding import Binding
 from pv.check import Metric
 from pv.contract import LEVELS
+from pv.detection import limits_of
+from pv.dosing import dosed
 from pv.errors import PvError
 from pv.explain.section import Explained, Section
 from pv.fit import planned
 
-__all__ = ["check", "counter_examples", "subjects"]
+__all__ = ["check", "counter_examples", "detection", "subjects"]
 
 
 def check(of: Explained) -> Section:
@@ -123,8 +125,9 @@ def counter_examples(of: Explained) -> Section | None:
     for record in of.status.records:
         for name, plant in record.predicate.get("counter_examples", {}).items():
             caught[name] = bool(plant["caught"])
+    damages = {**bound.counter_examples, **{n: d.of for n, d in dosed(of.falsifier, bound).items()}}
     data = [
-        {"name": name, "damages": bound.counter_examples.get(name), "caught": caught.get(name)}
+        {"name": name, "damages": damages.get(name), "caught": caught.get(name)}
         for name in planned(of.falsifier, bound)
     ]
     words = {True: "caught", False: "NOT CAUGHT", None: "no evidence"}
@@ -134,3 +137,29 @@ def counter_examples(of: Explained) -> Section | None:
         for entry in data
     ]
     return Section("must notice", lines or ["nothing: no counter-example shows that it can fail"], data)
+
+
+def detection(of: Explained) -> Section | None:
+    """Say how small a damage it must notice, and how small a one it was seen to notice."""
+    required = of.falsifier.must_detect
+    if not required:
+        return None
+    limits = [limit for record in of.status.records for limit in limits_of(record.predicate)]
+    data = {
+        "required": dict(required),
+        "limits": [
+            {
+                "kind": one.kind,
+                "damages": one.of,
+                "places": one.places,
+                "limit": one.amount,
+                "steps": one.steps,
+            }
+            for one in limits
+        ],
+    }
+    lines = [f"required    {kind} of {amount:g}" for kind, amount in required.items()]
+    lines += [f"limit       {limit}" for limit in limits]
+    if not limits:
+        lines.append(f"no limit was measured: pv discharge --limits {of.address}")
+    return Section("limit of detection", lines, data)

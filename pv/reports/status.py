@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pv.blocking import Blocking
+from pv.detection import Limit, limits_of
 from pv.movement import Change, Moved
 from pv.printable import printable
 from pv.reports.discharge import margin
@@ -113,11 +114,12 @@ def markdown(report: StatusReport) -> Iterator[str]:
 
     for stem, group in by_contract(report.rows).items():
         yield f"## {cell(stem)}: {_worst(group)}\n"
-        yield "| falsifier | status | blocks | margin | reason |\n|---|---|---|---|---|"
+        yield "| falsifier | status | blocks | margin | limit of detection | reason |"
+        yield "|---|---|---|---|---|---|"
         for row in group:
             blocks = "yes" if row.falsifier.ship_blocking else ""
             reason = "; ".join([row.status.reason, *report.waiting(row)])
-            cells = (row.falsifier.id, _shown(report, row), blocks, _margin(row), reason)
+            cells = (row.falsifier.id, _shown(report, row), blocks, _margin(row), _limits(row), reason)
             yield f"| {' | '.join(cell(words) for words in cells)} |"
         yield ""
     of = " (of what was selected)" if report.selected else ""
@@ -132,10 +134,10 @@ def markdown(report: StatusReport) -> Iterator[str]:
         yield "| model | falsifier | status | reason | next |\n|---|---|---|---|---|"
         for blocker in blockers:
             row = blocker.row
-            cells = (
+            blocked = (
                 row.model or NO_MODEL, row.address, _shown(report, row), row.status.reason, blocker.step
             )  # fmt: skip
-            yield f"| {' | '.join(cell(words) for words in cells)} |"
+            yield f"| {' | '.join(cell(words) for words in blocked)} |"
     if report.change:
         yield "\n## Change\n"
         yield from (cell(line) if number == 0 else f"- {cell(line.strip())}"
@@ -193,8 +195,20 @@ def _row(report: StatusReport, row: Row) -> dict[str, Any]:
         "waiting": list(report.blocking.behind(row.address)),
         "reason": row.status.reason,
         "margin": _margin(row),
+        "limits": {limit.kind: limit.amount for limit in _measured(row)},
         "records": ["/".join(record.path.parts[-3:]) for record in row.status.records],
     }
+
+
+def _measured(row: Row) -> list[Limit]:
+    return [limit for record in row.status.records for limit in limits_of(record.predicate)]
+
+
+def _limits(row: Row) -> str:
+    """Return the limits of detection that were measured; of what must be detected, at least what must."""
+    if found := _measured(row):
+        return "; ".join(map(str, found))
+    return "; ".join(f"{kind}: at most {amount:g}" for kind, amount in row.falsifier.must_detect.items())
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def test_json_is_alone_and_says_what_it_rests_on(copied: Project) -> None:
                 "waiting": [],
                 "reason": "judged live",
                 "margin": "+0.00% of max(distance) <= 0.25",
+                "limits": {},
                 "records": [
                     f"small-v1/{ID}/algorithm-stand-in-cpu.json",
                     f"small-v1/{ID}/live-shipped-cpu.json",
@@ -71,7 +72,7 @@ def test_markdown_is_a_table_that_the_contract_cannot_break(copied: Project) -> 
     copied.contract(excluded="a | b <script>\x1b[31m\\|")
     name_model(copied, "'x | y'")
     out = copied.pv("status", "--format", "markdown").out
-    assert f"| {ID} | EXCLUDED | yes |  | a \\| b &lt;script>\\\\x1b[31m\\\\\\| |" in out
+    assert f"| {ID} | EXCLUDED | yes |  |  | a \\| b &lt;script>\\\\x1b[31m\\\\\\| |" in out
     assert out.startswith("## small-v1: NOT GATED\n\n| falsifier | status |")
     assert "| x \\| y | 0 | 0 | NOT GATED |" in out
 

@@ -52,3 +52,10 @@ def raises(numbers: Numbers) -> Numbers:
 def of_another_role(letters: Numbers) -> Numbers:
     """Damages a role that never passes."""
     return letters
+
+
+@wholeness.dose("moved", of="numbers")
+def moved(numbers: Numbers, amount: float, place: int) -> Numbers:
+    """Move one number by `amount`."""
+    index = place % len(numbers)
+    return [*numbers[:index], numbers[index] + amount, *numbers[index + 1 :]]
