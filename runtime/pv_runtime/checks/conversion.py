@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pv.check import CheckError, Metric, Run, check
-from pv_runtime.checks import damage
+from pv_runtime.checks import damage, doses
 from pv_runtime.compare import cosine
 from pv_runtime.convert import QUANTISATIONS, convert
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, open_checkpoint
@@ -139,3 +139,21 @@ def extra_tensor(converted: Checkpoint) -> Checkpoint:
 def empty_sweep(source: Checkpoint) -> Checkpoint:
     """Compare with nothing."""
     return damage.emptied(source)
+
+
+@conversion_fidelity.dose("flipped_bits", of="converted")
+def flipped_bits(converted: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn bits of the converted file, anywhere."""
+    return doses.flipped_bits(converted, amount, place)
+
+
+@conversion_fidelity.dose("scaled_matrix", of="converted")
+def scaled_matrix(converted: Checkpoint, amount: float, place: int) -> Checkpoint:
+    """Scale one converted matrix."""
+    return doses.scaled_matrix(converted, amount, place)
+
+
+@conversion_fidelity.dose("negated_elements", of="converted")
+def negated_elements(converted: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn signs in one converted matrix."""
+    return doses.negated_elements(converted, amount, place)

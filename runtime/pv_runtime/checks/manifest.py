@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pv.check import CheckError, Metric, Run, check
+from pv_runtime.checks import doses
 from pv_runtime.formats import FileBytes
 
 __all__ = ["publish_manifest"]
@@ -153,3 +154,9 @@ def flipped_bit(artefact: FileBytes) -> FileBytes:
 def truncated(artefact: FileBytes) -> FileBytes:
     """Cut the last byte of the published file off."""
     return artefact.cut(artefact.size - 1)
+
+
+@publish_manifest.dose("flipped_bits", of="artefact")
+def flipped_bits(artefact: FileBytes, amount: int, place: int) -> FileBytes:
+    """Turn bits of the published file."""
+    return doses.flipped_file_bits(artefact, amount, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks import damage
+from pv_runtime.checks import damage, doses
 from pv_runtime.compare import cosine, differing_elements
 from pv_runtime.formats import Checkpoint
 from pv_runtime.provenance import DERIVED_FROM, file_sha256
@@ -139,3 +139,15 @@ def foreign_twin(twin: Checkpoint) -> Checkpoint:
 def underived_twin(twin: Checkpoint) -> Checkpoint:
     """Take the derivation off the record: the values are right, but nobody says whose they are."""
     return damage.without_metadata(twin)
+
+
+@packaging_fidelity.dose("flipped_bits", of="quantised")
+def flipped_bits(quantised: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn bits of the quantised file, anywhere."""
+    return doses.flipped_bits(quantised, amount, place)
+
+
+@packaging_fidelity.dose("scaled_matrix", of="twin")
+def scaled_matrix(twin: Checkpoint, amount: float, place: int) -> Checkpoint:
+    """Scale one matrix of the twin."""
+    return doses.scaled_matrix(twin, amount, place)

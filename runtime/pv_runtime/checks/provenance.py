@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks import damage
+from pv_runtime.checks import damage, doses
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay
 from pv_runtime.provenance import DERIVED_FROM, GGUF_DERIVED_FROM, file_sha256
 from pv_runtime.quant.scheme import Bytes
@@ -157,3 +157,9 @@ def extra_tensor(stamped: Checkpoint) -> Checkpoint:
 def empty_model(before: Checkpoint) -> Checkpoint:
     """Stamp a model of no tensors: nothing is compared, and nothing differs."""
     return damage.emptied(before)
+
+
+@provenance.dose("flipped_bits", of="stamped")
+def flipped_bits(stamped: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn bits of the stamped tensors, anywhere."""
+    return doses.flipped_bits(stamped, amount, place)

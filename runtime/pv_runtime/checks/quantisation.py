@@ -8,7 +8,7 @@ exactness is `packaging_fidelity`'s claim, and that sees single bits.
 from __future__ import annotations
 
 from pv.check import CheckError, Metric, Run, check
-from pv_runtime.checks import damage
+from pv_runtime.checks import damage, doses
 from pv_runtime.compare import cosine, relative_rmse
 from pv_runtime.formats import Checkpoint
 from pv_runtime.formats.quantised import quantisable, quantised_view
@@ -137,3 +137,15 @@ def _own_dequantisation(source: Checkpoint, scheme: str, dtype: str) -> Checkpoi
         return form.dequantise(form.quantise(values.reshape(-1))).reshape(values.shape)
 
     return damage.replaced_values(source, names, requantised, dtype)
+
+
+@quantisation_fidelity.dose("scaled_matrix", of="candidate")
+def scaled_matrix(candidate: Checkpoint, amount: float, place: int) -> Checkpoint:
+    """Scale one quantised matrix."""
+    return doses.scaled_matrix(candidate, amount, place)
+
+
+@quantisation_fidelity.dose("negated_elements", of="candidate")
+def negated_elements(candidate: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn signs in one quantised matrix."""
+    return doses.negated_elements(candidate, amount, place)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pv.check import CheckError, Metric, Run, check
-from pv_runtime.checks import damage
+from pv_runtime.checks import damage, doses
 from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.overlay import from_values
@@ -176,3 +176,9 @@ def missing_tensor(returned: Checkpoint) -> Checkpoint:
 def extra_tensor(returned: Checkpoint) -> Checkpoint:
     """Gain a tensor on the way."""
     return damage.with_extra(returned)
+
+
+@format_round_trip.dose("flipped_bits", of="returned")
+def flipped_bits(returned: Checkpoint, amount: int, place: int) -> Checkpoint:
+    """Turn bits of what came back, anywhere."""
+    return doses.flipped_bits(returned, amount, place)

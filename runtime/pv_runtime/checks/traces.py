@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pv.check import Metric, Run, check
 from pv_runtime.architecture import architecture_of
+from pv_runtime.checks import doses
 from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, Overlay, open_checkpoint
 from pv_runtime.formats.overlay import from_values
@@ -258,3 +259,9 @@ def bias_before_and_after(watch: Watch) -> Watch:
         }
 
     return early
+
+
+@format_parity.dose("scaled_matrix", of="candidate")
+def scaled_matrix(candidate: Checkpoint, amount: float, place: int) -> Checkpoint:
+    """Scale one matrix of the candidate."""
+    return doses.scaled_matrix(candidate, amount, place)
