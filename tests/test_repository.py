@@ -121,7 +121,7 @@ def test_evidence_holds_only_records_and_these_verify() -> None:
     files = [path for path in tracked() if path.is_relative_to(folder)]
     assert files, "no evidence is committed: run `make discharge` and add it"
     assert {path.suffix for path in files} == {".json"}
-    # `make discharge` verifies all of them; here one in twenty shows that a clone has them as they were written.
+    # `make discharge` verifies all of them; one in twenty shows that a clone has them as they were written.
     for path in [path for path in files if not path.name.endswith(".series.json")][::20]:
         verify(read_record(path))
 
