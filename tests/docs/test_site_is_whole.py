@@ -9,6 +9,7 @@ from docs.site_is_whole import ROOT, missing
 from pv.cli import main
 
 
+@pytest.mark.page
 def test_the_site_of_this_project_is_whole_and_what_is_not_there_is_missed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 import pv.recorded
 from pv.check import Metric
@@ -131,3 +132,22 @@ def test_a_gate_that_came_later_asks_for_the_whole_run(
     assert "cut short" in reason
     assert project.pv("discharge", "--force", "FALSIFY-SMALL-001").code == Exit.ACCEPTED
     assert project.pv("discharge", "GATE-SMALL-001").code == Exit.ACCEPTED
+
+
+def test_what_an_investigation_rests_on_is_measured_whole(project: Project) -> None:
+    contract = project.load()
+    falsifier = contract.falsifiers[0]
+    assert not is_cited(contract, falsifier, project.config())
+    path = project.root / "findings" / "one.md"
+    path.parent.mkdir()
+    front = {
+        "id": "FINDING-1",
+        "title": "Numbers were taken for whole ones",
+        "date": "2026-11-20",
+        "status": "standing",
+        "falsifiers": [f"small-v1#{falsifier.id}"],
+        "evidence": [f"small-v1#{falsifier.id}"],
+        "interpretation": "They are.",
+    }
+    path.write_text(f"---\n{yaml.safe_dump(front, sort_keys=False)}---\ntext\n", encoding="utf-8")
+    assert is_cited(contract, falsifier, project.config())

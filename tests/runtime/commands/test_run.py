@@ -222,6 +222,8 @@ def test_an_interrupted_text_ends_with_what_came(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pv_runtime.cli", "run", str(FOLDER), PROMPT, "--max-tokens", "400",
                "--threads", "1", "--ignore-stop", "--one-layer-at-a-time"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # A shell has its background jobs ignore SIGINT, and children inherit that; a handler they do not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
     ) as process:
