@@ -75,12 +75,12 @@ def at(kind: str, amount: Amount, binding: Binding) -> Iterator[Dosed]:
 
 
 def smaller(amount: Amount, *, finer: bool) -> Iterator[Amount]:
-    """Yield smaller and smaller amounts: of a count each number by half, of a real eight decades of tenths.
+    """Yield smaller and smaller amounts, each a tenth of the one before: of a count down to 1, else eight.
 
     `finer` steps are of a factor of about two instead.
     """
     if isinstance(amount, int):
-        while (amount := amount // 2) >= 1:
+        while (amount := amount // (2 if finer else 10)) >= 1:
             yield amount
         return
     for decade in range(8):

@@ -79,6 +79,7 @@ def test_words_have_no_smaller_dose() -> None:
 
 def test_smaller_amounts_fall_and_counts_stay_whole() -> None:
     assert list(smaller(20, finer=True)) == [10, 5, 2, 1]
+    assert list(smaller(8192, finer=False)) == [819, 81, 8]
     assert list(smaller(1, finer=False)) == []
     assert list(smaller(1e-3, finer=False))[:3] == [1e-4, 1e-5, 1e-6]
     assert list(smaller(1e-3, finer=True))[:4] == [5e-4, 2e-4, 1e-4, 5e-5]
