@@ -8,6 +8,7 @@ that does not notice one of its own counter-examples is vacuous, whatever it mea
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,8 +153,10 @@ class Work:
             for roles in self.falsifier.subjects.values()
             for name in roles.values()
         )
-        limits = self.options.limits and bool(self.falsifier.must_detect)
-        return self.options.force or limits or not self.options.record or overridden
+        return self.options.force or not self.options.record or overridden
+
+    def _lacks_limits(self, predicate: Mapping[str, Any]) -> bool:
+        return self.options.limits and set(self.falsifier.must_detect) != set(predicate.get("detection", {}))
 
     def _choose(self) -> Ready:
         levels = levels_of(self.falsifier)
@@ -197,11 +200,8 @@ class Work:
         return Judged(run, measurements, judge(self._rule(level), measurements, self.binding.metrics))
 
     def _enough(self) -> Enough:
-        return enough_of(
-            self._rules(),
-            self.binding.metrics,
-            lambda: is_cited(self.contract, self.falsifier, self.config),
-        )
+        cited = functools.partial(is_cited, self.contract, self.falsifier, self.config)
+        return enough_of(self._rules(), self.binding.metrics, cited)
 
     def _level(self, ready: Ready) -> str:
         """Return the level whose subjects, rule and limits count: the algorithm level has none of its own."""
@@ -314,6 +314,8 @@ class Work:
                 return None
             found.append(record)
         shown, last = found[0].predicate, found[-1].predicate
+        if self._lacks_limits(shown):
+            return None
         plants = plants_of(shown)
         end = self._outcome(last["verdict"], plants, vacuous(self.falsifier, shown))
         return Discharge(
@@ -344,7 +346,7 @@ class Work:
         asked = {None, shown["run"]["seed"]}
         if self.options.seed not in asked or shown["verdict"]["outcome"] != wanted:
             return None
-        return None if vacuous(self.falsifier, shown) else shown
+        return None if self._lacks_limits(shown) or vacuous(self.falsifier, shown) else shown
 
     def _fresh_record(self, ready: Ready) -> Record | None:
         """Return the record of what is ready to be judged, where it is valid and fresh; else None."""

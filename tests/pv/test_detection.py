@@ -69,6 +69,9 @@ def test_fresh_evidence_without_limits_is_measured_again(project: Project) -> No
     assert project.pv("discharge", ID).code == Exit.ACCEPTED
     assert project.pv("sweep", "--limits", "contracts").code == Exit.ACCEPTED
     assert "detection" in json.loads(project.record("algorithm").read_bytes())["predicate"]
+    before = project.evidence()
+    assert project.pv("sweep", "--limits", "contracts").code == Exit.ACCEPTED
+    assert project.evidence() == before  # nothing is measured twice
 
 
 @pytest.mark.parametrize("forged", ["noticed", "amount", "order"])
