@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
+from pv_runtime import version
 from pv_runtime.commands import (
     bench,
     bisect,
@@ -43,25 +44,15 @@ _EXTRA = {
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
-class _Version(argparse.Action):
-    """Print the version; only then is it looked up, which takes as long as the rest of starting."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import importlib.metadata
-
-        try:
-            version = importlib.metadata.version("pv")
-        except importlib.metadata.PackageNotFoundError:
-            version = "(not installed)"
-        print(f"{parser.prog} {version}")
-        parser.exit()
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``apr``, with all its commands."""
     whole = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
-    whole.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
-    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="store_true", help="print the version and end")
+    whole.add_argument(
+        "--json", action="store_true", dest="version_json", help="with --version: what is installed, as JSON"
+    )
+    whole.set_defaults(run=version.run)
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND")
     inspect.register(commands)
     bench.register(commands)
     bisect.register(commands)
@@ -85,6 +76,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     last = getattr(parsed, "optional_last", None)
     if last and len(left) == 1 and not left[0].startswith("-") and getattr(parsed, last) is None:
         setattr(parsed, last, left.pop())
+    if parsed.run is not version.run and (parsed.version or parsed.version_json):
+        whole.error("--version, with --json or without, stands alone: options of a command stand behind it")
     if left:
         whole.error(f"unrecognized arguments: {' '.join(left)}")
     return parsed
@@ -98,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has said why; 0 after --help and --version
         return end.code if isinstance(end.code, int) else USAGE
     with _ending_in_order():
-        code = _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED))
+        reads = parsed.run is not version.run
+        code = _guarded(lambda: parsed.run(parsed), getattr(parsed, "unread", REJECTED) if reads else None)
     if code == ACCEPTED and "stdout" in closed:
         print("error: there is no standard output to report to", file=sys.stderr)
         return ERROR
@@ -138,13 +132,19 @@ def _open_streams() -> set[str]:
     return closed
 
 
-def _guarded(run: Callable[[], int], unread: int) -> int:
-    """Turn every ending into an exit code, and those of bad input into one clear message."""
-    try:
-        from pv_runtime.bus_error import said_in_words
+def _guarded(run: Callable[[], int], unread: int | None) -> int:
+    """Turn every ending into an exit code, and those of bad input into one clear message.
 
-        with said_in_words(unread):
+    `unread` is the code for a file that shrinks while it is read; None where none is read.
+    """
+    try:
+        if unread is None:
             code = run()
+        else:
+            from pv_runtime.bus_error import said_in_words
+
+            with said_in_words(unread):
+                code = run()
         sys.stdout.flush()
     except (LoadError, ModelError, QuantisationError) as error:
         print(f"error: {error}", file=sys.stderr)

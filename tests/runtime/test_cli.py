@@ -51,6 +51,27 @@ def test_the_version_is_looked_up_only_when_asked_for() -> None:
     assert done.stdout.startswith(b"apr ")
 
 
+def test_the_version_for_programs_says_where_a_run_can_compute(capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    assert cli.main(["--version", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["torch"] == torch.__version__
+    assert said["cuda_feature"] is (torch.version.cuda is not None)
+    assert said["cuda_runtime_available"] is torch.cuda.is_available()
+    assert len(said["visible_devices"]) == (torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--version", "inspect", "x"], ["--json", "inspect", "x"]])
+def test_options_of_the_program_stand_alone_and_nothing_is_done_without_a_command(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "a COMMAND is needed" in told.err or "--version" in told.err
+
+
 def test_the_version_ends_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("apr ")
