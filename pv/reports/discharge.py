@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,9 @@ from pv.printable import printable
 __all__ = ["as_json", "margin", "print_one", "print_table", "told"]
 
 _DETAIL_WIDTH = 160
+
+_DOSE = re.compile(r".+=[0-9.e+-]+@[0-9]+")
+"""What a dose at a place is called, such as ``scale=0.001@0``."""
 
 
 def print_one(end: Discharge, waiting: Sequence[str] = (), waived: str = "") -> None:
@@ -44,9 +48,16 @@ def _lines(end: Discharge) -> list[str]:
         lines.append(f"  {'holds' if line['truth'] else 'FAILS'}       {line['text']}")
         lines += [f"              {text}" for text in _explained(line)]
     if end.plants:
-        caught = [plant.name for plant in end.plants if plant.caught]
-        count = f"{len(caught)} of {len(end.plants)}"
-        lines.append(f"  caught      {count} counter-examples: {', '.join(caught)}")
+        doses = [plant for plant in end.plants if _DOSE.fullmatch(plant.name)]
+        listed = [plant for plant in end.plants if plant not in doses]
+        caught = [plant.name for plant in listed if plant.caught]
+        if listed:
+            count = f"{len(caught)} of {len(listed)}"
+            lines.append(f"  caught      {count} counter-examples: {', '.join(caught)}")
+        if doses:
+            noticed = sum(plant.caught for plant in doses)
+            kinds = dict.fromkeys(plant.name.rpartition("@")[0] for plant in doses)
+            lines.append(f"  detects     {noticed} of {len(doses)} doses: {', '.join(kinds)}")
         lines += [
             f"  NOT CAUGHT  {plant.name} (damages {plant.of})" for plant in end.plants if not plant.caught
         ]

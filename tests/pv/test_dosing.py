@@ -93,6 +93,8 @@ def test_what_must_be_detected_is_planted_at_every_place(project: Project) -> No
     required(project, moved=0.4, distance__dropped_samples=1)
     ended = project.pv("discharge", ID)
     assert ended.code == Exit.ACCEPTED, ended.said
+    assert "caught      2 of 2 counter-examples: one_half, one_missing\n" in ended.out
+    assert "detects     6 of 6 doses: moved=0.4, distance.dropped_samples=1\n" in ended.out
     planted = json.loads(project.record("algorithm").read_bytes())["predicate"]["counter_examples"]
     doses = {name: plant for name, plant in planted.items() if "dose" in plant}
     assert sorted(doses) == sorted(
