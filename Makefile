@@ -7,8 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 COMPILE := $(BIN)/python -m compileall -q pv runtime kernels
 LLAMA_OPTIONS := -DGGML_NATIVE=OFF $(foreach part,LLAVA_BUILD LLAMA_CURL LLAMA_BUILD_TESTS LLAMA_BUILD_EXAMPLES \
 	LLAMA_BUILD_TOOLS LLAMA_BUILD_SERVER,-D$(part)=OFF)
-# Processes that share the tests: make test JOBS=1 runs them one after another.
+# Processes that share the tests: make test JOBS=1 runs them one after another. They share the processors as well:
+# threads of OpenMP that outnumber these wait for each other by spinning.
 JOBS ?= $(shell nproc)
+SHARED := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1
 # What a host with a GPU has not beside torch, triton and numpy, for its Python. Without numba, numpy does its work.
 GPU_PYTHON ?= 3.12
 GPU_PACKAGES := build/gpu-packages
@@ -66,7 +68,7 @@ discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare w
 
 # Tests start hundreds of programs, and pytest rewrites plugins: kept, what is compiled saves a third of the time.
 test: $(VENV)/.dev ## the default tests (under 5 minutes)
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+	$(SHARED) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 	$(BIN)/ruff check $(SOURCES)
@@ -77,7 +79,7 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 	$(BIN)/python -m pytest -m oracle
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (some minutes)
-	env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal \
+	$(SHARED) $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal \
 		tests/kernels tests/runtime tests/benchmarks
 	$(BIN)/python -m pytest -m mutant tests/kernels
 
@@ -146,7 +148,7 @@ format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff format $(SOURCES)
 
 docs: $(VENV)/.dev ## follow every page of the documents; the pages of this project's own evidence, in build/site
-	$(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
+	$(SHARED) $(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
 	$(BIN)/pv report --html build/site
 	$(BIN)/python -m docs.site_is_whole build/site
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 from pv.executors.protocol import Event, Setup, Task
 from pv.host import Gpu, gpus
 
-__all__ = ["SETTINGS", "LocalExecutor", "environment", "make_executor"]
+__all__ = ["SETTINGS", "LocalExecutor", "environment", "make_executor", "threads"]
 
 _DETAIL_BYTES = 1 << 13
 _END_SECONDS = 5.0
@@ -151,7 +151,7 @@ class LocalExecutor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
-            env=environment(),
+            env={**threads(self._slots), **environment()},
             start_new_session=True,  # an interrupt is the engine's to handle
         )
         worker = _Process(process, said)
@@ -198,6 +198,16 @@ class LocalExecutor:
         # Its zygote, and what that forked, die with it.
         with contextlib.suppress(ProcessLookupError):
             worker.process.kill()
+
+
+def threads(slots: int) -> dict[str, str]:
+    """Return the variable by which `slots` processes share the processors that are ours, each with its part.
+
+    Every numeric library would else start a thread for each processor in each process, and threads of OpenMP
+    that outnumber the processors wait for each other by spinning: two jobs on two processors took three times
+    as long. One process is left alone. Who sets ``OMP_NUM_THREADS`` is obeyed: :func:`environment` holds it.
+    """
+    return {} if slots == 1 else {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // slots))}
 
 
 def environment() -> dict[str, str]:

@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pv.executors.local import LocalExecutor
+from pv.executors.local import LocalExecutor, threads
 from pv.outcome import Discharge
 from pv.processes import descendants
 
@@ -88,6 +89,39 @@ def test_a_worker_that_is_killed_is_told_of_and_replaced(project: Project, execu
     project.contract()
     executor.start(TASK)
     assert wait(executor, "ended")["end"]["outcome"] == "Pass"
+
+
+def threads_of_what_runs(executor: LocalExecutor) -> set[str | None]:
+    """Return what the processes that run checks were told of threads."""
+    executor.start(TASK)
+    wait(executor, "ended")
+    (worker,) = executor._workers
+    told = set()
+    for pid in (worker.process.pid, *descendants(worker.process.pid)):
+        variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+        told.add(next((text for text in variables if text.startswith("OMP_NUM_THREADS=")), None))
+    return told
+
+
+def test_processes_share_the_processors(
+    project: Project, executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del project
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert threads_of_what_runs(executor) == {f"OMP_NUM_THREADS={share}"}
+
+
+def test_who_says_how_many_threads_is_obeyed(
+    project: Project, executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del project
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert threads_of_what_runs(executor) == {"OMP_NUM_THREADS=7"}
+
+
+def test_one_process_has_every_processor() -> None:
+    assert threads(1) == {}
 
 
 def test_closing_ends_what_is_under_way(project: Project, executor: LocalExecutor) -> None:
