@@ -20,6 +20,7 @@ __all__ = [
     "Equation",
     "Falsifier",
     "Harness",
+    "Hypothesis",
     "Level",
     "NotAContractError",
     "Obligation",
@@ -111,6 +112,19 @@ class Obligation(Clause):
     """Its ``lean`` block says proved."""
     exhaustive: bool
     """The check that covers it enumerates the whole domain."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hypothesis(Clause):
+    """One of ``hypotheses``: what might explain a defect. Its state is derived (:mod:`pv.hypotheses`).
+
+    `predicts` is falsifier → the verdict that would be seen if the hypothesis were so.
+    """
+
+    id: str
+    statement: str
+    predicts: Mapping[str, Literal["Pass", "Fail"]]
+    then: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -250,6 +264,7 @@ class Contract:
     equations: tuple[Equation, ...]
     obligations: tuple[Obligation, ...]
     falsifiers: tuple[Falsifier, ...]
+    hypotheses: tuple[Hypothesis, ...]
     kani: tuple[Harness, ...]
     qa_gate: QaGate | None
     document: Document = dataclasses.field(repr=False, compare=False)

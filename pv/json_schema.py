@@ -69,7 +69,8 @@ def _list(schema: Any, definitions: dict[str, Node]) -> Node:
 def _dict(schema: Any, definitions: dict[str, Node]) -> Node:
     values = _translate(schema["values_schema"], definitions) if "values_schema" in schema else {}
     if schema["keys_schema"]["type"] != "literal":
-        return {"type": "object", "additionalProperties": values}
+        least = {"minProperties": schema["min_length"]} if "min_length" in schema else {}
+        return {"type": "object", "additionalProperties": values} | least
     words = {word: {**values, "description": LEVEL_KEYS[word]} for word in schema["keys_schema"]["expected"]}
     return {"type": "object", "properties": words, "additionalProperties": False}
 

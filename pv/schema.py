@@ -265,6 +265,16 @@ FALSIFIER = mapping(
     },
     spelled=True,
 )
+HYPOTHESIS = mapping(
+    "hypothesis",
+    {
+        "id": IDENTIFIER,
+        "statement": core.str_schema(min_length=1),
+        "predicts": core.dict_schema(TEXT, one_of("Pass", "Fail"), min_length=1),
+        "then": core.str_schema(min_length=1),
+    },
+    closed=True,
+)
 HARNESS = mapping(
     "harness",
     {
@@ -298,6 +308,7 @@ CONTRACT = mapping(
         ),
         "proof_obligations": default([], core.list_schema(OBLIGATION)),
         "falsification_tests": default([], core.list_schema(FALSIFIER)),
+        "hypotheses": default([], core.list_schema(HYPOTHESIS)),
         "kani_harnesses": default([], core.list_schema(HARNESS)),
         "qa_gate": optional(QA_GATE),
         **BLOCKS,

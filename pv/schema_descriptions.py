@@ -17,6 +17,7 @@ BLOCKS: dict[str, str] = {
     "runs": "How the runs that a claim is about are told apart, and how many there must be.",
     "cited": "One metric of another falsifier's recorded evidence.",
     "falsifier": "A rule, a prediction that can be wrong, what it means if it is, and how it is measured.",
+    "hypothesis": "What might explain a defect, and the falsifiers that can refute it.",
     "harness": "A harness of Kani, the Rust model checker. It is read, never run.",
     "qa_gate": "What a release depends on, for people.",
     "phase": "One phase of a kernel's algorithm.",
@@ -44,6 +45,7 @@ KEYS: dict[str, dict[str, str]] = {
         "equations": "Name → equation; or a list, in which `id` is the name.",
         "proof_obligations": "The properties that are to be shown.",
         "falsification_tests": "The falsifiers: how each claim could be refuted.",
+        "hypotheses": "What might explain a defect; `pv explain` says which of it evidence has refuted.",
         "kani_harnesses": "Harnesses of Kani, the Rust model checker. They are read, never run.",
         "qa_gate": "What a release depends on, for people.",
         "kernel_structure": "The phases of a kernel's algorithm, for people.",
@@ -173,6 +175,12 @@ KEYS: dict[str, dict[str, str]] = {
         "retries": "How often a sweep may run it again where it ended in Error; never after a verdict.",
         "bound_to": "What of its host a record is good for: `gpu`, `driver`, or a library by its name.",
         "runs": "For a claim over several runs: what tells them apart, and how many there must be.",
+    },
+    "hypothesis": {
+        "id": "Unique name of the hypothesis, such as H1.",
+        "statement": "What might explain the defect, in a sentence.",
+        "predicts": "Falsifier → the verdict (Pass or Fail) if it is so; the other one refutes it.",
+        "then": "What would follow: what is to be done or looked at next, if it survives.",
     },
     "harness": {
         "id": "Unique name of the harness.",

@@ -13,6 +13,7 @@ from pv.contract import (
     Equation,
     Falsifier,
     Harness,
+    Hypothesis,
     NotAContractError,
     Obligation,
     QaGate,
@@ -130,6 +131,16 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
         falsifiers=tuple(
             _falsifier(item, document, ("falsification_tests", index))
             for index, item in enumerate(model["falsification_tests"])
+        ),
+        hypotheses=tuple(
+            Hypothesis(
+                **_place(document, ("hypotheses", index)),
+                id=item["id"],
+                statement=item["statement"],
+                predicts=item["predicts"],
+                then=item["then"],
+            )
+            for index, item in enumerate(model["hypotheses"])
         ),
         kani=tuple(
             Harness(

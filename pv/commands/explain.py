@@ -1,4 +1,4 @@
-"""``pv explain``: what a code of a finding means, or everything there is to say about a falsifier."""
+"""``pv explain``: what a code of a finding means, or what there is to say about a falsifier or a contract."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import argparse
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pv.codes import ALIASES, find_code, known_codes
 from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.printable import printable
+
+if TYPE_CHECKING:
+    from pv.config import Config
+    from pv.contract import Contract
 
 __all__ = ["configure", "run"]
 
@@ -19,7 +25,11 @@ _LOOKS_LIKE_A_CODE = re.compile(r"(?:SCHEMA|PROVABILITY|YAML|WAIVER|PV)(?:-\w+)*
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv explain``."""
-    parser.add_argument("what", metavar="CODE|ID", help="a code such as SCHEMA-003, an id, or contract#ID")
+    parser.add_argument(
+        "what",
+        metavar="CODE|ID|CONTRACT",
+        help="a code such as SCHEMA-003, an id, contract#ID, or a contract",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
@@ -32,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     Raises
     ------
     SelectionError
-        It is neither a code nor a falsifier; the message names what is near.
+        It is neither a code nor a falsifier nor a contract; the message names what is near.
     """
     word, as_json = arguments.what, arguments.format == "json"
     code = find_code(word)
@@ -51,16 +61,34 @@ def run(arguments: argparse.Namespace) -> Exit:
     from pv.selection import select
 
     config = load_config()
+    if (whole := _contract(word, config)) is not None:
+        from pv.explain import contract as of_contract
+
+        project = Project(config.root)
+        _print(of_contract.as_json(whole, project) if as_json else of_contract.render(whole, project))
+        return Exit.ACCEPTED
     chosen = select([word], config)
     if len(chosen) != 1 or not chosen[0].named:
         raise SelectionError(
-            f"{word!r} holds several falsifiers", remedy="name one; `pv status` lists them all"
+            f"{word!r} holds several contracts", remedy="name one, or a falsifier; `pv status` lists them all"
         )
     contract, falsifier = chosen[0].contract, chosen[0].falsifier
     address = f"{contract.stem}#{falsifier.id}"
     told = sections(contract, falsifier, Project(config.root))
     _print(falsifier_as_json(address, told) if as_json else render(address, told))
     return Exit.ACCEPTED
+
+
+def _contract(word: str, config: Config) -> Contract | None:
+    """Return the contract that `word` names, by its file or by the name that others depend on it by."""
+    from pv.selection import load_all, load_paths
+
+    if "#" in word:
+        return None
+    if Path(word).is_file():
+        (contract,) = load_paths([word], config)
+        return contract
+    return next((contract for contract in load_all(config) if contract.stem == word), None)
 
 
 def _print(told: dict[str, object] | dict[str, str] | Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from pv.contract import Contract, Falsifier
 from pv.explain.claim import blocking, citations, claim, covers, rule
 from pv.explain.measured import check, counter_examples, detection, subjects
 from pv.explain.section import Explained, Section, SectionOf
-from pv.explain.standing import investigations, next_level, status, verdict
+from pv.explain.standing import hypotheses, investigations, next_level, status, verdict
 from pv.project import Project
 
 __all__ = ["SECTIONS", "as_json", "render", "sections"]
@@ -26,6 +26,7 @@ SECTIONS: dict[str, SectionOf] = {
     "verdict": verdict,
     "next": next_level,
     "waiting": blocking,
+    "hypotheses": hypotheses,
     "investigations": investigations,
     "citations": citations,
 }

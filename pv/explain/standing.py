@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pv.contract import LEVELS
 from pv.explain.section import Explained, Section
+from pv.hypotheses import weigh
 from pv.needs import spell_modules
 from pv.planning import levels_of
 from pv.reports.discharge import margin
 from pv.tally import Row, next_step
 
-__all__ = ["investigations", "next_level", "status", "verdict"]
+__all__ = ["hypotheses", "investigations", "next_level", "status", "verdict"]
 
 
 def status(of: Explained) -> Section:
@@ -54,6 +55,21 @@ def next_level(of: Explained) -> Section | None:
     lines = [step, *(f"the {level} level needs a GPU of {gpu}" for level, gpu in gpus.items())]
     lines += [f"the {level} level needs {spell_modules(names)}" for level, names in modules.items()]
     return Section("next", lines, {"step": step, "levels": levels, "gpu": gpus, "modules": modules})
+
+
+def hypotheses(of: Explained) -> Section | None:
+    """Give the explanations of a defect that its verdict can refute, and where each stands."""
+    project = of.project
+    found = [
+        (contract, each)
+        for contract in project.joined.contracts.values()
+        for hypothesis in contract.hypotheses
+        if of.address in (each := weigh(hypothesis, contract, project)).addresses
+    ]
+    if not found:
+        return None
+    lines = [line for _, each in found for line in each.lines()]
+    return Section("hypotheses", lines, [{"contract": c.stem, **each.to_json()} for c, each in found])
 
 
 def investigations(of: Explained) -> Section | None:

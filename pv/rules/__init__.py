@@ -91,7 +91,9 @@ def needs_project(contract: Contract) -> bool:
     """
     if uses_our_fields(contract) or contract.document.value.get("status") or contract.metadata.get("status"):
         return True
-    if any(f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers):
+    if contract.hypotheses or any(
+        f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers
+    ):
         return True
     from pv.references import find_references, texts_of
 

@@ -9,6 +9,7 @@ from pv.rules.basis import basis
 from pv.rules.binding import binding
 from pv.rules.blocking import blocking
 from pv.rules.dangling import dangling
+from pv.rules.hypothesis import hypothesis
 from pv.rules.metric import metric
 from pv.rules.no_plant import no_plant
 from pv.rules.parameters import parameters
@@ -44,6 +45,7 @@ PROJECT_RULES: dict[str, ProjectRule] = {
         unique_id,
         unique_stem,
         blocking,
+        hypothesis,
         dangling,
         version_bump,
         state,

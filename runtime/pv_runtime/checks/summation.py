@@ -21,6 +21,7 @@ Decode = Callable[[bytes], Floats]
 @check(
     metrics=[
         Metric("products", unit="1", kind="count"),
+        Metric("threads", unit="1", kind="count"),
         Metric("elements", unit="1", kind="count"),
         Metric("differing", unit="1", kind="count"),
     ]
@@ -28,8 +29,11 @@ Decode = Callable[[bytes], Floats]
 def repeated_product(run: Run, *, sizes: Sequence[int], rounds: int) -> None:
     """Multiply a random matrix ``[n, n]`` with a vector `rounds` times, for each n of `sizes`.
 
-    `differing` counts the elements whose bits are not those of the first time.
+    `differing` counts the elements whose bits are not those of the first time; `threads` share each product,
+    two at least: one alone cannot race.
     """
+    torch.set_num_threads(max(2, torch.get_num_threads()))
+    run.record("threads", torch.get_num_threads())
     product: Product = run.role("product", torch.mv)
     generator = torch.Generator().manual_seed(run.seed)
     for size in sizes:

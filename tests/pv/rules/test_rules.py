@@ -138,6 +138,7 @@ def test_what_our_fields_are(tmp_path: Path, field: str) -> None:
         ("PV-STATUS-001", "warning"),
         ("PV-STATUS-003", "warning"),
         ("PV-BLOCK-001", "error"),
+        ("PV-HYPOTHESIS-001", "error"),
     ],
 )
 def test_in_contracts_of_another_tool_it_weighs_less(
