@@ -20,7 +20,7 @@ from pv_runtime.model import Decoder
 from pv_runtime.stages import STAGES
 from pv_runtime.weights import StreamedWeights
 
-__all__ = ["flow"]
+__all__ = ["MetaWeights", "flow", "forward_without_values"]
 
 Shapes = list[tuple[int, ...]]
 Seen = dict[str, Shapes]
@@ -52,7 +52,7 @@ def flow(run: Run, *, architecture: Mapping[str, Any], tokens: Sequence[int]) ->
     build: Build = run.role("decoder", Decoder)
     run.record("parameters", shape.parameters)
     run.record("tensors", sum(1 for _ in tensor_shapes(shape)))
-    decoder = build(_Shapes(shape))
+    decoder = build(MetaWeights(shape))
     matrices = sum(rows[0] * rows[1] for name, rows in tensor_shapes(shape) if len(rows) == 2)
     matrices -= 0 if shape.tied else shape.vocab_size * shape.hidden_size  # looked up, not multiplied
     for length in run.progress(tokens, len(tokens)):
@@ -66,7 +66,7 @@ def flow(run: Run, *, architecture: Mapping[str, Any], tokens: Sequence[int]) ->
             return values
 
         with FlopCounterMode(display=False) as counter:
-            blocks = _forward(decoder, length, keep)
+            blocks = forward_without_values(decoder, length, keep)
         counted = counter.get_total_flops()
         attention = 4 * length * length * shape.query_size * shape.layers
         label = f"{length} tokens"
@@ -88,7 +88,7 @@ def _written(shape: tuple[int, ...], length: int) -> str:
     return f"[{'T' if tokens == length else tokens}, {width}]"
 
 
-class _Shapes(StreamedWeights):
+class MetaWeights(StreamedWeights):
     """Weights that have shapes and no values."""
 
     def __init__(self, shape: Architecture) -> None:
@@ -96,10 +96,13 @@ class _Shapes(StreamedWeights):
         self._shapes = dict(tensor_shapes(shape))
 
     def tensor(self, name: str) -> Tensor:
+        """Return a tensor of the right shape."""
         return torch.empty(self._shapes[name], device="meta")
 
 
-def _forward(decoder: Decoder, length: int, tap: Callable[[str, int | None, Tensor], Tensor]) -> Shapes:
+def forward_without_values(
+    decoder: Decoder, length: int, tap: Callable[[str, int | None, Tensor], Tensor]
+) -> Shapes:
     """Compute as `Decoder.forward` does, but for its look at the values of tokens, which meta has not.
 
     Return the shape behind each block.
@@ -108,7 +111,8 @@ def _forward(decoder: Decoder, length: int, tap: Callable[[str, int | None, Tens
     tokens = torch.zeros((1, length), dtype=torch.int64, device="meta")
     attended = torch.ones(tokens.shape, dtype=torch.bool, device="meta")
     rotation = decoder.rotation(decoder.positions(attended))
-    mask = torch.ones(length, length, dtype=torch.bool, device="meta").tril()[None, None]
+    # Without values, which positions are masked is no matter; tril would import half of torch's compiler.
+    mask = torch.ones(length, length, dtype=torch.bool, device="meta")[None, None]
     x = tap("embedding", None, decoder.embed(tokens))
     for index in range(decoder.architecture.layers):
         x = decoder.block(index, x, rotation, mask, None, tap)
