@@ -13,6 +13,11 @@ from pv_runtime.errors import printable
 __all__ = ["register"]
 
 _LONGEST = 4096
+_PLACEHOLDERS = frozenset({
+    "(missing)", "missing", "none", "null", "n/a", "tbd", "todo", "unknown", "proprietary", "other",
+    "noassertion", "???",
+})  # fmt: skip
+"""Words that stand where nothing is known; a file that says nothing is more honest."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,6 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
             return _usage(
                 f"--{key.replace('_', '-')} is no line of text", "give a name, a sentence or an address"
+            )
+        if text.strip().casefold() in _PLACEHOLDERS:
+            return _usage(
+                f"--{key.replace('_', '-')} {text.strip()!r} says nothing", "leave it out, or say what it is"
             )
         if key in LICENCES:
             try:
