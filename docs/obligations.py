@@ -4,7 +4,8 @@ python -m docs.obligations                     write docs/obligations.json
 python -m docs.obligations measure [PLANTED]   print as JSON what is measured, under a planted defect
 
 The list is an input of the claim that every obligation is covered. It changes when an obligation or a
-`covers:` does, and not when a status does: a contract has its own status in it, on which no record could rest.
+`covers:` does, and not when a status does: a contract has its own status in it,
+on which no record could rest.
 """
 
 from __future__ import annotations
