@@ -12,12 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from pv.check import Metric, Run, check
-from pv_runtime.checks.trainer import SMALL
+from pv_runtime.checks.trainer import random_init
 from pv_runtime.commands import inspect as inspecting
 from pv_runtime.commands import stamp as stamping
 from pv_runtime.export import export
 from pv_runtime.formats import open_checkpoint
-from pv_runtime.random_model import RandomModel
 from pv_runtime.stamp import FIELDS, stamp
 
 __all__ = ["kept_fields", "refused_statements", "shown_fields"]
@@ -33,8 +32,9 @@ Command = Callable[[Sequence[str]], tuple[int, str, str]]
 
 def _model(folder: Path, form: str) -> Path:
     """Write a small model of random weights, which states nothing."""
-    path = folder / f"model.{form}"
-    export(RandomModel(SMALL, seed=3), str(path), form, with_tokenizer=False)
+    drawn, path = folder / "drawn", folder / f"model.{form}"
+    source = drawn if drawn.is_dir() else random_init(drawn)
+    export(open_checkpoint(source), str(path), form, with_tokenizer=False)
     return path
 
 
