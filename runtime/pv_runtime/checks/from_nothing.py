@@ -125,12 +125,6 @@ def a_hundredth_is_written_down(trainer: Trainer) -> Trainer:
     return training_devices.a_hundredth_is_written_down(trainer)
 
 
-@time_of_training.counter_example("loss_is_no_number", of="trainer")
-def loss_is_no_number(trainer: Trainer) -> Trainer:
-    """Train what diverged: fast, and for nothing."""
-    return _altered(trainer, lambda step, loss: loss if step < 3 else math.nan)
-
-
 @check(
     metrics=[
         Metric("device", unit="1", kind="text"),

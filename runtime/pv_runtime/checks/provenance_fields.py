@@ -17,6 +17,7 @@ from pv_runtime.commands import inspect as inspecting
 from pv_runtime.commands import stamp as stamping
 from pv_runtime.export import export
 from pv_runtime.formats import open_checkpoint
+from pv_runtime.origin import GGUF_PREFIX, PREFIX
 from pv_runtime.stamp import FIELDS, stamp
 
 __all__ = ["kept_fields", "refused_statements", "shown_fields"]
@@ -54,7 +55,7 @@ def kept_fields(run: Run, *, statements: Sequence[Fields]) -> None:
 
     `differing` is 1 for each of ``license``, ``data_source`` and ``data_license`` that is not, under its own
     key, the text that was given. `others_changed` counts keys that the model had before and that say another
-    thing now.
+    thing now, but for the record of origin, which now names the model.
     """
     write: Write = run.role("stamp", _stamped)
     folder = Path(run.scratch())
@@ -68,7 +69,13 @@ def kept_fields(run: Run, *, statements: Sequence[Fields]) -> None:
             for key in _STATED:
                 said = found.get(FIELDS[key] if form == "gguf" else key)
                 run.record("differing", int(said != fields[key]), label=f"{key} in {form}, {number}")
-            changed = [key for key in before if before[key] is not None and found.get(key) != before[key]]
+            changed = [
+                key
+                for key in before
+                if before[key] is not None
+                and not key.startswith((PREFIX, GGUF_PREFIX))
+                and found.get(key) != before[key]
+            ]
             run.record("others_changed", len(changed), label=", ".join(changed[:4]) or None)
     run.record("formats", len(_FORMATS))
 

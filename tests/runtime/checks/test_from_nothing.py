@@ -35,11 +35,6 @@ def test_a_hundredth_is_seen(measure: Measure) -> None:
     assert run["elapsed_over_stated"][0] > 50
 
 
-def test_what_diverged_is_seen(measure: Measure) -> None:
-    run = measure(time_of_training, {}, "loss_is_no_number", settings=settings(4))
-    assert run["losses_not_finite"] == [2]
-
-
 @pytest.mark.parametrize(
     ("name", "differing", "compared"),
     [(None, 0, 30), ("order_by_the_clock", 20, 30), ("sums_in_another_order", 3, 30), ("ends_early", 0, 10)],
