@@ -22,7 +22,8 @@ from pv_runtime.weights import load_weights
 __all__ = ["held_out_functions", "held_out_loss"]
 
 Forward = Callable[[Tensor], Tensor]
-_FUNCTION = re.compile(r"^( *)def \w+\(.*\):\n", re.MULTILINE)
+_FUNCTION = re.compile(r"^ *(def \w+\(.*\):\n) +(\w[^.(=\[\n]*[.(=\[])", re.MULTILINE)
+"""A function's first line, and its first statement up to where that can no longer end."""
 
 
 @check(
@@ -110,7 +111,8 @@ def held_out_functions(
 ) -> None:
     """Let `model` go on from the beginnings of functions in `text`, spread over all of it.
 
-    A beginning is a function's first line and the blanks of its body. `settings` are, by level, the number of
+    A beginning is a function's first line and its first statement, up to the first point, bracket or equals
+    sign: with that alone it is no Python. `settings` are, by level, the number of
     ``prompts`` and of ``new_tokens``. What is recorded is that of `generation.parsable_completions`.
 
     Raises
@@ -119,12 +121,8 @@ def held_out_functions(
         The text has too few functions.
     """
     here = settings[run.level]
-    found = list(
-        dict.fromkeys(
-            match[0][len(match[1]) :] + "    "
-            for match in _FUNCTION.finditer(text.read(0, text.size).tobytes().decode())
-        )
-    )
+    whole = text.read(0, text.size).tobytes().decode()
+    found = list(dict.fromkeys(f"{match[1]}    {match[2]}" for match in _FUNCTION.finditer(whole)))
     if len(found) < here["prompts"]:
         raise CheckError(f"{text.path} has {len(found)} functions, and {here['prompts']} are asked for")
     apart = len(found) // here["prompts"]
