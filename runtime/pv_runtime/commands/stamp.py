@@ -60,15 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
             return _usage(
                 f"--{key.replace('_', '-')} is no line of text", "give a name, a sentence or an address"
             )
-        if text.strip().casefold() in _PLACEHOLDERS:
-            return _usage(
-                f"--{key.replace('_', '-')} {text.strip()!r} says nothing", "leave it out, or say what it is"
-            )
         if key in LICENCES:
             try:
                 given[key] = licence(text)
             except ValueError as error:
                 return _usage(str(error), "the identifiers are listed at https://spdx.org/licenses/")
+        elif text.strip().casefold() in _PLACEHOLDERS:
+            return _usage(
+                f"--{key.replace('_', '-')} {text.strip()!r} says nothing", "leave it out, or say what it is"
+            )
     require(arguments.file)
     folder = None
     if arguments.tokenizer is not None:

@@ -19,7 +19,7 @@ SUBJECTS: dict[str, Any] = {
     "text": open_bytes(MODELS / "heldout.txt"),
 }
 WINDOWS = {"functional": {"windows": 2, "length": 48}}
-WRITING = {"functional": {"prompts": 2, "new_tokens": 12}}
+WRITING = {"functional": {"prompts": 4, "new_tokens": 16}}
 
 
 def test_a_model_that_learnt_something_knows_more_than_nothing(measure: Measure) -> None:
@@ -46,13 +46,14 @@ def test_a_text_that_is_too_short_is_an_error(measure: Measure) -> None:
 
 def test_functions_are_taken_from_all_of_the_text(measure: Measure) -> None:
     run = measure(held_out_functions, SUBJECTS, settings=WRITING)
-    assert run["prompts"] == [2] == [len(run["parses"])]
+    assert run["prompts"] == [4] == [len(run["parses"])]
     assert all(run["written"])
+    assert sum(run["parses"]) >= 2
 
 
 @pytest.mark.parametrize("name", list(held_out_functions.counter_examples))
-def test_what_writes_no_python_parses_nothing(measure: Measure, name: str) -> None:
-    assert not any(measure(held_out_functions, SUBJECTS, name, settings=WRITING)["parses"])
+def test_what_writes_no_python_parses_little(measure: Measure, name: str) -> None:
+    assert sum(measure(held_out_functions, SUBJECTS, name, settings=WRITING)["parses"]) < 2
 
 
 def test_more_functions_than_there_are_is_an_error(measure: Measure) -> None:
