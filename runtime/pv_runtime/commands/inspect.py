@@ -20,6 +20,9 @@ __all__ = ["describe", "register"]
 
 _CHECKSUM = {True: "that of the bytes", False: "NOT that of the bytes", None: "the file has none"}
 
+_PROVENANCE = ("license", "data_source", "data_license")
+"""Always shown, also where the file does not state them: what is not seen to be missing is not missed."""
+
 _SHOWN = 8
 """Elements of a longer array that are shown; its length says how many there are."""
 
@@ -109,6 +112,7 @@ def describe(
         A part of the file that is read here is broken.
     """
     from pv_runtime import summary
+    from pv_runtime.stamp import FIELDS
     from pv_runtime.tokenizer_beside import tokenizer_beside
 
     carried, beside = summary.tokenizer(model.metadata), tokenizer_beside(model)
@@ -129,6 +133,10 @@ def describe(
         "tokenizer_file": beside.path if beside and not carried else None,
         "notes": summary.notes(model) + ([beside.trouble] if beside and beside.trouble else []),
         "not_understood": summary.not_understood(model),
+        "provenance": {
+            key: _plain(model.metadata.get(FIELDS[key] if model.format == "gguf" else key))
+            for key in _PROVENANCE
+        },
         "metadata": {key: _plain(value) for key, value in model.metadata.items()},
         "tensors": [
             {"name": info.name, "dtype": info.dtype, "shape": list(info.shape), "bytes": info.nbytes}
@@ -205,6 +213,9 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         yield f"  note          {printable(note)}"
     for each in report["not_understood"]:
         yield f"  {_not_understood(each)}"
+    yield "provenance"
+    for key, value in report["provenance"].items():
+        yield f"  {key:<13} {'(missing)' if value is None else printable(str(value))}"
     if report["metadata"]:
         yield "metadata"
     for key, value in report["metadata"].items():

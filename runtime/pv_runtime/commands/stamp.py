@@ -13,6 +13,11 @@ from pv_runtime.errors import printable
 __all__ = ["register"]
 
 _LONGEST = 4096
+_PLACEHOLDERS = frozenset({
+    "(missing)", "missing", "none", "null", "n/a", "tbd", "todo", "unknown", "proprietary", "other",
+    "noassertion", "???",
+})  # fmt: skip
+"""Words that stand where nothing is known; a file that says nothing is more honest."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,6 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
                 given[key] = licence(text)
             except ValueError as error:
                 return _usage(str(error), "the identifiers are listed at https://spdx.org/licenses/")
+        elif text.strip().casefold() in _PLACEHOLDERS:
+            return _usage(
+                f"--{key.replace('_', '-')} {text.strip()!r} says nothing", "leave it out, or say what it is"
+            )
     require(arguments.file)
     folder = None
     if arguments.tokenizer is not None:

@@ -88,11 +88,13 @@ def test_all_that_can_be_said_of_a_file(tmp_path: Path, capsys: pytest.CaptureFi
         "zeros": 1, "nan": 1, "infinite": 0,
     }  # fmt: skip
     assert (head["mean"], head["infinite"], own) == (None, 4, None)
+    assert report["provenance"] == {"license": None, "data_source": None, "data_license": None}
     assert cli.main(["inspect", path, "--vocab", "--weights"]) == 0
     out = capsys.readouterr().out
     for expected in (
         "version       3",
         "head          a tensor of its own",
+        "provenance\n  license       (missing)\n  data_source   (missing)\n  data_license  (missing)\n",
         "tokenizer     gpt2 qwen2, 20 tokens, 2 merges",
         "not decoded   1 of dtype Q8_K, compared as bytes, first own",
         "other names   1 that the formats share no name for, first own",

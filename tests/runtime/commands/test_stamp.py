@@ -31,6 +31,8 @@ def test_json_says_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--license", "Apache 2"], "no SPDX licence expression"),
         (["--data-license", "unknown"], "no SPDX licence expression"),
         (["--data-source", " "], "no line of text"),
+        (["--data-source", "TBD"], "--data-source 'TBD' says nothing"),
+        (["--architecture", "(missing)"], "--architecture '(missing)' says nothing"),
         (["--data-source", "a\x1b[31m"], "no line of text"),
         (["--architecture", "x" * 5000], "no line of text"),
     ],
