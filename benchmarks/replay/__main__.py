@@ -20,7 +20,7 @@ from benchmarks.replay.table import all_caught, last_line, lines, rows
 def main(words: Sequence[str] | None = None) -> int:
     """Print the table of all defects, or of those that are named by number."""
     parser = argparse.ArgumentParser(prog="benchmarks.replay", description=__doc__)
-    parser.add_argument("numbers", nargs="*", type=int, choices=sorted(DEFECTS), metavar="NUMBER")
+    parser.add_argument("numbers", nargs="*", type=_number, metavar="NUMBER", help="only these")
     parser.add_argument("--history", action="store_true", help="also say what each came to at its time")
     given = parser.parse_args(words)
     chosen = {number: DEFECTS[number] for number in given.numbers or DEFECTS}
@@ -33,6 +33,12 @@ def main(words: Sequence[str] | None = None) -> int:
                 print(f"            ({row.defect.history})")
     print(f"\n{last_line(found)}")
     return 0 if all_caught(found) else 1
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) in DEFECTS):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of 1 to {max(DEFECTS)}")
+    return int(text)
 
 
 if __name__ == "__main__":

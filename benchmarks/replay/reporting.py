@@ -16,7 +16,7 @@ REPORTING: dict[int, Defect] = {
     ),
     16: in_check(
         "the top ten passed off as the whole",
-        "A comparison was of the first ten tensors by the alphabet unless told otherwise, and did not say it.",
+        "A comparison was of the first ten tensors by the alphabet, if not told otherwise, and kept silent.",
         "FALSIFY-HANDLING-001",
         "the_first_ten",
     ),

@@ -35,9 +35,8 @@ def bytes_read(run: Run, *, model: Checkpoint) -> None:
 
     Notes
     -----
-    Linux maps more than the page that is touched (``fault_around_bytes``, 64 KiB, and whole folios of its cache),
-    so a tensor brings some of its neighbours. https://docs.kernel.org/filesystems/proc.html says what is
-    counted.
+    Linux maps more than the page that is touched (``fault_around_bytes``, and whole folios of its cache), so
+    a tensor brings some of its neighbours. What is counted: https://docs.kernel.org/filesystems/proc.html.
     """
     read: Read = run.role("read", lambda file, name: file.tensor(name))
     names = model.names()
