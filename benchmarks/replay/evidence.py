@@ -25,29 +25,29 @@ def _another_artefact(stack: Stack) -> Played:
 
 def _not_a_number(stack: Stack) -> Played:
     project = stack.project("nan")
-    control = project.discharged(MEASURED, "--no-record")
+    control = project.discharged(MEASURED)
     project.edit(FIGURES, "0.99979", "nan")
     project.pin()
-    return Played(control, project.discharged(MEASURED, "--no-record"))
+    return Played(control, project.discharged(MEASURED))
 
 
 def _empty_series(stack: Stack) -> Played:
     project = stack.project("empty")
-    control = project.discharged(MEASURED, "--no-record")
-    project.figures("\n")
-    return Played(control, project.discharged(MEASURED, "--no-record"))
+    control = project.discharged(MEASURED)
+    project.figures("")
+    return Played(control, project.discharged(MEASURED))
 
 
 def _no_test_ran(stack: Stack) -> Played:
     project = stack.project("skipped")
     # As leniently as a pipeline may ask: what was declined fails nothing where something passed.
-    control = project.discharged(TESTED, "--no-record", "--allow-declined")
+    control = project.discharged(TESTED, "--allow-declined", outcome="DECLINED")
     project.edit(
         "tests/test_cosines.py",
         "def test_every",
         'import pytest\n\n\n@pytest.mark.skip(reason="needs the model")\ndef test_every',
     )
-    return Played(control, project.discharged(TESTED, "--no-record", "--allow-declined"))
+    return Played(control, project.discharged(TESTED, "--allow-declined", outcome="DECLINED"))
 
 
 EVIDENCE: dict[int, Defect] = {

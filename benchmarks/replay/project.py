@@ -22,7 +22,7 @@ MEASURED, TESTED, GATE = "FALSIFY-SMALL-COSINE", "FALSIFY-SMALL-TEST", "GATE-SMA
 """Its falsifiers: one of a check, one of a test of pytest, and a gate over the first one's evidence."""
 
 _CODE = re.compile(r"(?:error|warning)\[([A-Z]+(?:-[A-Z]+)*-\d+)\]")
-_OUTCOME = re.compile(r"^(?:FAIL|VACUOUS|DECLINED|ERROR) +\S+#(\S+)", re.MULTILINE)
+_OUTCOME = re.compile(r"^([A-Z]+) +\S+#(\S+)", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,8 +97,11 @@ class Project:
                 kept += [line.strip()]
         return Said(tuple(dict.fromkeys(_CODE.findall(ended.out))), tuple(kept))
 
-    def discharged(self, falsifier: str, *options: str) -> Said:
-        """Let ``pv discharge`` judge a falsifier, which is named where it did not pass."""
-        ended = self.pv("discharge", falsifier, *options)
-        found = _OUTCOME.findall(ended.out) if ended.code else []
+    def discharged(self, falsifier: str, *options: str, outcome: str = "FAIL") -> Said:
+        """Let ``pv discharge`` judge a falsifier, which is named where it ends in `outcome`, and not with 0.
+
+        An error is no verdict: a check that crashes names nothing.
+        """
+        ended = self.pv("discharge", falsifier, "--no-record", *options)
+        found = [name for word, name in _OUTCOME.findall(ended.out) if word == outcome and ended.code]
         return Said(tuple(found), ended.lines if ended.code else ())

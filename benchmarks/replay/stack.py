@@ -12,9 +12,11 @@ from benchmarks.replay.defect import Played, Said
 from benchmarks.replay.project import Project
 from pv.config import Config, load_config
 from pv.contract import Falsifier
-from pv.discharge import discharge
+from pv.discharge_check import Work
 from pv.evidence import read_record
+from pv.measuring import Stop
 from pv.outcome import Discharge, Options
+from pv.recorded import Enough
 from pv.reports.discharge import told
 from pv.runner import Runner
 from pv.selection import select
@@ -30,6 +32,13 @@ _LINES = 2
 
 class ReplayError(Exception):
     """A defect could not be planted, or the control could not be judged."""
+
+
+class _Whole(Work):
+    """A discharge whose damaged runs go on to their end: what they measured is shown to people."""
+
+    def _enough(self) -> Enough:
+        return lambda _: False
 
 
 class Stack:
@@ -68,6 +77,8 @@ class Stack:
         ------
         ReplayError
             It was not judged, or not both times.
+        PvError
+            There is no such falsifier, or no such counter-example of it.
         """
         (chosen,) = select([falsifier], self.config)
         clause = dataclasses.replace(
@@ -76,11 +87,17 @@ class Stack:
         evidence = self.folder / f"{falsifier}.{counter_example}"
         config = dataclasses.replace(self.config, evidence=evidence)
         options = Options(level="algorithm", device="cpu", force=True)
-        end = discharge(chosen.contract, clause, config, Subjects(config), self._runner, options)
-        found = sorted(evidence.rglob("algorithm-*.json"))
-        if len(found) != 1:
-            raise ReplayError(f"{falsifier} ended in {end.outcome}: {end.message} {end.detail}".strip())
-        record = read_record(found[0])
+        work = _Whole(
+            chosen.contract, clause, config, Subjects(config), self._runner, options, lambda *_: None, []
+        )
+        try:
+            work.run()
+        except Stop as stop:
+            raise ReplayError(f"{falsifier}: {stop.message} {stop.detail}".strip()) from stop
+        finally:
+            work.release()
+        (path,) = evidence.rglob("algorithm-*.json")
+        record = read_record(path)
         verify(record)
         control = record.predicate["verdict"]
         shown = record.predicate["counter_examples"].get(counter_example)
@@ -97,12 +114,14 @@ def _said(clause: Falsifier, verdict: Mapping[str, Any]) -> Said:
 
 def _message(clause: Falsifier, verdict: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what ``pv discharge`` prints of this verdict, without the lines that hold."""
-    # Of a line of several comparisons only those that are false are to be explained.
+    # Of a line of several comparisons only those that are false are to be explained. Lines over what was
+    # not measured say the least, and come last.
     failing_only = [
         {**line, "comparisons": [each for each in line["comparisons"] if not each["truth"]]}
         for line in verdict["lines"]
         if not line["truth"]
     ]
+    failing_only.sort(key=lambda line: not any("left" in each for each in line["comparisons"]))
     cut = {**verdict, "lines": failing_only}
     end = Discharge(clause.id, clause.rule, "Fail", message=clause.if_fails, verdict=cut)
     kept: list[str] = []

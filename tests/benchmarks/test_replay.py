@@ -128,10 +128,14 @@ def test_a_defect_of_a_project_is_named_by_the_command(stack: Stack, number: int
 def test_a_low_figure_fails_and_other_figures_do_not(tmp_path: Path) -> None:
     project = Project(tmp_path / "small")
     project.figures("q_proj 0.9990\n")
-    assert project.discharged(MEASURED, "--no-record") == Said(())
+    assert project.discharged(MEASURED) == Said(())
     project.edit(FIGURES, "0.9990", "0.9989")
     project.pin()
-    assert project.discharged(MEASURED, "--no-record").names == (MEASURED,)
+    assert project.discharged(MEASURED).names == (MEASURED,)
+    project.figures("q_proj\n")  # the check crashes, which is no verdict
+    crashed = project.discharged(MEASURED)
+    assert crashed.names == ()
+    assert "ERROR" in crashed.message[0]
     with pytest.raises(ValueError, match="0 times"):
         project.edit(FIGURES, "v_proj", "")
 
