@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch._dynamo  # noqa: F401  every run would, for seconds; named here, the zygote does, once for all
 from torch import Tensor
 
 from pv_runtime.architecture import Architecture
