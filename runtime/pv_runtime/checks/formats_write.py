@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def gate_and_up_exchanged(opened: Opened) -> Opened:
     replaced = {}
     for name, other in pairs:
         info = dataclasses.replace(model.info(other), name=name)
-        replaced[name] = LazyTensor(info, lambda other=other: model.raw(other))
+        replaced[name] = LazyTensor(info, functools.partial(model.raw, other))
     return {**opened, "apr": Overlay(model, replace=replaced)}
 
 

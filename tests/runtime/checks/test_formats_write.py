@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parents[3] / "models" / "tiny-qwen2"
     ("name", "seen_by"),
     [
         (None, set()),
-        ("head_read_as_its_transpose", {"logits", "tokens"}),
+        ("head_read_as_its_transpose", {"logits", "tokens", "kinds"}),
         ("one_row_for_all_tokens", {"logits", "tokens", "kinds"}),
         ("gate_and_up_exchanged", {"logits", "tokens"}),
         ("one_format_left_out", {"formats"}),
