@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # the first step of an optimiser imports it, which takes longer than all the steps
 
 from pv.check import Metric, Run, check
 from pv_runtime.architecture import Architecture
