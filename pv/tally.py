@@ -162,7 +162,7 @@ def step_to(row: Row, level: str, config: Config) -> str:
 def _on_a_gpu(need: str | None) -> tuple[str, ...]:
     if need is None:
         return ()
-    return ("on a host with a GPU" if need == "any" else f"on a host with a GPU of compute capability {need}",)
+    return ("on a host with a GPU" + ("" if need == "any" else f" of compute capability {need}"),)
 
 
 def _again(row: Row) -> str:
