@@ -1,8 +1,10 @@
 """Which proof obligations are covered by falsifiers that ran, and how far: declared is not covered.
 
 Of the falsifiers that name an obligation, one that is falsified decides; else the best one does. An
-obligation without an id cannot be named, and is counted as uncovered. Obligations that do not apply
-are outside of the count; that one is said to be proved is shown, and covers nothing: pv proves nothing.
+obligation without an id cannot be named, and is counted as uncovered. What was never run because it
+needs a GPU, a subject or a module is counted apart from what somebody could have run, with what it
+needs. Obligations that do not apply are outside of the count; that one is said to be proved is shown,
+and covers nothing: pv proves nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Literal, get_args
 from pv.config import Config
 from pv.contract import LEVELS, Contract, Level, Obligation
 from pv.status import Status, derive
+from pv.tally import wanting
 
 __all__ = ["COUNTED", "KINDS", "ContractCoverage", "Covered", "Kind", "count", "cover", "share"]
 
@@ -27,6 +30,7 @@ Kind = Literal[
     "stale",
     "falsified",
     "vacuous",
+    "declined",
     "never run",
     "unbound",
     "proved",
@@ -85,6 +89,10 @@ def cover(
         status = known.get(falsifier.id) or derive(contract, falsifier, config)
         bound = falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis
         kind = _OF_STATUS.get(status.name, "never run" if bound else "unbound")
+        if kind == "never run" and (wants := wanting(falsifier, config)):
+            kind = "declined"
+            reason = f"{status.reason}; {', '.join(wants)}, then: pv discharge {contract.stem}#{falsifier.id}"
+            status = dataclasses.replace(status, reason=reason)
         for identifier in dict.fromkeys(falsifier.covers):
             naming.setdefault(identifier, []).append((falsifier.id, kind, status))
     return ContractCoverage(contract, tuple(_one(o, naming) for o in contract.obligations))

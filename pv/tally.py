@@ -28,6 +28,7 @@ __all__ = [
     "readiness",
     "step_to",
     "tally",
+    "wanting",
 ]
 
 NO_MODEL = "no model named"
@@ -137,6 +138,16 @@ def next_step(row: Row, config: Config) -> str:
     return step_to(row, "live", config)
 
 
+def wanting(falsifier: Falsifier, config: Config) -> tuple[str, ...]:
+    """Return what has to be got before a bound falsifier can be judged at all; empty where nothing has.
+
+    A GPU, a subject that is not pinned, or a module that it names. Whether this host has it is not looked at.
+    """
+    at = base_level(falsifier)
+    gpu = falsifier.needs_at(at).gpu
+    return (*_obtain(roles_at(falsifier, at), config), *_install(falsifier, at), *_on_a_gpu(gpu))
+
+
 def step_to(row: Row, level: str, config: Config) -> str:
     """Say what it takes to judge a bound falsifier at `level`: what has to be got before, and the command."""
     falsifier = row.falsifier
@@ -144,8 +155,14 @@ def step_to(row: Row, level: str, config: Config) -> str:
     steps = list(_obtain(roles_at(falsifier, at), config))
     steps += _install(falsifier, at)
     gpu = falsifier.needs_at(at).gpu
-    steps += [f"on a host with a GPU of compute capability {gpu}"] if gpu else []
+    steps += _on_a_gpu(gpu)
     return _then(steps, f"{_again(row)} --level {level}")
+
+
+def _on_a_gpu(need: str | None) -> tuple[str, ...]:
+    if need is None:
+        return ()
+    return ("on a host with a GPU" + ("" if need == "any" else f" of compute capability {need}"),)
 
 
 def _again(row: Row) -> str:

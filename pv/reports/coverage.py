@@ -35,20 +35,21 @@ def text(coverages: Sequence[ContractCoverage], level: Level, config: Config) ->
         yield "  ".join(cells).rstrip()
         if number == 0:
             yield "  ".join("-" * width for width in widths)
-    open_ones = [
-        one
-        for coverage in coverages
-        for one in coverage.obligations
-        if one.kind not in {*COUNTED[level], "not applicable"}
-    ]
-    if open_ones:
-        yield f"\n{len(open_ones)} not covered at {level} level or above:"
-    for one in open_ones[:_NAMED]:
-        named = one.obligation.id or f"{one.obligation.property!r}"
-        where = place(one.obligation.where, config)
-        yield printable(f"  {where}: {named}: {one.kind}: {one.reason}")
-    if len(open_ones) > _NAMED:
-        yield f"  and {len(open_ones) - _NAMED} more (--format json lists all)"
+    left = [one for one in everything if one.kind not in {*COUNTED[level], "not applicable"}]
+    declined = [one for one in left if one.kind == "declined"]
+    open_ones = [one for one in left if one.kind != "declined"]
+    for title, listed in (
+        (f"not covered at {level} level or above", open_ones),
+        ("declined until somebody has what it needs", declined),
+    ):
+        if listed:
+            yield f"\n{len(listed)} {title}:"
+        for one in listed[:_NAMED]:
+            named = one.obligation.id or f"{one.obligation.property!r}"
+            where = place(one.obligation.where, config)
+            yield printable(f"  {where}: {named}: {one.kind}: {one.reason}")
+        if len(listed) > _NAMED:
+            yield f"  and {len(listed) - _NAMED} more (--format json lists all)"
 
 
 def _row(name: str, covered: Sequence[Covered], level: Level, kinds: Sequence[Kind]) -> tuple[str, ...]:

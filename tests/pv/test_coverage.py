@@ -77,6 +77,29 @@ def test_a_falsified_falsifier_decides_and_else_the_best_one(project: Project) -
     assert (one.kind, one.falsifiers) == ("falsified", ("FAILS", "PASSES"))
 
 
+def test_what_needs_what_is_not_here_is_counted_apart(project: Project) -> None:
+    project.contract(
+        needs={"gpu": ">=8.0"}, subjects={"live": {"numbers": "shipped"}}, counter_examples=["one_half"]
+    )
+    oblige(project, {"id": "A"}, {"id": "B"}, covers=["A"])
+    first, second = cover(project.load(), project.config()).obligations
+    assert (first.kind, second.kind) == ("declined", "uncovered")
+    assert first.reason == (
+        "FALSIFY-SMALL-001: never run: no evidence; on a host with a GPU of compute capability >=8.0,"
+        " then: pv discharge small-v1#FALSIFY-SMALL-001"
+    )
+    assert share([first, second], "algorithm") == 0
+    lines = project.pv("coverage").out.splitlines()
+    assert "1 not covered at functional level or above:" in lines
+    assert "1 declined until somebody has what it needs:" in lines
+
+
+def test_one_that_a_stand_in_could_judge_is_not_declined(project: Project) -> None:
+    project.contract(needs={"live": {"gpu": ">=8.0"}})
+    oblige(project, {"id": "A"}, covers=["A"])
+    assert kinds(project) == [("A", "never run")]
+
+
 def test_excluded_falsifiers_cover_nothing(project: Project) -> None:
     project.contract({"id": "X", **BARE, "excluded": "a process rule"})
     oblige(project, {"id": "A"}, covers=["A"])
