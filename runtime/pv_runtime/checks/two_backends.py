@@ -86,10 +86,10 @@ def scaled_matrix(exported: Checkpoint, amount: float, place: int) -> Checkpoint
 def backend_pair(run: Run, *, model: Checkpoint, settings: Mapping[str, Mapping[str, Any]]) -> None:
     """Compute the same random prompts by two back-ends in float32, the second on the run's device.
 
-    `settings` are, by level, the ``pair`` of back-ends, the number of ``prompts``, the ``tokens`` of each, and
-    how many are a ``batch``.
-    Of each prompt, `relative_difference` is the largest difference of its logits over the largest logit, both
-    in magnitude; `another_token` counts positions where another token is likeliest.
+    `settings` are, by level, the ``pair`` of back-ends, the number of ``prompts``, the ``tokens`` of
+    each, and how many are a ``batch``. Of each prompt, `relative_difference` is the largest difference
+    of its logits over the largest logit, both in magnitude; `another_token` counts positions where
+    another token is likeliest.
     """
     here = settings[run.level]
     names = here["pair"]
