@@ -86,9 +86,10 @@ def scaled_matrix(exported: Checkpoint, amount: float, place: int) -> Checkpoint
 def backend_pair(run: Run, *, model: Checkpoint, settings: Mapping[str, Mapping[str, Any]]) -> None:
     """Compute the same random prompts by two back-ends in float32, the second on the run's device.
 
-    `settings` are, by level, the ``pair`` of back-ends, the number of ``prompts`` and the ``tokens`` of each.
-    Of each prompt, `relative_difference` is the largest difference of its logits over the largest logit, both
-    in magnitude; `another_token` counts positions where another token is likeliest.
+    `settings` are, by level, the ``pair`` of back-ends, the number of ``prompts``, the ``tokens`` of
+    each, and how many are a ``batch``. Of each prompt, `relative_difference` is the largest difference
+    of its logits over the largest logit, both in magnitude; `another_token` counts positions where
+    another token is likeliest.
     """
     here = settings[run.level]
     names = here["pair"]
@@ -99,13 +100,16 @@ def backend_pair(run: Run, *, model: Checkpoint, settings: Mapping[str, Mapping[
     run.record("candidate", second.name)
     vocabulary = first.architecture.vocab_size
     ids = random_tokens(here["prompts"] * here["tokens"], vocabulary, run.seed)
-    prompts = torch.tensor(ids).view(here["prompts"], 1, here["tokens"])
-    for number, tokens in enumerate(run.progress(prompts, len(prompts))):
-        one, other = first.forward(tokens)[0], forward(tokens)[0].cpu().float()
-        apart = (one - other).abs().max() / one.abs().max()
-        label = f"prompt {number}"
-        run.record("relative_difference", float(apart), label=label)
-        run.record("another_token", int((one.argmax(-1) != other.argmax(-1)).sum()), label=label)
+    prompts = torch.tensor(ids).view(here["prompts"], here["tokens"])
+    batches = prompts.split(here["batch"])
+    for place, tokens in enumerate(run.progress(batches, len(batches))):
+        one, other = first.forward(tokens), forward(tokens).cpu().float()
+        for row, (ours, theirs) in enumerate(zip(one, other, strict=True)):
+            label = f"prompt {place * here['batch'] + row}"
+            apart = (ours - theirs).abs().max() / ours.abs().max()
+            run.record("relative_difference", float(apart), label=label)
+            another = ours.argmax(-1) != theirs.argmax(-1)
+            run.record("another_token", int(another.sum()), label=label)
     run.record("prompts", len(prompts))
 
 
@@ -117,15 +121,8 @@ def tokens_in_reverse(second: Forward) -> Forward:
 
 @backend_pair.counter_example("first_prompt_again", of="second")
 def first_prompt_again(second: Forward) -> Forward:
-    """Answer the first prompt each time, as a captured graph does whose inputs are not copied."""
-    answered: list[Tensor] = []
-
-    def again(tokens: Tensor) -> Tensor:
-        if not answered:
-            answered.append(second(tokens))
-        return answered[0]
-
-    return again
+    """Answer the first prompt of a batch each time."""
+    return lambda tokens: second(tokens)[:1].expand(len(tokens), -1, -1)
 
 
 @backend_pair.dose("logit_moved", of="second")
@@ -135,8 +132,8 @@ def logit_moved(second: Forward, amount: float, place: int) -> Forward:
 
     def moved(tokens: Tensor) -> Tensor:
         logits = second(tokens).clone()
-        position, token = (chance.randrange(size) for size in logits.shape[1:])
-        logits[0, position, token] += amount * logits.abs().max()
+        row, position, token = (chance.randrange(size) for size in logits.shape)
+        logits[row, position, token] += amount * logits.abs().max()
         return logits
 
     return moved

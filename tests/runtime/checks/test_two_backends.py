@@ -14,7 +14,7 @@ Series = dict[str, list[Any]]
 Measure = Callable[..., Series]
 
 SHIPPED = Path(__file__).parents[3] / "models" / "tiny-qwen2"
-SETTINGS = {"functional": {"pair": ["reference", "reference"], "prompts": 3, "tokens": 4}}
+SETTINGS = {"functional": {"pair": ["reference", "reference"], "prompts": 3, "tokens": 4, "batch": 2}}
 
 
 @pytest.fixture(scope="module")
