@@ -81,9 +81,7 @@ class Stack:
             There is no such falsifier, or no such counter-example of it.
         """
         (chosen,) = select([falsifier], self.config)
-        clause = dataclasses.replace(
-            chosen.falsifier, counter_examples=(counter_example,), must_detect={}, ship_blocking=False
-        )
+        clause = dataclasses.replace(chosen.falsifier, counter_examples=(counter_example,), must_detect={})
         evidence = self.folder / f"{falsifier}.{counter_example}"
         config = dataclasses.replace(self.config, evidence=evidence)
         options = Options(level="algorithm", device="cpu", force=True)
