@@ -257,7 +257,7 @@ def test_the_shipped_model_begins_at_its_own_loss_and_learns(
         "--lr",
         "1e-3",
     ]
-    line += ["--val-windows", "6", "--num-steps", "8", "--run-dir", str(tmp_path / "run"), "--json"]
+    line += ["--val-windows", "6", "--num-steps", "32", "--run-dir", str(tmp_path / "run"), "--json"]
     assert cli.main(line) == 0
     report = json.loads(capsys.readouterr().out)
     assert 2.0 < report["initial_val_loss"] < 6.0
