@@ -153,9 +153,9 @@ format: $(VENV)/.transformers ## let ruff format and mend
 	$(BIN)/ruff format $(SOURCES)
 
 docs: $(VENV)/.dev ## follow every page of the documents; the pages of this project's own evidence, in build/site
-	$(SHARED) $(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
 	$(BIN)/pv report --html build/site
 	$(BIN)/python -m docs.site_is_whole build/site
+	$(SHARED) PV_SITE=$(CURDIR)/build/site $(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) .pv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

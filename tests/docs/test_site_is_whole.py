@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,12 @@ def test_the_site_of_this_project_is_whole_and_what_is_not_there_is_missed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = tmp_path / "site"
-    with contextlib.chdir(ROOT):
-        assert main(["report", "--html", str(site)]) == 0
-    assert "pages in" in capsys.readouterr().err
+    if built := os.environ.get("PV_SITE"):  # `make docs` has just written it
+        shutil.copytree(built, site)
+    else:
+        with contextlib.chdir(ROOT):
+            assert main(["report", "--html", str(site)]) == 0
+        assert "pages in" in capsys.readouterr().err
     assert list(missing(site)) == []
     gone = min((site / "f").iterdir())
     gone.unlink()
