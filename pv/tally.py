@@ -143,26 +143,21 @@ def wanting(falsifier: Falsifier, config: Config) -> tuple[str, ...]:
 
     A GPU, a subject that is not pinned, or a module that it names. Whether this host has it is not looked at.
     """
-    at = base_level(falsifier)
-    gpu = falsifier.needs_at(at).gpu
-    return (*_obtain(roles_at(falsifier, at), config), *_install(falsifier, at), *_on_a_gpu(gpu))
+    return _wanting_at(falsifier, base_level(falsifier), config)
 
 
 def step_to(row: Row, level: str, config: Config) -> str:
     """Say what it takes to judge a bound falsifier at `level`: what has to be got before, and the command."""
     falsifier = row.falsifier
     at = base_level(falsifier) if level == "algorithm" else level
-    steps = list(_obtain(roles_at(falsifier, at), config))
-    steps += _install(falsifier, at)
-    gpu = falsifier.needs_at(at).gpu
-    steps += _on_a_gpu(gpu)
-    return _then(steps, f"{_again(row)} --level {level}")
+    return _then(_wanting_at(falsifier, at, config), f"{_again(row)} --level {level}")
 
 
-def _on_a_gpu(need: str | None) -> tuple[str, ...]:
-    if need is None:
-        return ()
-    return ("on a host with a GPU" + ("" if need == "any" else f" of compute capability {need}"),)
+def _wanting_at(falsifier: Falsifier, level: str, config: Config) -> tuple[str, ...]:
+    gpu = falsifier.needs_at(level).gpu
+    which = "" if gpu == "any" else f" of compute capability {gpu}"
+    on_a_gpu = [f"on a host with a GPU{which}"] if gpu else []
+    return (*_obtain(roles_at(falsifier, level), config), *_install(falsifier, level), *on_a_gpu)
 
 
 def _again(row: Row) -> str:
