@@ -155,7 +155,7 @@ format: $(VENV)/.transformers ## let ruff format and mend
 docs: $(VENV)/.dev ## follow every page of the documents; the pages of this project's own evidence, in build/site
 	$(BIN)/pv report --html build/site
 	$(BIN)/python -m docs.site_is_whole build/site
-	$(SHARED) PV_SITE=$(CURDIR)/build/site $(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
+	$(SHARED) SITE_OF_THIS_PROJECT=$(CURDIR)/build/site $(BIN)/python -m pytest -m page --numprocesses $(JOBS) --dist worksteal tests/docs
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) .pv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

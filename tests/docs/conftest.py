@@ -55,16 +55,19 @@ def blocks(document: Path) -> list[Block]:
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which `pv`, `apr` and `python` are those under test, installed or not."""
+    """An environment in which `pv`, `apr` and `python` are those under test, installed or not.
+
+    A reader has set no option of ours in it: one that is set here would change what the pages say.
+    """
     folder = tmp_path_factory.mktemp("programs")
     for name, words in (("pv", "-m pv"), ("apr", "-m pv_runtime.cli"), ("python", "")):
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (folder / name).chmod(0o755)
     paths = [ROOT, ROOT / "runtime", ROOT / "kernels"]
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PV_")},
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "GIT_CEILING_DIRECTORIES": str(folder.parent),

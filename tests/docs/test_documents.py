@@ -32,6 +32,17 @@ def test_a_how_to_can_be_followed(page: Path, follow: Callable[[Path], int]) -> 
     assert follow(page) >= 3
 
 
+def test_what_is_set_here_does_not_reach_the_commands_of_a_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """`make docs` once said in PV_SITE where its site lay, and the page on nights wrote another over it."""
+    monkeypatch.setenv("PV_SITE", str(tmp_path / "site"))
+    follow = request.getfixturevalue("follow")
+    page = tmp_path / "page.md"
+    page.write_text('<!-- in: here -->\n```console\n$ echo "[$PV_SITE]"\n[]\n```\n')
+    assert follow(page) == 1
+
+
 def test_every_block_of_commands_in_a_how_to_is_run(blocks_of: Blocks) -> None:
     for page in (DOCS / "how-to").glob("*.md"):
         for block in blocks_of(page):

@@ -16,7 +16,7 @@ def test_the_site_of_this_project_is_whole_and_what_is_not_there_is_missed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = tmp_path / "site"
-    if built := os.environ.get("PV_SITE"):  # `make docs` has just written it
+    if built := os.environ.get("SITE_OF_THIS_PROJECT"):  # `make docs` has just written it
         shutil.copytree(built, site)
     else:
         with contextlib.chdir(ROOT):
