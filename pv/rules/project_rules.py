@@ -10,6 +10,7 @@ from pv.rules.binding import binding
 from pv.rules.blocking import blocking
 from pv.rules.dangling import dangling
 from pv.rules.hypothesis import hypothesis
+from pv.rules.limit import limit
 from pv.rules.metric import metric
 from pv.rules.no_plant import no_plant
 from pv.rules.parameters import parameters
@@ -46,6 +47,7 @@ PROJECT_RULES: dict[str, ProjectRule] = {
         unique_stem,
         blocking,
         hypothesis,
+        limit,
         dangling,
         version_bump,
         state,
