@@ -11,6 +11,9 @@ from pathlib import Path
 
 import torch
 import triton
+
+# The first compilation would import it: here it is once for all runs of a sweep.
+import triton.compiler.code_generator
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
