@@ -8,7 +8,7 @@ from pathlib import Path
 from pv.config import Config
 from pv.errors import ConfigError
 
-__all__ = ["check_device", "portable"]
+__all__ = ["check_device", "portable", "subjects_given"]
 
 
 def check_device(device: str) -> None:
@@ -32,3 +32,20 @@ def portable(argv: Sequence[str], config: Config) -> tuple[str, ...]:
         return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
 
     return tuple(one(word) for word in argv)
+
+
+def subjects_given(words: Sequence[str]) -> dict[str, Path]:
+    """Return name → path of the ``NAME=PATH`` that ``--subject`` was given.
+
+    Raises
+    ------
+    ConfigError
+        A word is not of that form.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        name, sign, path = word.partition("=")
+        if not sign or not name or not path:
+            raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
+        found[name] = Path(path).resolve()
+    return found

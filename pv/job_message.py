@@ -39,6 +39,7 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "level": job.level,
         "plant": job.plant,
         "dose": job.dose,
+        "drawn": job.drawn,
         "project": job.project,
         "modules": list(job.modules),
         "words": list(job.words),

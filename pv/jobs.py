@@ -53,6 +53,8 @@ class Job:
     plant: str | None = None
     dose: tuple[str, int | float, int] | None = None
     """Where `plant` is a dose: its kind, its amount and the place."""
+    drawn: tuple[str, ...] | None = None
+    """In an audit, the labels of what is to be measured again; None: everything."""
     project: str = ""
     """Root of the project: files read below it must be sources, subjects or scratch."""
     sources: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pv
 from pv.binding import Binding
+from pv.commitment import commitment
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.evidence import SCHEMA_VERSION
@@ -92,6 +93,8 @@ def build_predicate(
     outside = closure_of(falsifier, config).outside if inputs is None else ()
     if inputs is None:
         inputs = _inputs(falsifier, config, {**ready.artefacts, **satisfying})
+    measured = judged.to_json()
+    committed = commitment(measured["measurements"])
     return {
         "schema_version": SCHEMA_VERSION,
         "engine": {"version": pv.__version__, "semantics": SEMANTICS},
@@ -130,7 +133,8 @@ def build_predicate(
             for role, artefact in sorted(ready.artefacts.items())
         },
         "rule": {"lines": list(rule), "metrics": metrics_to_json(binding.metrics)},
-        **judged.to_json(),
+        **measured,
+        **({"commitment": committed} if committed else {}),
         **extra,
         "host": describe(),
         "versions": versions(["pydantic", "yaml", *outside, *falsifier.needs_at(base).modules]),

@@ -11,6 +11,7 @@ from typing import Any
 
 from pv.canonical import digest_of
 from pv.check import CheckError, Metric
+from pv.commitment import commitment
 from pv.errors import EvidenceError, ExpressionError
 from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION, Record, record_path, sections, subjects_of
 from pv.inputs import contradiction
@@ -75,6 +76,8 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
         raise _error(record, "verdict", _CONTRADICTED)
     if not outcomes_only and "survey" in predicate and not _survey_follows(rule, metrics, predicate):
         raise _error(record, "survey", "is not what the rule gives")
+    if not outcomes_only and "commitment" in predicate and not _committed(predicate):
+        raise _error(record, "commitment", "is not that of the measurements")
     for name, plant in predicate.get("counter_examples", {}).items():
         if not follows(rule, metrics, plant):
             raise _error(record, f"counter_examples.{name}", _CONTRADICTED)
@@ -89,6 +92,10 @@ def _verify(record: Record, *, outcomes_only: bool) -> None:
     example = predicate.get("satisfying_example")
     if example is not None and not follows(rule, metrics, example):
         raise _error(record, "satisfying_example", _CONTRADICTED)
+
+
+def _committed(predicate: Mapping[str, Any]) -> bool:
+    return bool(predicate["commitment"] == commitment(predicate["measurements"]))
 
 
 def _verdict_follows(rule: Sequence[str], metrics: Mapping[str, Metric], part: Mapping[str, Any]) -> bool:

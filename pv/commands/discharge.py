@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
-from pv.command_line import check_device, portable
+from pv.command_line import check_device, portable, subjects_given
 from pv.config import Config, load_config
 from pv.contract import Falsifier
 from pv.discharge import discharge
@@ -89,7 +89,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     # Gates last: they read what the others of this command record.
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
-    overrides = _overrides(arguments.subject)
+    overrides = subjects_given(arguments.subject)
     _refuse_unused(overrides, [item.falsifier for item in selected], config)
     subjects = Subjects(config, overrides)
     options = Options(
@@ -209,13 +209,3 @@ def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier
                 f"--subject {name}=...: nothing that was selected is about {name}",
                 remedy="select what is, or leave it out",
             )
-
-
-def _overrides(words: list[str]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for word in words:
-        name, sign, path = word.partition("=")
-        if not sign or not name or not path:
-            raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
-        found[name] = Path(path).resolve()
-    return found

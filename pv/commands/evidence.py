@@ -9,7 +9,7 @@ import sys
 from pv.config import Config, load_config
 from pv.errors import EvidenceError
 from pv.evidence import read_record
-from pv.evidence_actions import history, ledger, transfer
+from pv.evidence_actions import audit, comparing, history, ledger, transfer
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
 from pv.printable import printable
@@ -39,6 +39,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "show how falsifiers came out, run by run, and what changed",
             history.configure,
             history.show,
+        ),
+        ("diff", "explain in what two records differ", comparing.configure_diff, comparing.diff),
+        (
+            "reproduce",
+            "run again what records say was run, and compare; writes no evidence",
+            comparing.configure_reproduce,
+            comparing.reproduce,
+        ),
+        (
+            "audit",
+            "measure a drawn part of a record again, and say what a lie would have risked",
+            audit.configure,
+            audit.audit,
         ),
     ):
         added = actions.add_parser(name, help=help_text)
