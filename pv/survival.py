@@ -12,7 +12,7 @@ __all__ = ["draw", "draws_of", "survival"]
 
 def draws_of(share: float, leaves: int) -> int:
     """Return how many of `leaves` a `share` of them is: at least one, and rounded up."""
-    return min(leaves, max(1, math.ceil(Fraction(share) * leaves)))
+    return min(leaves, max(1, math.ceil(Fraction(str(share)) * leaves)))
 
 
 def survival(leaves: int, false: int, draws: int) -> float:

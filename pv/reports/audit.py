@@ -35,8 +35,8 @@ def audit_lines(found: Audit, record: Record, path: str, address: str) -> Iterat
             f" {_values(each.measured)} measured again"
         )
     for false in lie_sizes(found.drawable):
-        part = f"{100 * false / found.drawable:.3g} %"
-        yield f"  survives    a lie about {false} label(s), {part}, with probability {found.survival(false):.3g}"
+        share, survives = 100 * false / found.drawable, found.survival(false)
+        yield f"  survives    a lie about {false} label(s), {share:.3g} %, with probability {survives:.3g}"
 
 
 def _values(values: tuple[Any, ...]) -> str:

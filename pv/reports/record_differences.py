@@ -27,7 +27,7 @@ def difference_lines(found: RecordDifferences) -> Iterator[str]:
         if len(lines) > _MOST:
             yield f"  {'':<11} ... and {len(lines) - _MOST} more"
     if not found.sections:
-        yield "  the same    clause, check, arguments, artefacts, place, engine, versions, host, revision, seed"
+        yield "  the same    clause, check, arguments, artefacts, place, versions, host, revision, seed"
     for series in found.series:
         yield f"  {_WORDS[series.kind]:<11} {series.metric}: {_explained(series)}"
     for name in found.turned:

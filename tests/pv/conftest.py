@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from pv.cli import main
+from pv.commitment import commitment
 from pv.config import Config, load_config
 from pv.contract import Contract, load_contract
 from pv.evidence import statement, write_record
@@ -175,6 +176,7 @@ def lengthen(project: Project, value: float = 0.0) -> Path:
     path = project.record()
     predicate = json.loads(path.read_bytes())["predicate"]
     del predicate["seal"]
+    predicate.pop("commitment", None)  # without labels, there is nothing to draw
     count = 70_000
     predicate["measurements"] = {"distance": {"values": [value] * count}, "expected": {"values": [count]}}
     metrics = metrics_from_json(predicate["rule"]["metrics"])
@@ -182,6 +184,25 @@ def lengthen(project: Project, value: float = 0.0) -> Path:
     predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
     write_record(path, predicate)
     return path
+
+
+def forge(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit what a record says was measured, with a verdict, a commitment and a seal that fit it."""
+    predicate = json.loads(path.read_bytes())["predicate"]
+    del predicate["seal"]
+    edit(predicate["measurements"])
+    metrics = metrics_from_json(predicate["rule"]["metrics"])
+    measured = measurements_from_json(predicate["measurements"])
+    predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
+    if "commitment" in predicate:
+        predicate["commitment"] = commitment(predicate["measurements"])
+    write_record(path, predicate)
+
+
+@pytest.fixture(name="forge")
+def forge_fixture() -> Callable[..., None]:
+    """Return :func:`forge`."""
+    return forge
 
 
 @pytest.fixture(name="lengthen")
