@@ -122,7 +122,11 @@ def audit(
         raise _error(record, "commits to nothing that could be drawn", "discharge again with this version")
     level = stated["place"]["level"]
     base = stated["place"]["base_level"]
-    if changed := changes(stated["inputs"], current_inputs(falsifier, base, config)):
+    # What it was judged on need not be what is pinned here: it is compared once it was found.
+    now = dataclasses.replace(
+        current_inputs(falsifier, base, config), artefacts=stated["inputs"]["artefacts"]
+    )
+    if changed := changes(stated["inputs"], now):
         commit = str(stated["revision"]["commit"] or "")[:12]
         where = f"check out {commit}, at which it was made" if commit else "discharge again"
         raise _error(record, f"is not of this tree: {'; '.join(changed[:3])}", where)

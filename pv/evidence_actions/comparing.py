@@ -48,7 +48,7 @@ def diff(arguments: argparse.Namespace, config: Config) -> Exit:
     paths = [record_named(word, config) for word in (arguments.first, arguments.second)]
     records = [read_record(path) for path in paths]
     for record in records:
-        verify(record)
+        verify(record, anywhere=True)
     found = compare_records(*records)
     names = [config.relative(path) for path in paths]
     if arguments.format == "json":
