@@ -162,6 +162,8 @@ def restamp(data: bytes, changes: Mapping[str, Any]) -> bytes:
         for step in way:
             part = part[step]
         part[last] = value
+    if "commitment" in predicate:
+        predicate["commitment"] = commitment(predicate["measurements"])
     return json.dumps(statement(predicate), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 

@@ -67,7 +67,7 @@ def test_what_was_drawn_agrees_and_the_risk_of_a_lie_is_stated(audited: Project)
 
 
 def test_only_what_was_drawn_is_measured_again(audited: Project) -> None:
-    ended = audited.pv("evidence", "audit", audited.record(), "--challenge", "a", "--json")
+    ended = audited.pv("evidence", "audit", audited.record(), "--challenge", "a", "--format", "json")
     assert ended.code == 0, ended.said
     shown = ended.json
     (drawn,) = shown["drawn"]  # a share of 0.01 is one of four
