@@ -151,6 +151,13 @@ class Project:
         """Load a contract."""
         return load_contract(self.root / "contracts" / f"{stem}.yaml")
 
+    def copy(self, root: Path) -> Project:
+        """Copy it as it stands to the folder `root`, which is not there yet."""
+        copy = Project.__new__(Project)
+        copy.root = root
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
+
 
 def restamp(data: bytes, changes: Mapping[str, Any]) -> bytes:
     """Return a record with other values in its predicate, by dotted key, sealed again."""
@@ -219,19 +226,22 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-@pytest.fixture(scope="module")
-def discharged(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small project whose falsifier is discharged, shared by a module: do not change it."""
-    made = Project(tmp_path_factory.mktemp("shared") / "project")
+@pytest.fixture(scope="session")
+def discharged_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project whose falsifier is discharged, of which each module has a copy."""
+    made = Project(tmp_path_factory.mktemp("once") / "project")
     ended = made.pv("discharge", "FALSIFY-SMALL-001")
     assert ended.code == 0, ended.said
     return made
 
 
+@pytest.fixture(scope="module")
+def discharged(discharged_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project whose falsifier is discharged, shared by a module: do not change it."""
+    return discharged_once.copy(tmp_path_factory.mktemp("shared") / "project")
+
+
 @pytest.fixture
 def copied(discharged: Project, tmp_path: Path) -> Project:
     """A copy of the discharged project, to be changed at will."""
-    copy = Project.__new__(Project)
-    copy.root = tmp_path / "copy"
-    shutil.copytree(discharged.root, copy.root, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
+    return discharged.copy(tmp_path / "copy")
