@@ -105,6 +105,7 @@ def _fill(
                 chosen.data,
                 chosen.sidecars,
                 lambda: _digest(config.evidence / name) == before,  # noqa: B023 -- asked at once
+                chosen.envelope,
             )
         ):
             return decisions
