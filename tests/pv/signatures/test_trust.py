@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pv.evidence import read_record
 from pv.evidence_files import envelope_of
@@ -165,3 +167,25 @@ def test_a_signature_of_a_key_that_nobody_knows_takes_nothing_away(signed: Signe
         whole["signatures"] = []
         path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     assert dict(signed.refused()) == dict.fromkeys((LIVE, BASE), "unsigned")
+
+
+@given(st.data())
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_byte_of_record_or_envelope_can_be_changed(
+    signed_once: SignedProject, data: st.DataObject
+) -> None:
+    record = signed_once.record()
+    path = data.draw(st.sampled_from([record, envelope_of(record)]))
+    before = path.read_bytes()
+    at = data.draw(st.integers(0, len(before) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != before[at]))
+    changed = before[:at] + bytes([byte]) + before[at + 1 :]
+    trust = Trust(
+        read_policy(signed_once.root / "policy.toml"), signed_once.config(), dt.datetime.now(dt.UTC)
+    )
+    try:
+        path.write_bytes(changed)
+        assert trust.record(record) != []
+    finally:
+        path.write_bytes(before)
+    assert trust.record(record) == []
