@@ -31,6 +31,7 @@ OPTIONAL = {
     "pv/executors/ray_pool.py": {"ray"},
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
+    "pv/ledger/rows.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
     "pv/hub_download.py": {"huggingface_hub"},
     "pv/signatures/keys.py": {"cryptography", "securesystemslib"},

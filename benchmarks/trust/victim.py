@@ -206,4 +206,6 @@ def prepare(root: Path) -> Victim:
     ids = {name: victim.key(name) for name in ("release", "night")}
     (root / "policy.toml").write_text(POLICY.format(**ids), encoding="utf-8")
     victim.do("evidence", "ledger")
+    head = json.loads(victim.do("evidence", "ledger", "verify", "--json"))["head"]
+    (root / "head").write_text(head, encoding="utf-8")
     return victim

@@ -38,7 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
             transfer.configure_import,
             transfer.fetch,
         ),
-        ("ledger", "enter every record into a database, for queries", ledger.configure, ledger.enter),
+        (
+            "ledger",
+            "enter every record into a database, for queries; verify the chain of its entries",
+            ledger.configure,
+            ledger.run,
+        ),
         (
             "history",
             "show how falsifiers came out, run by run, and what changed",
