@@ -8,7 +8,7 @@ import json
 from pv.config import Config, load_config
 from pv.errors import EvidenceError
 from pv.evidence import read_record
-from pv.evidence_actions import history, ledger, signing, transfer, verifying
+from pv.evidence_actions import exporting, history, ledger, signing, transfer, verifying
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
 from pv.printable import printable
@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ),
         ("keygen", "make a key that signs records", signing.configure_keygen, signing.keygen),
         ("sign", "sign records that verify", signing.configure_sign, signing.sign),
+        (
+            "export",
+            "write records as statements that other tools read, signed if you like",
+            exporting.configure,
+            exporting.export,
+        ),
         ("push", "add records to a store that several hosts share", transfer.configure_push, transfer.push),
         ("pull", "put the best records of a store into the folder", transfer.configure_pull, transfer.pull),
         (

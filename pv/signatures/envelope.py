@@ -15,7 +15,14 @@ from pv.errors import EvidenceError
 from pv.evidence import RepeatedKeyError, parse_strict, spelled
 from pv.signatures.reasons import Reason
 
-__all__ = ["PAYLOAD_TYPE", "EnvelopeError", "Signed", "envelope_bytes", "read_envelope"]
+__all__ = [
+    "PAYLOAD_TYPE",
+    "EnvelopeError",
+    "Signed",
+    "envelope_bytes",
+    "envelope_document",
+    "read_envelope",
+]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """Of every in-toto statement: https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md."""
@@ -41,17 +48,20 @@ class Signed:
 
 
 def envelope_bytes(signed: Signed) -> bytes:
-    """Return the file that an envelope is: signatures in the order of their key ids."""
-    return spelled(
-        {
-            "payload": base64.b64encode(signed.payload).decode("ascii"),
-            "payloadType": signed.payload_type,
-            "signatures": [
-                {"keyid": key, "sig": base64.b64encode(signature).decode("ascii")}
-                for key, signature in sorted(signed.signatures)
-            ],
-        }
-    )
+    """Return the file that an envelope is."""
+    return spelled(envelope_document(signed))
+
+
+def envelope_document(signed: Signed) -> dict[str, Any]:
+    """Return an envelope as a JSON object: signatures in the order of their key ids."""
+    return {
+        "payload": base64.b64encode(signed.payload).decode("ascii"),
+        "payloadType": signed.payload_type,
+        "signatures": [
+            {"keyid": key, "sig": base64.b64encode(signature).decode("ascii")}
+            for key, signature in sorted(signed.signatures)
+        ],
+    }
 
 
 def read_envelope(name: str, data: bytes) -> Signed:
