@@ -161,13 +161,12 @@ def write_unchanged(
     data: bytes,
     sidecars: Mapping[str, bytes],
     still: Callable[[], bool] = lambda: True,
-    envelope: bytes | None = None,
 ) -> bool:
     """Put the bytes of a record that was made elsewhere at `path`, its `sidecars` (name → bytes) first.
 
-    Its `envelope`, where it has one, comes last. Atomic, and under the folder's lock, as
-    :func:`write_record`. Whether the record is in order is for the caller to have made sure of. `still` is
-    asked under the lock; where it says no, nothing is written and False is returned.
+    Atomic, and under the folder's lock, as :func:`write_record`. Whether the record is in order is for the
+    caller to have made sure of. `still` is asked under the lock; where it says no, nothing is written and
+    False is returned.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
@@ -178,8 +177,6 @@ def write_unchanged(
         for name, series in sorted(sidecars.items()):
             replace_file(path.with_name(name), series)
         _replace_record(path, data, set(sidecars))
-        if envelope is not None:
-            replace_file(envelope_of(path), envelope)
     return True
 
 

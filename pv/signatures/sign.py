@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pv.errors import EvidenceError
 from pv.evidence import locked, parse_strict, spelled
 from pv.evidence_files import envelope_of
-from pv.evidence_transfer import Carried, carry, check
-from pv.signatures.envelope import PAYLOAD_TYPE, EnvelopeError, Signed, envelope_bytes, read_envelope
+from pv.evidence_transfer import carry, check
+from pv.signatures.envelope import PAYLOAD_TYPE, Signed
+from pv.signatures.together import enveloped, signatures_over
 from pv.whole_file import replace_file
 
 if TYPE_CHECKING:
@@ -51,18 +52,5 @@ def sign_record(path: Path, evidence: Path, signer: CryptoSigner) -> bool:
         kept = signatures_over(now)
         if kept.get(key) == signature:
             return False
-        signatures = tuple(sorted({**kept, key: signature}.items()))
-        replace_file(envelope_of(path), envelope_bytes(Signed(made.payload, made.payload_type, signatures)))
+        replace_file(envelope_of(path), enveloped(made.payload, {**kept, key: signature}))
     return True
-
-
-def signatures_over(carried: Carried) -> dict[str, bytes]:
-    """Return key id → signature of the envelope of a record; none where it is of other bytes, or is none."""
-    if carried.envelope is None:
-        return {}
-    try:
-        found = read_envelope(carried.name, carried.envelope)
-    except EnvelopeError:
-        return {}
-    same = (found.payload, found.payload_type) == (carried.data, PAYLOAD_TYPE)
-    return dict(found.signatures) if same else {}

@@ -18,7 +18,8 @@ from pv.evidence_transfer import carry
 from pv.exits import Exit
 from pv.signatures.envelope import read_envelope
 from pv.signatures.keys import load_signer
-from pv.signatures.sign import sign_record, signatures_over
+from pv.signatures.sign import sign_record
+from pv.signatures.together import signatures_over
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
