@@ -35,7 +35,7 @@ def insert_facts(connection: Connection, part: Sequence[Facts]) -> int:
     last = connection.execute(
         select(RECORDS.c.position, RECORDS.c.link).order_by(RECORDS.c.position.desc()).limit(1)
     ).one_or_none()
-    added = [*chained(*(last or (0, FIRST_LINK)), new)]
+    added = [*chained(last.position if last else 0, last.link if last else FIRST_LINK, new)]
     if added:
         connection.execute(insert(RECORDS), [_row(entry) for entry in added])
     compared = [

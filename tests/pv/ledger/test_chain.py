@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import cast
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +40,8 @@ def test_every_field_of_every_entry_counts(place: int, name: str) -> None:
     if other == value:
         return
     changed = list(CHAIN)
-    changed[place] = dataclasses.replace(CHAIN[place], facts=dataclasses.replace(facts, **{name: other}))
+    changes: dict[str, Any] = {name: other}
+    changed[place] = dataclasses.replace(CHAIN[place], facts=dataclasses.replace(facts, **changes))
     broken = walk(changed).broken
     assert broken is not None
     assert (broken.position, broken.reason) == (place + 1, "edited")
