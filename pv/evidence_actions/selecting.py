@@ -8,6 +8,7 @@ from pathlib import Path
 from pv.config import Config
 from pv.errors import ConfigError, EvidenceError, SelectionError
 from pv.evidence import Record, records_of
+from pv.evidence_files import is_record_name
 from pv.selection import Selected, select
 
 __all__ = ["addresses_named", "below", "falsifier_of", "record_named", "records_named", "split_url"]
@@ -28,6 +29,10 @@ def records_named(words: Sequence[str], config: Config) -> list[Path]:
         if word.endswith(".json"):
             if not path.is_file():
                 raise SelectionError(f"there is no record {word}", remedy="`pv evidence show` lists them")
+            if not is_record_name(path.name):
+                raise SelectionError(
+                    f"{word} is no record, but lies beside one", remedy="name the record that it belongs to"
+                )
             found.append(path)
         elif path.is_dir() and path.is_relative_to(config.evidence):
             found += below(path)
@@ -80,7 +85,7 @@ def falsifier_of(record: Record, config: Config) -> Selected:
 
 def below(folder: Path) -> list[Path]:
     """Return the record files below `folder`, sorted."""
-    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(".series.json"))
+    return sorted(path for path in folder.rglob("*.json") if is_record_name(path.name))
 
 
 def addresses_named(words: Sequence[str], config: Config) -> list[tuple[str, str]]:
