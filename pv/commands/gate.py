@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--stale", choices=("warn", "fail"), help="what is to become of what can be run here")
     how.add_argument("--run", dest="running", action="store_true", default=None, help="run what became stale")
     how.add_argument(
-        "--no-run", dest="running", action="store_false", help="run nothing, whatever pv.toml says"
+        "--no-run", dest="running", action="store_false", help="run nothing, and do not mention it"
     )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
     parser.add_argument(
@@ -105,7 +105,11 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             tallied=arguments.format == "markdown" or arguments.comment is not None,
         ) as found:
             judged = only(found, here) if arguments.paths else found
-            running = judged.config.gate.run if arguments.running is None else arguments.running
+            running = bool(arguments.running)
+            if judged.config.gate.run and arguments.running is None:
+                # The tree that is judged may be a stranger's, and so may be what it asks for.
+                note = "pv.toml has `run = true`, by which alone nothing is run: add --run"
+                print(f"note: {note}", file=sys.stderr)
             if budget is not None and not running:
                 raise ConfigError(
                     "--budget is of what is run, and nothing is", remedy="add --run, or leave --budget out"
