@@ -1,4 +1,4 @@
-"""What a check says, fit for evidence: it names no place of the host that others cannot read, and no secret."""
+"""What a check says, fit for evidence: read elsewhere, it names no place of this host, and no secret."""
 
 from __future__ import annotations
 
