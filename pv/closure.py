@@ -23,6 +23,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from pv.errors import BindingError, Location
+from pv.regular_file import read_regular_file
 
 __all__ = ["Closure", "Scan", "closure_digest", "find_closure", "find_module", "normalise", "scan"]
 
@@ -267,7 +268,7 @@ def scan(path: Path) -> Scan:
 @lru_cache(maxsize=4096)
 def _scan_file(path: Path, _stamp: tuple[int, ...]) -> Scan:
     try:
-        source = path.read_bytes()
+        source = read_regular_file(path)
         tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", 1) or 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.errors import ConfigError
+from pv.masking import masked
 
 __all__ = ["check_device", "portable", "subjects_given"]
 
@@ -25,11 +26,11 @@ def check_device(device: str) -> None:
 
 
 def portable(argv: Sequence[str], config: Config) -> tuple[str, ...]:
-    """Spell paths in `argv` relative to the root, so that no absolute path is recorded."""
+    """Spell paths in `argv` relative to the root, and mask secrets, so that neither is recorded."""
 
     def one(word: str) -> str:
         name, sign, path = word.rpartition("=")
-        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
+        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else masked(word)
 
     return tuple(one(word) for word in argv)
 

@@ -22,6 +22,7 @@ from typing import Any
 from pv.canonical import canonical, digest_of
 from pv.errors import EvidenceError
 from pv.evidence_files import SIDECAR_SUFFIX, envelope_of, is_record_name
+from pv.regular_file import read_regular_file
 from pv.semantics import SEMANTICS
 from pv.whole_file import replace_file
 
@@ -218,7 +219,7 @@ def read_record(path: Path) -> Record:
     if path.exists() and not path.is_file():
         raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
     try:
-        data = path.read_bytes()
+        data = read_regular_file(path)
     except OSError as error:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
@@ -226,7 +227,7 @@ def read_record(path: Path) -> Record:
 
     def beside(name: str) -> bytes | None:
         sidecar = path.with_name(name)
-        return sidecar.read_bytes() if sidecar.is_file() else None
+        return read_regular_file(sidecar) if sidecar.is_file() else None
 
     return parse_record(path, data, beside)
 

@@ -14,6 +14,7 @@ from pv.evidence import write_unchanged
 from pv.evidence_choice import Agreement, Candidate, Chooser, Rank, candidate_of
 from pv.evidence_transfer import Carried, carry, check, place
 from pv.record_facts import Refused, facts_of
+from pv.regular_file import read_regular_file
 from pv.signatures.together import add_signatures, signatures_over
 
 __all__ = ["Decision", "Offer", "offer_of", "take"]
@@ -178,7 +179,7 @@ def _present(name: str, chooser: Chooser, config: Config) -> tuple[Rank | None, 
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return hashlib.sha256(read_regular_file(path)).hexdigest() if path.is_file() else ""
 
 
 def _why(rank: Rank, before: Rank | None, *, there: str) -> str:

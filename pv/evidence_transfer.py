@@ -17,6 +17,7 @@ from pv.config import Config
 from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, record_path, sidecars_of, write_unchanged
 from pv.evidence_files import SIDECAR_SUFFIX, envelope_of, is_record_name
+from pv.regular_file import read_regular_file
 from pv.verify import verify
 
 __all__ = ["Carried", "bundle_of", "carry", "check", "is_name", "place", "receive", "unbundle"]
@@ -63,7 +64,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
-        return path.read_bytes()
+        return read_regular_file(path)
     except OSError as error:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"

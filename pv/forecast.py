@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.evidence import records_of
+from pv.regular_file import read_regular_file
 
 __all__ = ["Forecast", "recorded_seconds"]
 
@@ -92,7 +93,7 @@ def recorded_seconds(addresses: Collection[str], evidence: Path) -> dict[str, fl
 
 
 def _seconds(path: Path) -> float:
-    predicate: Mapping[str, Any] = json.loads(path.read_bytes())["predicate"]
+    predicate: Mapping[str, Any] = json.loads(read_regular_file(path))["predicate"]
     seconds = float(predicate["run"]["seconds"])
     if predicate["place"]["level"] != "algorithm":
         return seconds

@@ -19,6 +19,7 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "sources": list(job.sources),
         "preload": list(job.preload),
         "memory_bytes": job.limits.memory_bytes,
+        "network": job.limits.network,
         "scratch": scratch,
     }
     if isinstance(job, Build):

@@ -19,6 +19,8 @@ class Limits:
     memory_bytes: int
     timeout_seconds: float
     processes: int = 64
+    network: bool = False
+    """Whether it may reach other hosts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,8 @@ class Measured:
     planted: bool
     whole: bool = True
     """False where it was ended because what it had recorded was enough."""
+    network: str = ""
+    """``"none"``: it was cut off; ``"open"``: it could reach what this host can. Empty where nothing ran."""
 
 
 @dataclasses.dataclass(frozen=True)

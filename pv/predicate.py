@@ -17,6 +17,7 @@ from pv.freshness import closure_of, make_inputs
 from pv.host import describe, versions
 from pv.inputs import Inputs
 from pv.jobs import Measured
+from pv.masking import masked
 from pv.normal_form import plain
 from pv.planning import Ready
 from pv.revision import revision
@@ -126,7 +127,7 @@ def build_predicate(
             role: {
                 "name": artefact.name,
                 "sha256": artefact.sha256,
-                "path": config.relative(artefact.path),
+                "path": masked(config.relative(artefact.path)),
                 "build_key": artefact.build_key,
                 "derived_from": _provenance(artefact.derived_from, config),
             }
@@ -136,6 +137,7 @@ def build_predicate(
         **measured,
         **({"commitment": committed} if committed else {}),
         **extra,
+        **({"isolation": {"network": judged.run.network}} if judged.run.network else {}),
         "host": describe(),
         "versions": versions(["pydantic", "yaml", *outside, *falsifier.needs_at(base).modules]),
         "revision": _revision(config),

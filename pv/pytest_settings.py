@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.errors import BindingError, Location
+from pv.regular_file import read_regular_file
 
 __all__ = ["Settings", "conftests", "find_settings"]
 
@@ -71,7 +72,7 @@ def _folders(test: Path, root: Path) -> list[Path]:
 def _section(file: Path, root: Path) -> dict[str, Any] | None:
     try:
         if file.suffix == ".toml":
-            whole = tomllib.loads(file.read_text(encoding="utf-8"))
+            whole = tomllib.loads(read_regular_file(file).decode("utf-8"))
             if file.name != "pyproject.toml":
                 return dict(whole.get("pytest", {}))
             section = whole.get("tool", {}).get("pytest")
@@ -80,7 +81,7 @@ def _section(file: Path, root: Path) -> dict[str, Any] | None:
             options = section.get("ini_options")
             return dict(options) if isinstance(options, dict) else dict(section)
         parser = configparser.ConfigParser(interpolation=None, strict=False)
-        parser.read_string(file.read_text(encoding="utf-8"), source=file.name)
+        parser.read_string(read_regular_file(file).decode("utf-8"), source=file.name)
         if parser.has_section(name := _SHARED.get(file.name, "pytest")):
             return dict(parser.items(name))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error) as error:

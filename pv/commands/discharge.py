@@ -25,6 +25,7 @@ from pv.reports.plan import plan
 from pv.runner import Runner
 from pv.selection import Selected, select
 from pv.subjects import Subjects
+from pv.unreviewed import declined, wanted_base, withheld
 from pv.waivers import Waiver, Waivers, load_waivers
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
     )
     parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="decline what a change since then had a hand in (default: what a pull request in CI goes into)",
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="in a pull request: also run what the change had a hand in"
+    )
+    parser.add_argument(
         "--allow-declined",
         action="store_true",
         help="exit 0 despite declined or unbound, if something passed",
@@ -92,6 +101,8 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     overrides = subjects_given(arguments.subject)
     _refuse_unused(overrides, [item.falsifier for item in selected], config)
     subjects = Subjects(config, overrides)
+    base = wanted_base(arguments.base, trust=arguments.trust)
+    kept = withheld(base, selected, config) if base is not None else {}
     options = Options(
         level=arguments.level,
         device=arguments.device,
@@ -115,8 +126,12 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                 from pv.reproduction import compared, recorded_at
 
                 before = recorded_at(arguments.against, item.contract, item.falsifier, config)
-            with progress.of(item.falsifier.id) as tell:
-                end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
+            address = f"{item.contract.stem}#{item.falsifier.id}"
+            if address in kept:
+                end = declined(address, item.falsifier, kept[address])
+            else:
+                with progress.of(item.falsifier.id) as tell:
+                    end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
             judged = end
             if arguments.against:
                 end = compared(end, before, arguments.against, config)
