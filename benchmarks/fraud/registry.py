@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from benchmarks.fraud.attempt import Attempt
+from benchmarks.fraud.bindings import BINDINGS
+from benchmarks.fraud.changes import CHANGES
 from benchmarks.fraud.looking import LOOKING
 from benchmarks.fraud.measuring import MEASURING
+from benchmarks.fraud.pipelines import PIPELINES
+from benchmarks.fraud.records import RECORDS
 from benchmarks.fraud.rules import RULES
 from benchmarks.fraud.statuses import STATUSES
 
@@ -15,6 +19,10 @@ FAMILIES: dict[str, tuple[Attempt, ...]] = {
     "rule": RULES,
     "measure": MEASURING,
     "look": LOOKING,
+    "record": RECORDS,
+    "binding": BINDINGS,
+    "pipeline": PIPELINES,
+    "change": CHANGES,
 }
 ATTEMPTS: dict[str, Attempt] = {
     f"{family}-{number}": attempt

@@ -30,11 +30,12 @@ class Room:
         """The honest project with its evidence. Nobody changes it."""
         if self._honest is None:
             self._honest = Project.made(self._folder / "honest")
+            self._honest.git("init", "--quiet", "--initial-branch=main")
+            self._honest.write(".gitignore", ".pv/\n__pycache__/\n")
+            self._honest.commit()
             ended = self._honest.pv("discharge", "contracts")
             if ended.code:
                 raise FraudError(f"the honest project is not green: {' '.join(ended.lines)}")
-            self._honest.git("init", "--quiet", "--initial-branch=main")
-            self._honest.write(".gitignore", ".pv/\n__pycache__/\n")
             self._honest.commit()
         return self._honest
 
