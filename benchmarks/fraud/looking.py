@@ -38,7 +38,7 @@ LOOKING = (
     Attempt(
         "look up the stack for the job",
         "PV-CHECK-003",
-        "sys._getframe",
+        "reaches for f_locals",
         _sees('seen = "one_" in str(sys._getframe(2).f_locals)', "import sys", *_VALIDATE),
     ),
     Attempt(

@@ -194,7 +194,7 @@ RULES = (
     Attempt(
         "a dose that no measurement could have",
         "PV-LIMIT-002",
-        "error",
+        "leads out of the range of error",
         _rule(_PLANTS, f"{_PLANTS}\n    must_detect: {{error.raise: 1000.0}}", *_VALIDATE),
     ),
     Attempt(
