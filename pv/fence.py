@@ -83,7 +83,9 @@ class Fence:
             real = os.path.realpath(os.path.join(within, os.fsdecode(os.fspath(path))))  # noqa: PTH118
         except (ValueError, OSError):
             return
-        if any(real == place or real.startswith(place + os.sep) for place in self._allowed) or _is_special(real):
+        if any(real == place or real.startswith(place + os.sep) for place in self._allowed) or _is_special(
+            real
+        ):
             return
         if self._is_of_project():
             shown = os.path.relpath(real, self._project)
@@ -103,7 +105,8 @@ class Fence:
         except ValueError:
             pass  # a name
         raise PermissionError(
-            errno.EPERM, f"the check asks the network for {host}, which evidence would not name; make it a subject"
+            errno.EPERM,
+            f"the check asks the network for {host}, which evidence would not name; make it a subject",
         )
 
     def _is_of_project(self) -> bool:

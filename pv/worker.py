@@ -27,6 +27,7 @@ from pv.check import Check, CheckError, CounterExample, Dose, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
 from pv.fence import Fence
+from pv.given import Given
 from pv.reads import Reads
 
 __all__ = [
@@ -143,19 +144,6 @@ class Recorder:
         return self._scratch
 
 
-class _Given:
-    """What a check is given: the `Run` that it is promised, without what else the recorder knows.
-
-    Whether something is planted, and what, is nothing that a check is to measure by.
-    """
-
-    __slots__ = ("device", "level", "progress", "record", "role", "scratch", "seed", "undamaged")
-
-    def __init__(self, recorder: Recorder) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(recorder, name))
-
-
 class Unavailable(Exception):  # noqa: N818  no error of the check: what it needs is not here
     """It cannot be judged here; the message says what is missing, and what to type."""
 
@@ -208,7 +196,7 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
         planted = _plant(check, job["plant"], values) if job["dose"] is None else _dose(check, *job["dose"])
         recorder.plant(*planted)
     passed = {role: recorder.role(role, value) for role, value in roles.items()}
-    check.function(_Given(recorder), **passed, **arguments)
+    check.function(Given(recorder), **passed, **arguments)
     _refuse_threads()
     _refuse_hidden_inputs(job, reads.files())
     return recorder.planted

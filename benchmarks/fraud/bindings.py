@@ -18,7 +18,9 @@ _METRIC = "      - {name: worst, pointer: /worst, low: 0.0}"
 
 
 def _decorated(decorator: str) -> Play:
-    return tampered(lambda project: project.edit(TEST, _DEF, f"import pytest\n\n\n{decorator}\n{_DEF}"), *_TEST_RUN)
+    return tampered(
+        lambda project: project.edit(TEST, _DEF, f"import pytest\n\n\n{decorator}\n{_DEF}"), *_TEST_RUN
+    )
 
 
 def _false(project: Project) -> None:
@@ -56,8 +58,18 @@ def _program(old: str, new: str) -> Play:
 _PRINT = "print(json.dumps("
 
 BINDINGS = (
-    Attempt("a test that is not there", "PV-CHECK-001", "there is no test_all_is_well", tampered(_no_node, *_VALIDATE)),
-    Attempt("a test that is skipped", "DECLINED", "skipped: later", _decorated('@pytest.mark.skip(reason="later")')),
+    Attempt(
+        "a test that is not there",
+        "PV-CHECK-001",
+        "there is no test_all_is_well",
+        tampered(_no_node, *_VALIDATE),
+    ),
+    Attempt(
+        "a test that is skipped",
+        "DECLINED",
+        "skipped: later",
+        _decorated('@pytest.mark.skip(reason="later")'),
+    ),
     Attempt("a test that may fail", "DECLINED", "marked xfail", _decorated("@pytest.mark.xfail")),
     Attempt(
         "a test of no case",
@@ -65,7 +77,9 @@ BINDINGS = (
         "empty parameter set",
         tampered(
             lambda project: project.edit(
-                TEST, _DEF, f'import pytest\n\n\n@pytest.mark.parametrize("n", [])\n{_DEF.replace("()", "(n)")}'
+                TEST,
+                _DEF,
+                f'import pytest\n\n\n@pytest.mark.parametrize("n", [])\n{_DEF.replace("()", "(n)")}',
             ),
             *_TEST_RUN,
         ),
@@ -114,9 +128,17 @@ BINDINGS = (
         "a fixture that skips when it would fail",
         "DECLINED",
         "skipped: no",
-        tampered(lambda project: project.edit(TEST, _LAST, '    import pytest\n\n    pytest.skip("no")\n'), *_TEST_RUN),
+        tampered(
+            lambda project: project.edit(TEST, _LAST, '    import pytest\n\n    pytest.skip("no")\n'),
+            *_TEST_RUN,
+        ),
     ),
-    Attempt("a program that is true", "ERROR", "cannot be read from what it printed", _command('["true", "{candidate}"]')),
+    Attempt(
+        "a program that is true",
+        "ERROR",
+        "cannot be read from what it printed",
+        _command('["true", "{candidate}"]'),
+    ),
     Attempt(
         "a program that is true, and its end the measure",
         "VACUOUS",
@@ -129,14 +151,36 @@ BINDINGS = (
         "does not notice its counter-example one_off",
         _command('[sh, -c, "python tools/check.py {candidate} || true"]', exit_code=True),
     ),
-    Attempt("a program that is not there", "ERROR", "ended with exit code 2", _command('[python, tools/absent.py, "{candidate}"]')),
-    Attempt("end with 0, and print nothing", "ERROR", "cannot be read from what it printed", _program(_PRINT, "str((")),
+    Attempt(
+        "a program that is not there",
+        "ERROR",
+        "ended with exit code 2",
+        _command('[python, tools/absent.py, "{candidate}"]'),
+    ),
+    Attempt(
+        "end with 0, and print nothing",
+        "ERROR",
+        "cannot be read from what it printed",
+        _program(_PRINT, "str(("),
+    ),
     Attempt(
         "print what was expected",
         "VACUOUS",
         "does not notice its counter-example one_off",
         _program("max(abs(reference[name] - candidate[name]) for name in reference)", "0.004"),
     ),
-    Attempt("end with an error, and print a good number", "ERROR", "ended with exit code 3", _program(_PRINT, "import atexit, os\natexit.register(lambda: (sys.stdout.flush(), os._exit(3)))\n" + _PRINT)),
-    Attempt("print NaN", "ERROR", "NaN", _program("max(abs(reference[name] - candidate[name]) for name in reference)", 'float("nan")')),
+    Attempt(
+        "end with an error, and print a good number",
+        "ERROR",
+        "ended with exit code 3",
+        _program(
+            _PRINT, "import atexit, os\natexit.register(lambda: (sys.stdout.flush(), os._exit(3)))\n" + _PRINT
+        ),
+    ),
+    Attempt(
+        "print NaN",
+        "ERROR",
+        "NaN",
+        _program("max(abs(reference[name] - candidate[name]) for name in reference)", 'float("nan")'),
+    ),
 )

@@ -74,8 +74,10 @@ def _waived(project: Project) -> None:
 CHANGES = (
     Attempt("take a falsifier out", "gone", HONEST, _staged(_clause_gone)),
     Attempt("take a contract out", "gone", "honest-v1", _staged(_contract_gone)),
-    Attempt("let it block no release any more", "NOTE", "no longer blocks", _staged(_not_blocking)),
-    Attempt("take an obligation out", "NOTE", "HONEST-KEEP-001", _staged(_obligation_gone)),
+    Attempt("let it block no release any more", "note", "blocks no release any more", _staged(_not_blocking)),
+    Attempt(
+        "take an obligation out", "note", "the obligation HONEST-KEEP-001 is gone", _staged(_obligation_gone)
+    ),
     Attempt("exclude what was measured", "EXCLUDED", "DISCHARGED", _staged(_excluded)),
     Attempt("take the evidence away", "UNBOUND", "never run", _staged(_evidence_gone)),
     Attempt("loosen a threshold", "stale", "threshold max(error) 0.01", _staged(_loosened)),

@@ -32,7 +32,9 @@ def _no_contracts(project: Project) -> None:
 
 def _all_skipped(project: Project) -> None:
     text = project.text(TEST)
-    project.write(TEST, text.replace("def test_", 'import pytest\n\n\n@pytest.mark.skip(reason="no")\ndef test_'))
+    project.write(
+        TEST, text.replace("def test_", 'import pytest\n\n\n@pytest.mark.skip(reason="no")\ndef test_')
+    )
 
 
 def _other_bytes(project: Project) -> None:
@@ -65,7 +67,8 @@ def _better_copy(room: Room) -> Played:
 
 def _swapped(project: Project) -> None:
     """Let the check exchange the file that it judges, after it was digested."""
-    project.measure("""
+    project.measure(
+        """
     run.record("expected", len(run.undamaged("reference")))
     run.record("one_sided", len(reference.keys() ^ candidate.keys()))
     path = Path(__file__).parents[1] / "data/candidate.json"
@@ -73,7 +76,9 @@ def _swapped(project: Project) -> None:
         file.write("{}")
     for name in sorted(reference.keys() & candidate.keys()):
         run.record("error", abs(reference[name] - candidate[name]), label=name)
-    """, "from pathlib import Path")
+    """,
+        "from pathlib import Path",
+    )
 
 
 _GATE = """
@@ -101,17 +106,43 @@ def _pending(room: Room) -> Played:
 
 
 PIPELINES = (
-    Attempt("sweep a folder of nothing", "exit 2", "nothing", _instead(("sweep", "contracts"), "sweep", "nothing")),
-    Attempt("validate a folder of nothing", "exit 2", "nothing", _instead(("validate", "contracts"), "validate", "nothing")),
-    Attempt("validate a path that is not there", "exit 2", "absent", _instead(("validate", "contracts"), "validate", "absent/*.yaml")),
+    Attempt(
+        "sweep a folder of nothing", "exit 2", "nothing", _instead(("sweep", "contracts"), "sweep", "nothing")
+    ),
+    Attempt(
+        "validate a folder of nothing",
+        "exit 2",
+        "nothing",
+        _instead(("validate", "contracts"), "validate", "nothing"),
+    ),
+    Attempt(
+        "validate a path that is not there",
+        "exit 2",
+        "absent",
+        _instead(("validate", "contracts"), "validate", "absent/*.yaml"),
+    ),
     Attempt(
         "select what nothing is",
         "exit 2",
         "nothing",
-        _instead(("sweep", "--select", 'status == "DISCHARGED"'), "sweep", "--select", 'status == "FALSIFIED"'),
+        _instead(
+            ("sweep", "--select", 'status == "DISCHARGED"'), "sweep", "--select", 'status == "FALSIFIED"'
+        ),
     ),
-    Attempt("select by a word that is none", "exit 2", "statsu", _instead(("sweep", "--select", 'status == "DISCHARGED"'), "sweep", "--select", 'statsu == "FALSIFIED"')),
-    Attempt("name a falsifier that is none", "exit 2", "no falsifier", _instead(_RUN, *run_of("FALSIFY-HONEST-01"))),
+    Attempt(
+        "select by a word that is none",
+        "exit 2",
+        "statsu",
+        _instead(
+            ("sweep", "--select", 'status == "DISCHARGED"'), "sweep", "--select", 'statsu == "FALSIFIED"'
+        ),
+    ),
+    Attempt(
+        "name a falsifier that is none",
+        "exit 2",
+        "no falsifier",
+        _instead(_RUN, *run_of("FALSIFY-HONEST-01")),
+    ),
     Attempt("have no contract at all", "exit 2", "contract", tampered(_no_contracts, "sweep")),
     Attempt(
         "allow what is declined, where all of it is",
@@ -126,9 +157,19 @@ PIPELINES = (
         _instead(_RUN, *run_of(HONEST, "--level", "functional")),
     ),
     Attempt("leave a gate pending", "exit 1", "GATE-HONEST-001: UNBOUND to DISCHARGED", _pending),
-    Attempt("put other bytes under the pinned name", "ERROR", "is not the one that pv.toml pins", tampered(_other_bytes, *_RUN)),
+    Attempt(
+        "put other bytes under the pinned name",
+        "ERROR",
+        "is not the one that pv.toml pins",
+        tampered(_other_bytes, *_RUN),
+    ),
     Attempt("leave the pin out", "STALE", "is not pinned in pv.toml", tampered(_unpinned, *_STATUS)),
-    Attempt("change the pin together with the file", "STALE", "subject candidate: sha256", tampered(_pinned_anew, *_STATUS)),
+    Attempt(
+        "change the pin together with the file",
+        "STALE",
+        "subject candidate: sha256",
+        tampered(_pinned_anew, *_STATUS),
+    ),
     Attempt("judge a better copy", "STALE", "subject candidate: sha256", _better_copy),
     Attempt("exchange the file after it was digested", "ERROR", "candidate", tampered(_swapped, *_RUN)),
 )

@@ -62,7 +62,9 @@ def _turned(project: Project) -> None:
 def _resealed(project: Project) -> None:
     """Write Pass over a Fail, and seal it anew, but leave what was measured."""
     _failed(project)
-    project.alter("algorithm", lambda whole: whole["predicate"]["verdict"].update(outcome="Pass"), sealed=True)
+    project.alter(
+        "algorithm", lambda whole: whole["predicate"]["verdict"].update(outcome="Pass"), sealed=True
+    )
 
 
 def _plant_turned(whole: dict[str, Any]) -> None:
@@ -73,7 +75,11 @@ def _plant_turned(whole: dict[str, Any]) -> None:
 def _twice(project: Project) -> None:
     """Let a record say two things under one key: readers differ in which they believe."""
     path = project.record("live")
-    path.write_text(path.read_text(encoding="utf-8").replace('"outcome": "Pass"', '"outcome": "Fail", "outcome": "Pass"', 1))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(
+            '"outcome": "Pass"', '"outcome": "Fail", "outcome": "Pass"', 1
+        )
+    )
 
 
 def _renamed(project: Project) -> None:
@@ -99,7 +105,9 @@ def _of_another(project: Project) -> None:
 
 
 def _check_changed(project: Project) -> None:
-    project.edit(CHECK, "abs(reference[name] - candidate[name])", "abs(reference[name] - candidate[name]) / 2")
+    project.edit(
+        CHECK, "abs(reference[name] - candidate[name])", "abs(reference[name] - candidate[name]) / 2"
+    )
 
 
 def _dirty(project: Project) -> None:
@@ -139,7 +147,11 @@ def _sidecar(room: Room) -> Played:
         run.record("filler", number / 7)
     """
     project.measure(body)
-    project.edit(CHECK, 'Metric("one_sided", kind="count"),', 'Metric("one_sided", kind="count"),\n        Metric("filler"),')
+    project.edit(
+        CHECK,
+        'Metric("one_sided", kind="count"),',
+        'Metric("one_sided", kind="count"),\n        Metric("filler"),',
+    )
     project.edit(CONTRACT, "count(error) == expected and one_sided == 0", "count(error) == 6")
     project.pv("discharge", HONEST)
     control = project.pv(*_VERIFY)
@@ -152,18 +164,19 @@ def _sidecar(room: Room) -> Played:
 
 def _searched(project: Project) -> None:
     """Let the check depend on its seed, and take one for which it passes."""
-    project.measure("""
+    project.measure(
+        """
     run.record("expected", len(run.undamaged("reference")))
     run.record("one_sided", len(reference.keys() ^ candidate.keys()))
     luck = random.Random(run.seed).random() / 25
     for name in sorted(reference.keys() & candidate.keys()):
         run.record("error", abs(reference[name] - candidate[name]) + luck, label=name)
-    """, "import random")
+    """,
+        "import random",
+    )
     for seed in range(1, 20):
         if not project.pv("discharge", HONEST, "--seed", str(seed)).code:
             return
-
-
 
 
 def _all_forged(project: Project) -> None:
@@ -191,7 +204,9 @@ RECORDS = (
         _edited(_caught, "algorithm"),
     ),
     Attempt("edit the seed", "exit 1", f"section run {_ALTERED}", _edited(_seed)),
-    Attempt("lower the version of the schema", "exit 1", f"section schema_version {_ALTERED}", _edited(_older)),
+    Attempt(
+        "lower the version of the schema", "exit 1", f"section schema_version {_ALTERED}", _edited(_older)
+    ),
     Attempt("write Pass over Fail", "UNBOUND", f"section verdict {_ALTERED}", tampered(_turned, *_STATUS)),
     Attempt(
         "write Pass over Fail, and seal it anew",
@@ -211,16 +226,45 @@ RECORDS = (
         "section schema_version is not one that this version reads",
         tampered(lambda project: project.alter("live", _older, sealed=True), *_STATUS),
     ),
-    Attempt("say two things under one key", "UNBOUND", "key 'outcome' stands twice", tampered(_twice, *_STATUS)),
-    Attempt("rename the record of one level", "UNBOUND", "but it lies elsewhere", tampered(_renamed, *_STATUS)),
-    Attempt("write the record of one level over another", "UNBOUND", "but it lies elsewhere", tampered(_raised, *_STATUS)),
-    Attempt("copy the evidence of another falsifier", "UNBOUND", "but it lies elsewhere", tampered(_of_another, *_STATUS)),
-    Attempt("keep the evidence of another artefact", "STALE", "subject candidate: sha256", tampered(_far_off, *_STATUS)),
-    Attempt("keep the evidence of another check", "STALE", "measuring/errors.py changed", tampered(_check_changed, *_STATUS)),
+    Attempt(
+        "say two things under one key", "UNBOUND", "key 'outcome' stands twice", tampered(_twice, *_STATUS)
+    ),
+    Attempt(
+        "rename the record of one level", "UNBOUND", "but it lies elsewhere", tampered(_renamed, *_STATUS)
+    ),
+    Attempt(
+        "write the record of one level over another",
+        "UNBOUND",
+        "but it lies elsewhere",
+        tampered(_raised, *_STATUS),
+    ),
+    Attempt(
+        "copy the evidence of another falsifier",
+        "UNBOUND",
+        "but it lies elsewhere",
+        tampered(_of_another, *_STATUS),
+    ),
+    Attempt(
+        "keep the evidence of another artefact",
+        "STALE",
+        "subject candidate: sha256",
+        tampered(_far_off, *_STATUS),
+    ),
+    Attempt(
+        "keep the evidence of another check",
+        "STALE",
+        "measuring/errors.py changed",
+        tampered(_check_changed, *_STATUS),
+    ),
     Attempt("import a record that was edited on the way", "exit 1", "REFUSED honest-v1", _import),
     Attempt("import the record of another tree", "STALE", "measuring/errors.py changed", _import_other),
     Attempt("exchange a long series", "exit 1", "differs from its sidecar", _sidecar),
-    Attempt("record from a tree that is not committed", "dirty", "dirty", tampered(_dirty, "evidence", "show", HONEST)),
+    Attempt(
+        "record from a tree that is not committed",
+        "dirty",
+        "dirty",
+        tampered(_dirty, "evidence", "show", HONEST),
+    ),
     Attempt("search for a seed that passes", "seed", "with seed", tampered(_searched, *_STATUS)),
     Attempt(
         "forge a record that contradicts nothing",

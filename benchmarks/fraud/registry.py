@@ -8,6 +8,7 @@ from benchmarks.fraud.changes import CHANGES
 from benchmarks.fraud.looking import LOOKING
 from benchmarks.fraud.measuring import MEASURING
 from benchmarks.fraud.pipelines import PIPELINES
+from benchmarks.fraud.reaching import REACHING
 from benchmarks.fraud.records import RECORDS
 from benchmarks.fraud.rules import RULES
 from benchmarks.fraud.statuses import STATUSES
@@ -19,6 +20,7 @@ FAMILIES: dict[str, tuple[Attempt, ...]] = {
     "rule": RULES,
     "measure": MEASURING,
     "look": LOOKING,
+    "reach": REACHING,
     "record": RECORDS,
     "binding": BINDINGS,
     "pipeline": PIPELINES,

@@ -126,7 +126,10 @@ STATUSES = (
         tampered(_other_word, *_VALIDATE),
     ),
     Attempt(
-        "exclude what is measured and false", "PV-EXCLUDED-001", "although it is bound", tampered(_excluded, *_VALIDATE)
+        "exclude what is measured and false",
+        "PV-EXCLUDED-001",
+        "although it is bound",
+        tampered(_excluded, *_VALIDATE),
     ),
     Attempt("waive without an end", "WAIVER-001", "the waiver has no expires", tampered(_endless, *_RUN)),
     Attempt(

@@ -71,7 +71,9 @@ def _looks(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _is_undamaged(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "undamaged"
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "undamaged"
+    )
 
 
 def _is_engine(module: str | None) -> bool:

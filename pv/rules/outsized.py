@@ -35,5 +35,6 @@ def outsized(contract: Contract, project: Project) -> Iterator[Offence]:
             if amount > width + metric.slack:
                 where = contract.document.where_key(*falsifier.path, "must_detect", kind)
                 yield Offence(
-                    where, f"{falsifier.id}: a {name} of {amount} leads out of the range of {of}, {width} wide"
+                    where,
+                    f"{falsifier.id}: a {name} of {amount} leads out of the range of {of}, {width} wide",
                 )
