@@ -59,12 +59,12 @@ class Fence:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             flags = arguments[2] if len(arguments) > 2 and isinstance(arguments[2], int) else 0
-            # A file without a name is gone with the process.
-            if flags & _WRITES and flags & os.O_TMPFILE != os.O_TMPFILE:
+            # A file without a name is gone with the process, and a folder cannot be written as a file is.
+            if flags & _WRITES and flags & os.O_TMPFILE != os.O_TMPFILE and not _is_folder(arguments[0]):
                 self._leaves(arguments[0])
         elif event in _LEAVES:
             path, folder = _LEAVES[event]
-            if event != "os.mkdir" or not os.path.isdir(arguments[path]):  # noqa: PTH112  it makes nothing then
+            if event != "os.mkdir" or not _is_folder(arguments[path]):  # it makes nothing then
                 self._leaves(arguments[path], -1 if folder is None else arguments[folder])
         elif event == "socket.connect":
             self._asks(arguments[1])
@@ -122,6 +122,10 @@ class Fence:
                     return real.startswith(self._project)
             frame = frame.f_back  # type: ignore[assignment]  # None at the end
         return False
+
+
+def _is_folder(path: object) -> bool:
+    return isinstance(path, str | bytes | os.PathLike) and os.path.isdir(path)  # noqa: PTH112
 
 
 def _is_special(path: str) -> bool:

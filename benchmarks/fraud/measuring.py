@@ -218,6 +218,69 @@ run.record("worst", 0.0)
             *_RUN,
         ),
     ),
+    Attempt(
+        "report the best of all as each",
+        "VACUOUS",
+        _MISSED,
+        _measures(
+            _TOTALS
+            + """
+best = min(abs(reference[name] - candidate[name]) for name in reference.keys() & candidate.keys())
+for name in sorted(reference.keys() & candidate.keys()):
+    run.record("error", best, label=name)
+"""
+        ),
+    ),
+    Attempt(
+        "time a loop that does nothing",
+        "VACUOUS",
+        _MISSED,
+        _measures(
+            _TOTALS
+            + """
+for name in sorted(reference.keys() & candidate.keys()):
+    started = time.perf_counter()
+    for _ in candidate:
+        pass
+    run.record("error", time.perf_counter() - started, label=name)
+""",
+            "import time",
+        ),
+    ),
+    Attempt(
+        "measure zeros instead of what is given",
+        "VACUOUS",
+        _MISSED,
+        _measures(
+            _TOTALS
+            + """
+candidate = dict.fromkeys(candidate, 0.0)
+for name in sorted(reference.keys() & candidate.keys()):
+    run.record("error", abs(0.0 * reference[name] - candidate[name]), label=name)
+"""
+        ),
+    ),
+    Attempt(
+        "keep the first answer for all",
+        "FAIL",
+        "count(error) == expected",
+        _measures(
+            """
+        @functools.cache
+        def answer() -> float:
+            run.record("error", abs(reference["head"] - candidate["head"]))
+            return 0.0
+
+
+        """
+            + _TOTALS.strip().replace("\n", "\n        ")
+            + """
+        for name in reference:
+            answer()
+        """,
+            "import functools",
+        ),
+    ),
     Attempt("plant nothing under a great name", "VACUOUS", _MISSED, _plants("return candidate")),
     Attempt("plant what makes the check crash", "ERROR", "counter-example one_off", _plants("return None")),
     Attempt("raise in the plant", "ERROR", "counter-example one_off", _plants('raise ValueError("caught")')),

@@ -95,6 +95,20 @@ _GATE = """
 """
 
 
+def _looking_away(room: Room) -> Played:
+    """Let a gate judge what a defect of its basis does not show in."""
+    project = room.project()
+    whole = project.text(CONTRACT)
+    project.write(CONTRACT, whole + _GATE)
+    control = project.pv("discharge", "GATE-HONEST-001", "--no-record")
+    project.write(CONTRACT, whole + _GATE.replace("max(worst)", "min(worst)"))
+    return Played(control, project.pv("discharge", "GATE-HONEST-001", "--no-record"))
+
+
+def _needs_gpu(project: Project) -> None:
+    project.edit(CONTRACT, "    ship_blocking", "    needs: {live: {gpu: any}}\n    ship_blocking")
+
+
 def _pending(room: Room) -> Played:
     """Leave a gate at UNBOUND, so that nobody asks, although what it waits for has been shown."""
     project = room.project()
@@ -155,6 +169,18 @@ PIPELINES = (
         "exit 3",
         "it has no functional level",
         _instead(_RUN, *run_of(HONEST, "--level", "functional")),
+    ),
+    Attempt(
+        "judge on a processor what needs a GPU",
+        "exit 3",
+        "GPU",
+        tampered(_needs_gpu, *run_of(HONEST, "--device", "cpu")),
+    ),
+    Attempt(
+        "let a gate look away",
+        "VACUOUS",
+        "does not notice its counter-example worst.one_off",
+        _looking_away,
     ),
     Attempt("leave a gate pending", "exit 1", "GATE-HONEST-001: UNBOUND to DISCHARGED", _pending),
     Attempt(

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.fraud.attempt import Attempt, Play, Played
 from benchmarks.fraud.project import CHECK, CONTRACT, HONEST, TABLE, Project, run_of
 from benchmarks.fraud.room import Room, tampered
+from pv.evidence import statement
 
 __all__ = ["RECORDS"]
 
@@ -162,6 +163,23 @@ def _sidecar(room: Room) -> Played:
     return Played(control, project.pv(*_VERIFY))
 
 
+def _same_run_twice(room: Room) -> Played:
+    """Pass one run off as another of a claim over several."""
+    project = room.project()
+    project.edit(CONTRACT, "    ship_blocking", "    runs: {by: seed, seeds: [0, 1]}\n    ship_blocking")
+    project.edit(CONTRACT, "count(error) == expected and one_sided == 0", "count(error) == 12")
+    project.edit(CONTRACT, "[one_off, one_lost]", "[one_off]")
+    project.pv("discharge", HONEST)
+    control = project.pv(*_STATUS)
+    (first,) = project.root.glob("evidence/honest-v1/*/live-*seed-0.json")
+    (second,) = project.root.glob("evidence/honest-v1/*/live-*seed-1.json")
+    whole = json.loads(first.read_text(encoding="utf-8"))
+    whole["predicate"]["place"]["run"] = "seed-1"
+    whole["predicate"].pop("seal")
+    second.write_text(json.dumps(statement(whole["predicate"])), encoding="utf-8")
+    return Played(control, project.pv(*_STATUS))
+
+
 def _searched(project: Project) -> None:
     """Let the check depend on its seed, and take one for which it passes."""
     project.measure(
@@ -258,6 +276,12 @@ RECORDS = (
     ),
     Attempt("import a record that was edited on the way", "exit 1", "REFUSED honest-v1", _import),
     Attempt("import the record of another tree", "STALE", "measuring/errors.py changed", _import_other),
+    Attempt(
+        "pass one run off as two",
+        "UNBOUND",
+        "section place names the run seed-1, and section run another",
+        _same_run_twice,
+    ),
     Attempt("exchange a long series", "exit 1", "differs from its sidecar", _sidecar),
     Attempt(
         "record from a tree that is not committed",
@@ -271,12 +295,5 @@ RECORDS = (
         "exit 1",
         "the verdict is not reproduced",
         tampered(_all_forged, *run_of(HONEST, "--force", "--against", "HEAD")),
-    ),
-    Attempt(
-        "forge a record that contradicts nothing, and run nothing",
-        "exit 1",
-        "",
-        tampered(_all_forged, *_STATUS),
-        open_because="A status is derived, and nothing is run; see the row above, or sign records.",
     ),
 )

@@ -12,6 +12,7 @@ from benchmarks.fraud.reaching import REACHING
 from benchmarks.fraud.records import RECORDS
 from benchmarks.fraud.rules import RULES
 from benchmarks.fraud.statuses import STATUSES
+from benchmarks.fraud.unnamed import UNNAMED
 
 __all__ = ["ATTEMPTS", "FAMILIES"]
 
@@ -25,6 +26,7 @@ FAMILIES: dict[str, tuple[Attempt, ...]] = {
     "binding": BINDINGS,
     "pipeline": PIPELINES,
     "change": CHANGES,
+    "unnamed": UNNAMED,
 }
 ATTEMPTS: dict[str, Attempt] = {
     f"{family}-{number}": attempt

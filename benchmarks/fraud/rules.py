@@ -198,6 +198,12 @@ RULES = (
         _rule(_PLANTS, f"{_PLANTS}\n    must_detect: {{error.raise: 1000.0}}", *_VALIDATE),
     ),
     Attempt(
+        "promise to notice what the rule allows",
+        "VACUOUS",
+        "does not notice its counter-example error.raise=0.003",
+        _rule(_PLANTS, f"{_PLANTS}\n    must_detect: {{error.raise: 0.003}}", *_RUN),
+    ),
+    Attempt(
         "plant nothing at all",
         "PV-PLANT-002",
         "shows that it can fail",
