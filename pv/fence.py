@@ -1,9 +1,9 @@
 """A fence around a run: what a check would leave behind, or ask of others, is refused by an audit hook.
 
-A check that leaves a file where the next run finds it can tell the undamaged run from the damaged one, and one
-that asks the network is judged by what no record names. Refused is what project code does itself or through the
-standard library; libraries may write, and the user's folder of caches may be written. The network is refused to
-all. What another program or compiled code does is not seen.
+A check that leaves a file where the next run finds it can tell the undamaged run from the damaged one,
+and one that asks the network is judged by what no record names. Refused is what project code does itself
+or through the standard library; libraries may write, and the user's folder of caches may be written. The
+network is refused to all. What another program or compiled code does is not seen.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _LEAVES = {
 }  # fmt: skip
 """Audit event → which of its arguments are the path, and the folder that it is relative to:
 https://docs.python.org/3/library/audit_events.html."""
-_PAST_US = frozenset(
-    "open open64 openat openat64 creat fopen fopen64 freopen shm_open syscall socket connect system popen".split()
-)
+_PAST_US = frozenset({
+    "open", "open64", "openat", "openat64", "creat", "fopen", "fopen64", "freopen", "shm_open", "syscall",
+    "socket", "connect", "system", "popen",
+})  # fmt: skip
 """Functions of libc that do what is watched, and are called past it."""
 _WRITES = os.O_WRONLY | os.O_RDWR
 
@@ -111,7 +112,7 @@ class Fence:
 
     def _is_of_project(self) -> bool:
         """Tell whether project code does what is heard of, itself or through the standard library."""
-        frame = sys._getframe(2)
+        frame = sys._getframe(2)  # noqa: SLF001  there is no other way up
         while frame is not None:
             name = frame.f_code.co_filename
             if not name.startswith("<"):

@@ -1,4 +1,4 @@
-"""What a change takes away that no status shows: a falsifier blocks no release any more, an obligation is gone."""
+"""What a change takes away that no status shows: what blocks no release any more, obligations gone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["weakened"]
 def weakened(before: Contract, after: Contract) -> Iterator[str]:
     """Yield, a sentence each, what `after` asks no longer that `before` asked.
 
-    None of it is part of a clause's digest, since it decides no verdict: evidence stays fresh, and the status of
-    a falsifier the same. That a falsifier is gone is for the statuses to tell.
+    None of it is part of a clause's digest, since it decides no verdict: evidence stays fresh, and the status
+    of a falsifier the same. That a falsifier is gone is for the statuses to tell.
     """
     now = {falsifier.id: falsifier for falsifier in after.falsifiers}
     for then in before.falsifiers:

@@ -1,8 +1,8 @@
 """``make fraud``, or ``python -m benchmarks.fraud [NAME...]``: ways to get a green that is not earned.
 
-Each is tried in a small project of its own, and must be refused or shown, by the word and with the reason that
-stand beside it; the same project without it must be green. What ``pv`` is known not to name is tried as well,
-and listed as that. Ends with 1 unless all come out as stated.
+Each is tried in a small project of its own, and must be refused or shown, by the word and with the reason
+that stand beside it; the same project without it must be green. What ``pv`` is known not to name is tried as
+well, and listed as that. Ends with 1 unless all come out as stated.
 """
 
 from __future__ import annotations

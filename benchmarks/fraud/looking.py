@@ -62,7 +62,8 @@ LOOKING = (
         "ERROR",
         "runs.txt",
         _sees(
-            'path = Path(__file__).parent / "runs.txt"\nseen = path.exists()\nwith path.open("a") as file:\n    file.write("1")',
+            'path = Path(__file__).parent / "runs.txt"\nseen = path.exists()\n'
+            'with path.open("a") as file:\n    file.write("1")',
             "from pathlib import Path",
         ),
     ),
@@ -71,7 +72,8 @@ LOOKING = (
         "ERROR",
         "outlives the run",
         _sees(
-            'path = Path(__file__).parents[2] / f"runs-{os.getppid()}.txt"\nseen = path.exists()\npath.write_text("1")',
+            'path = Path(__file__).parents[2] / f"runs-{os.getppid()}.txt"\n'
+            'seen = path.exists()\npath.write_text("1")',
             "import os\nfrom pathlib import Path",
         ),
     ),
@@ -80,15 +82,10 @@ LOOKING = (
         "ERROR",
         "outlives the run",
         _sees(
-            'path = Path(__file__).parents[2] / f"runs-{os.getppid()}"\nseen = path.exists()\npath.mkdir(exist_ok=True)',
+            'path = Path(__file__).parents[2] / f"runs-{os.getppid()}"\n'
+            "seen = path.exists()\npath.mkdir(exist_ok=True)",
             "import os\nfrom pathlib import Path",
         ),
-    ),
-    Attempt(
-        "go by the number of the process",
-        "FAIL",
-        "max(error) <= 0.01",
-        _sees("seen = os.getpid() != 0", "import os"),
     ),
     Attempt("go by the seed", "FAIL", "max(error) <= 0.01", _sees("seen = run.seed == 0")),
     Attempt(
@@ -115,7 +112,8 @@ LOOKING = (
         "never passed through the check",
         _sees(
             "seen = False",
-            "import pv.worker\npv.worker.Recorder.role = lambda self, name, value: self._undamaged.setdefault(name, value)",
+            "import pv.worker\n"
+            "pv.worker.Recorder.role = lambda self, name, value: self._undamaged.setdefault(name, value)",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Attempts on a record: numbers, verdicts and places edited after they were sealed, or taken from elsewhere."""
+"""Attempts on a record: parts of it edited after they were sealed, or taken from elsewhere."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ class Row:
     def word(self) -> str:
         """``named``, or ``open`` where it is known not to be; else what is wrong.
 
-        ``MISSED``: it is green, or refused for another reason; ``ALARM``: the control is not green, or is named
-        as well; ``CRASH``: a defect of ``pv`` ended it; ``BROKEN``: it could not be made; ``CLOSED``: it was
-        said to be open, and is not green.
+        ``MISSED``: it is green, or refused for another reason; ``ALARM``: the control is not green, or is
+        named as well; ``CRASH``: a defect of ``pv`` ended it; ``BROKEN``: it could not be made;
+        ``CLOSED``: it was said to be open, and is not green.
         """
         if self.played is None:
             return "BROKEN"

@@ -1,4 +1,4 @@
-"""Attempts that end green, and why: what ``pv`` does not promise. Each is tried, so that the list stays true."""
+"""Attempts that end green, and why: what ``pv`` does not promise. Each is tried, so that this stays true."""
 
 from __future__ import annotations
 
@@ -164,8 +164,9 @@ def _forged(project: Project) -> None:
 UNNAMED = (
     _open(
         "know the plant, in a module beside the check",
-        "A check is code of the project, and may look at all that it is given: no engine can hide from it that two"
-        " values differ. PV-CHECK-003 looks at the file of the check alone. Review what it imports.",
+        "A check is code of the project, and may look at all that it is given: no engine can hide "
+        "from it that two values differ. PV-CHECK-003 looks at the file of the check alone. Review "
+        "what it imports.",
         tampered(_beside, *_RUN),
     ),
     _open(
@@ -175,49 +176,52 @@ UNNAMED = (
     ),
     _open(
         "keep count of the runs in the folder of caches",
-        "Compiled kernels are kept there between runs, by libraries and by project code. Review who writes there.",
+        "Compiled kernels are kept there between runs, by libraries and by project code. Review who "
+        "writes there.",
         _at_home,
     ),
     _open(
         "let the loader answer for the file",
-        "A loader may read any subject of its own run, and what a library reads by itself is not seen, so that a file"
-        " which was not opened proves nothing. Review loaders as checks; take those that many checks use.",
+        "A loader may read any subject of its own run, and what a library reads by itself is not "
+        "seen, so that a file which was not opened proves nothing. Review loaders as checks; take "
+        "those that many checks use.",
         tampered(_fixed, *_RUN),
     ),
     _open(
         "damage another role than the one that is named",
-        "Values are any objects, and whether two are equal is not for the engine to know. The record says which role"
-        " was meant. Review counter-examples.",
+        "Values are any objects, and whether two are equal is not for the engine to know. The record "
+        "says which role was meant. Review counter-examples.",
         tampered(_other_role, *_RUN),
     ),
     _open(
         "look at half, count that half, and plant only there",
-        "What a check leaves out and no counter-example touches is not claimed. must_detect: plants at places that the"
-        " author does not choose; expected counts belong to run.undamaged(...).",
+        "What a check leaves out and no counter-example touches is not claimed. must_detect: plants "
+        "at places that the author does not choose; expected counts belong to run.undamaged(...).",
         tampered(_half, *_RUN),
     ),
     _open(
         "fit the threshold to the result, under a new version",
-        "The change makes evidence stale and raises the version, both of which git shows. Whether a threshold is what"
-        " the claim needs is for its author to say and for a reviewer to ask.",
+        "The change makes evidence stale and raises the version, both of which git shows. Whether a "
+        "threshold is what the claim needs is for its author to say and for a reviewer to ask.",
         _fitted,
     ),
     _open(
         "plant what nobody could miss",
-        "A counter-example shows that the rule can fail, not that it fails soon enough. must_detect: and --limits say"
-        " how small a damage is noticed.",
+        "A counter-example shows that the rule can fail, not that it fails soon enough. must_detect: "
+        "and --limits say how small a damage is noticed.",
         tampered(_huge, *_RUN),
     ),
     _open(
         "run it again until it passes",
-        "The seed is fixed and recorded; what does not follow it is chance, and each run overwrites the last. Claim"
-        " something of several runs (runs:); pv evidence history shows what was committed before.",
+        "The seed is fixed and recorded; what does not follow it is chance, and each run overwrites "
+        "the last. Claim something of several runs (runs:); pv evidence history shows what was "
+        "committed before.",
         _lucky,
     ),
     _open(
         "forge a record that contradicts nothing, where nothing is run",
-        "A seal is no signature. Where a pipeline runs, pv discharge --force --against finds it, as above; where"
-        " none does, sign records.",
+        "A seal is no signature. Where a pipeline runs, pv discharge --force --against finds it, as "
+        "above; where none does, sign records.",
         tampered(_forged, *_VALIDATE),
     ),
 )

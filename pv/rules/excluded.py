@@ -14,7 +14,7 @@ from pv.rules.rule import rule
     remedy="Take excluded: away, or, if nothing can measure it, what it is bound to.",
 )
 def excluded(contract: Contract) -> Iterator[tuple[Location, str]]:
-    """Find falsifiers that are excluded although they are bound: to be excluded is for what nothing measures."""
+    """Find falsifiers that are excluded although they are bound: that is for what nothing can measure."""
     for falsifier in contract.falsifiers:
         if falsifier.excluded and (falsifier.bound or falsifier.basis):
             yield (

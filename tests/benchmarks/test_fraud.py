@@ -6,13 +6,12 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.fraud.attempt import Attempt, Ended, Played
-from benchmarks.fraud.project import HONEST, Project, run_of
+from benchmarks.fraud.project import HONEST, run_of
 from benchmarks.fraud.registry import ATTEMPTS, FAMILIES
 from benchmarks.fraud.room import FraudError, Room
 from benchmarks.fraud.table import Row, all_as_stated, last_line, lines, rows
@@ -136,13 +135,11 @@ def test_the_honest_project_is_green_and_can_fail(room: Room) -> None:
         project.edit("data/candidate.json", "0.124", "")
 
 
-def sample() -> Iterator[str]:
-    """Yield the name of the first of each family; of what is not named, of the one that forges."""
-    for family, attempts in FAMILIES.items():
-        yield f"{family}-{len(attempts) if family == 'unnamed' else 1}"
+SAMPLE = [f"{family}-{len(them) if family == 'unnamed' else 1}" for family, them in FAMILIES.items()]
+"""The first of each family; of what is not named, the one that forges."""
 
 
-@pytest.mark.parametrize("name", sample())
+@pytest.mark.parametrize("name", SAMPLE)
 def test_one_of_each_family_comes_out_as_stated(name: str, room: Room) -> None:
     (made,) = rows({name: ATTEMPTS[name]}, room)
     assert all_as_stated([made]), [*lines(made)]
