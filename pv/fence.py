@@ -14,6 +14,7 @@ import os
 import stat
 import sys
 import sysconfig
+from types import FrameType
 from typing import Any
 
 __all__ = ["Fence"]
@@ -112,7 +113,7 @@ class Fence:
 
     def _is_of_project(self) -> bool:
         """Tell whether project code does what is heard of, itself or through the standard library."""
-        frame = sys._getframe(2)  # noqa: SLF001  there is no other way up
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  there is no other way up
         while frame is not None:
             name = frame.f_code.co_filename
             if not name.startswith("<"):
@@ -121,7 +122,7 @@ class Fence:
                     return False
                 if not real.startswith((*self._standard, self._engine)):
                     return real.startswith(self._project)
-            frame = frame.f_back  # type: ignore[assignment]  # None at the end
+            frame = frame.f_back
         return False
 
 

@@ -27,6 +27,12 @@ def _plants(body: str) -> Play:
     return tampered(change, *_RUN)
 
 
+def _sleeping(project: Project) -> None:
+    project.measure("time.sleep(60)", "import time")
+    limited = "    needs: {timeout: 1 s}\n    ship_blocking"
+    project.edit("contracts/honest-v1.yaml", "    ship_blocking", limited)
+
+
 MEASURING = (
     Attempt(
         "record constants",
@@ -206,17 +212,7 @@ run.record("worst", 0.0)
         "sleep past the limit",
         "ERROR",
         "it did not end within",
-        tampered(
-            lambda project: (
-                project.measure("time.sleep(60)", "import time"),
-                project.edit(
-                    "contracts/honest-v1.yaml",
-                    "    ship_blocking",
-                    "    needs: {timeout: 1 s}\n    ship_blocking",
-                ),
-            ),
-            *_RUN,
-        ),
+        tampered(_sleeping, *_RUN),
     ),
     Attempt(
         "report the best of all as each",

@@ -42,6 +42,11 @@ def _other_metrics(project: Project) -> None:
     )
 
 
+def _unseen_module(project: Project) -> None:
+    project.write("measuring/other.py", "FACTOR = 0\n")
+    project.measure('importlib.import_module("measuring." + "other")' + _HONESTLY, "import importlib")
+
+
 REACHING = (
     Attempt(
         "map a file that is no subject",
@@ -92,15 +97,7 @@ REACHING = (
         "import code that the digest does not cover",
         "ERROR",
         "was imported in a way that only running shows",
-        tampered(
-            lambda project: (
-                project.write("measuring/other.py", "FACTOR = 0\n"),
-                project.measure(
-                    'importlib.import_module("measuring." + "other")' + _HONESTLY, "import importlib"
-                ),
-            ),
-            *_RUN,
-        ),
+        tampered(_unseen_module, *_RUN),
     ),
     Attempt(
         "download the answer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from benchmarks.fraud.attempt import Attempt, Play, Played
 from benchmarks.fraud.project import CHECK, CONTRACT, HONEST, TABLE, Project, run_of
@@ -150,15 +151,13 @@ def _forged(project: Project) -> None:
     """Change what a record is about, derive all else from it, and seal it anew."""
     _far_off(project)
     digest = project.text("pv.toml").split("data/candidate.json")[1].split('sha256 = "')[1][:64]
+
+    def about(whole: dict[str, Any]) -> None:
+        whole["predicate"]["subjects"]["candidate"]["sha256"] = digest
+        whole["predicate"]["inputs"]["artefacts"]["candidate"] = digest
+
     for level in ("algorithm", "live"):
-        project.alter(
-            level,
-            lambda whole: (
-                whole["predicate"]["subjects"]["candidate"].update(sha256=digest),
-                whole["predicate"]["inputs"]["artefacts"].update(candidate=digest),
-            ),
-            sealed=True,
-        )
+        project.alter(level, about, sealed=True)
 
 
 UNNAMED = (
