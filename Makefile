@@ -19,7 +19,7 @@ WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspec
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects replay soak oracles models format docs clean
+.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects replay fraud soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -118,6 +118,9 @@ defects: $(VENV)/.dev ## plant known defects in working models and in the traine
 
 replay: $(VENV)/.dev ## plant 25 defects of the past on the working stack: each must be named, and the same without it not
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.replay
+
+fraud: $(VENV)/.dev ## try to get greens that are not earned: each must be refused or shown, and the honest project be green
+	$(BIN)/python -m benchmarks.fraud
 
 # Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.
 bench-gpu: ## on a GPU: are kernels right, how fast are they, and evidence of both (stops after 8 minutes; docs/how-to/measure-on-a-gpu.md)

@@ -31,6 +31,7 @@ from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
 from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
 from pv.recorded import Enough
+from pv.repeated import repeated, repeated_in
 from pv.runner import Runner
 from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
@@ -148,11 +149,8 @@ class Work:
         return self._end(target, final, plants, "")
 
     def _must_run(self) -> bool:
-        overridden = any(
-            self.subjects.overridden(name)
-            for roles in self.falsifier.subjects.values()
-            for name in roles.values()
-        )
+        names = (name for roles in self.falsifier.subjects.values() for name in roles.values())
+        overridden = any(map(self.subjects.overridden, names))
         return self.options.force or not self.options.record or overridden
 
     def _lacks_limits(self, predicate: Mapping[str, Any]) -> bool:
@@ -332,6 +330,7 @@ class Work:
             tuple(self.config.relative(record.path) for record in found),
             fresh=True,
             seconds=last["run"]["seconds"],
+            notes=tuple(repeated_in(last)),
         )
 
     def _shown_before(self, algorithm: Ready) -> Mapping[str, Any] | None:
@@ -382,6 +381,7 @@ class Work:
             tuple(self.declined),
             tuple(self.records),
             seconds=judged.run.seconds,
+            notes=tuple(repeated(self._rule(self._level(ready)), judged.measurements)),
         )
 
     def _outcome(

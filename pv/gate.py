@@ -22,6 +22,7 @@ from pv.gate_inputs import add_inputs
 from pv.gate_layout import Layout, layout_of
 from pv.gate_scope import Scope, find_scope
 from pv.gate_tree import PartialTree
+from pv.gate_weakened import weakened
 from pv.git import Repository
 from pv.git_tree import Tree
 from pv.movement import Moved
@@ -281,7 +282,9 @@ def _before(
             if one.where.path not in indirect or (one.where.path, one.code, one.message) not in known
         ]
         past.project = Project(config.root, then.values())
-    for contract in then.values():
+    for path, contract in then.items():
+        if path in contracts:
+            found.notes += weakened(contract, contracts[path])
         for falsifier in contract.falsifiers:
             yield f"{contract.stem}#{falsifier.id}", past.project.status(contract, falsifier).name
 

@@ -80,6 +80,8 @@ class Discharge:
     detail: str = ""
     attempts: tuple[str, ...] = ()
     """Why each earlier attempt of a sweep ended without a verdict, oldest first."""
+    notes: tuple[str, ...] = ()
+    """What a reader should see of what was measured, a sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, which :meth:`from_json` takes back."""
@@ -87,7 +89,7 @@ class Discharge:
         whole: dict[str, Any] = dict(vars(self))
         for name in ("plants", "declined"):
             whole[name] = [dict(vars(part)) for part in whole[name]]
-        return {**whole, **{name: list(whole[name]) for name in ("records", "runs", "attempts")}}
+        return {**whole, **{name: list(whole[name]) for name in ("records", "runs", "attempts", "notes")}}
 
     @classmethod
     def from_json(cls, whole: Mapping[str, Any]) -> Discharge:
@@ -106,6 +108,7 @@ class Discharge:
                 "records": tuple(whole["records"]),
                 "runs": tuple(whole["runs"]),
                 "attempts": tuple(whole["attempts"]),
+                "notes": tuple(whole["notes"]),
             }
         )
 

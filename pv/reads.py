@@ -7,6 +7,8 @@ modules that another program is started with. What that program or compiled code
 from __future__ import annotations
 
 import fcntl
+import glob
+import itertools
 import os
 import shlex
 import sys
@@ -17,6 +19,8 @@ __all__ = ["Reads"]
 
 _STARTS = {"subprocess.Popen": 1, "os.exec": 1, "os.posix_spawn": 1, "os.system": 0}
 """Audit event → which of its arguments has the words: https://docs.python.org/3/library/audit_events.html."""
+_MOST_FILES = 1000
+"""A pattern that a shell is given is looked at no further than this."""
 _OPENS = frozenset({"ctypes.dlopen", "sqlite3.connect"})
 
 
@@ -94,7 +98,9 @@ def _named(words: object) -> Iterator[str]:
         word = os.fsdecode(os.fspath(given))
         yield word
         if before == "-c":
-            yield from _split(word)
+            for part in _split(word):
+                yield part
+                yield from itertools.islice(glob.iglob(part), _MOST_FILES) if "*" in part else ()  # noqa: PTH207
         if before == "-m":
             base = word.replace(".", os.sep)
             for folder in ("", *sys.path):

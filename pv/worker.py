@@ -14,6 +14,7 @@ import random
 import resource
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 import traceback
@@ -25,6 +26,8 @@ from pv.bytecode import distrust_bytecode
 from pv.check import Check, CheckError, CounterExample, Dose, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
+from pv.fence import Fence
+from pv.given import Given
 from pv.reads import Reads
 
 __all__ = [
@@ -187,7 +190,10 @@ def run_build(job: Mapping[str, Any], descriptor: int) -> None:
 
 def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     sys.path[:0] = job["sources"]
+    os.environ["TMPDIR"] = job["scratch"]  # what is put there goes with the run
+    tempfile.tempdir = None
     reads = Reads(job["project"])
+    Fence(job["project"], job["scratch"], network=job["network"])
     check = _load_check(job)
     recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
     roles = {
@@ -199,7 +205,7 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
         planted = _plant(check, job["plant"], values) if job["dose"] is None else _dose(check, *job["dose"])
         recorder.plant(*planted)
     passed = {role: recorder.role(role, value) for role, value in roles.items()}
-    check.function(recorder, **passed, **arguments)
+    check.function(Given(recorder), **passed, **arguments)
     if job["drawn"] is not None and not recorder.narrowed:
         raise CheckError("the check iterates over nothing with a label: no part of it can be run alone")
     _refuse_threads()

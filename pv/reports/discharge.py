@@ -61,6 +61,7 @@ def _lines(end: Discharge) -> list[str]:
         lines += [
             f"  NOT CAUGHT  {plant.name} (damages {plant.of})" for plant in end.plants if not plant.caught
         ]
+    lines += [f"  note        {note}" for note in end.notes]
     if end.message and end.outcome != "Pass":
         head, *rest = end.message.splitlines()
         lines += [f"  because     {head}", *(f"              {text}" for text in rest)]
@@ -155,4 +156,5 @@ def as_json(end: Discharge) -> dict[str, Any]:
         "fresh": end.fresh,
         "seconds": end.seconds,
         "attempts": list(end.attempts),
+        "notes": list(end.notes),
     }

@@ -7,6 +7,7 @@ from pv.finding import Finding
 from pv.rules.covers import covers
 from pv.rules.dropped import dropped
 from pv.rules.equations import equations
+from pv.rules.excluded import excluded
 from pv.rules.expectation import expectation
 from pv.rules.falsifier_id import falsifier_id
 from pv.rules.formal import formal
@@ -73,6 +74,7 @@ RULES: dict[str, Rule] = {
         not_applicable,
         near_miss_key,
         dropped,
+        excluded,
     )
 }
 

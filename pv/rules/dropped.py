@@ -15,6 +15,8 @@ _ASSERTS = frozenset({
     "verdict", "discharge_status", "evidence_discharged_by", "binds_to",
 })  # fmt: skip
 """Keys that only an assertion has."""
+_OF_FALSIFIERS = frozenset({"verdict", "discharge_status", "evidence_discharged_by"})
+"""Of these, those that say that something was shown: of a whole contract, only its falsifiers say it."""
 
 _KAIZEN = frozenset({"invariants"})
 """What the Rust tool reads in contracts of that kind."""
@@ -30,6 +32,10 @@ def dropped(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find gates and falsifiers that stand where neither the Rust tool nor we look."""
     value = contract.document.value
     known = known_keys("contract")
+    for key in contract.metadata:
+        if key in _OF_FALSIFIERS:
+            where = contract.document.where_key("metadata", key)
+            yield where, f"metadata.{key} asserts something and is read by nothing"
     for key, block in value.items():
         if key in known or (contract.kind == "kaizen" and key in _KAIZEN):
             continue

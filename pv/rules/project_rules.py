@@ -11,8 +11,10 @@ from pv.rules.blocking import blocking
 from pv.rules.dangling import dangling
 from pv.rules.hypothesis import hypothesis
 from pv.rules.limit import limit
+from pv.rules.looking import looking
 from pv.rules.metric import metric
 from pv.rules.no_plant import no_plant
+from pv.rules.outsized import outsized
 from pv.rules.parameters import parameters
 from pv.rules.plant import plant
 from pv.rules.prose_plant import prose_plant
@@ -36,6 +38,7 @@ PROJECT_RULES: dict[str, ProjectRule] = {
         binding,
         basis,
         parameters,
+        looking,
         subject,
         metric,
         tautology,
@@ -48,6 +51,7 @@ PROJECT_RULES: dict[str, ProjectRule] = {
         blocking,
         hypothesis,
         limit,
+        outsized,
         dangling,
         version_bump,
         state,

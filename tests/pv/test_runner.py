@@ -216,10 +216,9 @@ def test_output_is_capped_but_counted(runner: Runner) -> None:
 
 def test_daemons_do_not_outlive_the_check(tmp_path: Path) -> None:
     with Runner(tmp_path) as own:
-        measured(own, "forks_a_daemon")
-        daemon = int((tmp_path / "daemon").read_text())
+        ((daemon, _),) = measured(own, "forks_a_daemon").samples["value"]
     with pytest.raises(ProcessLookupError):
-        os.kill(daemon, 0)
+        os.kill(int(daemon), 0)
 
 
 def test_a_check_that_returns_in_two_processes_records_once(runner: Runner) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pv.check import Metric, Run, check
 
+from .outside import add
+
 
 @check(metrics=[Metric("x"), Metric("visible", kind="text")])
 def holds_a_device(run: Run, *, log: str, seconds: float, value: float) -> None:
@@ -15,7 +17,7 @@ def holds_a_device(run: Run, *, log: str, seconds: float, value: float) -> None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     began = time.monotonic_ns()
     time.sleep(seconds)
-    Path(log, f"{os.getpid()}-{began}").write_text(f"{visible} {began} {time.monotonic_ns()} {run.device}")
+    add(Path(log, f"{os.getpid()}-{began}"), f"{visible} {began} {time.monotonic_ns()} {run.device}")
     run.record("visible", visible)
     run.record("x", run.role("value", value))
 
@@ -30,7 +32,7 @@ def less(value: float) -> float:
 def breaks_once(run: Run, *, marker: str, value: float) -> None:
     """Break if the file `marker`, which lies outside of the project, is not there yet; make it."""
     if not Path(marker).exists():
-        Path(marker).touch()
+        add(marker, "")
         raise RuntimeError("the device fell off the bus")
     run.record("x", run.role("value", value))
 
