@@ -36,10 +36,14 @@ def create_file(path: Path, data: bytes) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder that may be there, and those above it; what is in it could be lost with its name else."""
-    if path.is_dir():
-        return
-    make_folder(path.parent)
-    path.mkdir(exist_ok=True)
+    try:
+        with os.scandir(path) as entries:
+            if next(entries, None) is not None:
+                return
+        # Whoever made it may have been killed before its name was on the disk.
+    except FileNotFoundError:
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
     flush_folder(path.parent)
 
 

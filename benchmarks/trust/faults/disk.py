@@ -95,7 +95,11 @@ class Disk:
         """Take down that the flush `call`, which waits, is going to be made."""
         with contextlib.suppress(OSError):
             number = os.stat(_descriptor(call)).st_ino
-            if number in self._now:
+            if call.what.name == "syncfs":
+                self._names = {folder: dict(names) for folder, names in self._now.items()}
+                self._bytes = {one: self._read(one) for one in self._held}
+                self._pending = []
+            elif number in self._now:
                 self._flush_folder(number)
             elif number in self._held:
                 self._bytes[number] = self._read(number)

@@ -49,7 +49,7 @@ _CALLS = [
     *_of("write", "write pwrite64 writev pwritev pwritev2", _FIRST),
     *_of("write", "sendfile", _FIRST),
     *_of("write", "copy_file_range", Place(2)),
-    *_of("flush", "fsync fdatasync sync_file_range", _FIRST),
+    *_of("flush", "fsync fdatasync syncfs", _FIRST),
     *_of("name", "rename", Place(None, 0), Place(None, 1)),
     *_of("name", "link symlink", Place(None, 1)),
     *_of("name", "renameat renameat2", Place(0, 1), Place(2, 3)),
@@ -70,14 +70,14 @@ _X86_64: Mapping[str, int] = {
     "fdatasync": 75, "truncate": 76, "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85,
     "link": 86, "unlink": 87, "symlink": 88, "chmod": 90, "fchmod": 91, "fchown": 93, "openat": 257,
     "mkdirat": 258, "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266, "fchmodat": 268,
-    "sync_file_range": 277, "fallocate": 285, "pwritev": 296, "renameat2": 316, "copy_file_range": 326,
+    "fallocate": 285, "pwritev": 296, "syncfs": 306, "renameat2": 316, "copy_file_range": 326,
     "pwritev2": 328,
 }  # fmt: skip
 _AARCH64: Mapping[str, int] = {
     "flock": 32, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "truncate": 45,
     "ftruncate": 46, "fallocate": 47, "fchmod": 52, "fchmodat": 53, "fchown": 55, "openat": 56, "write": 64,
     "writev": 66, "pwrite64": 68, "pwritev": 70, "sendfile": 71, "fsync": 82, "fdatasync": 83,
-    "sync_file_range": 84, "renameat2": 276, "copy_file_range": 285, "pwritev2": 287,
+    "syncfs": 267, "renameat2": 276, "copy_file_range": 285, "pwritev2": 287,
 }  # fmt: skip
 _NUMBERS = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
