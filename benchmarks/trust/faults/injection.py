@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.trust.faults.disk import Disk, Image
+from benchmarks.trust.faults.memory import memory
 from benchmarks.trust.faults.operations import Operation
 from benchmarks.trust.faults.supervisor import Call, Ending, Fail, Word, supervise
 
@@ -100,7 +101,7 @@ def inject(
     RuntimeError
         The operation does not work, or changes nothing that a reader sees, without any fault.
     """
-    with tempfile.TemporaryDirectory(prefix="pv-faults-", dir=work or _memory()) as name:
+    with tempfile.TemporaryDirectory(prefix="pv-faults-", dir=work or memory()) as name:
         top = Path(os.path.realpath(name))
         before = top / "before"
         before.mkdir()
@@ -228,11 +229,6 @@ def _copied(before: Path, top: Path) -> Path:
     folder = top / "folder"
     shutil.copytree(before, folder, symlinks=True)
     return folder
-
-
-def _memory() -> Path | None:
-    memory = Path("/dev/shm")  # noqa: S108 -- a new folder is made in it
-    return memory if os.access(memory, os.W_OK | os.X_OK) else None
 
 
 def _go_on(_: Call) -> Word:
