@@ -24,7 +24,7 @@ from pv.errors import EvidenceError
 from pv.evidence_files import SIDECAR_SUFFIX, envelope_of, is_record_name
 from pv.regular_file import read_regular_file
 from pv.semantics import SEMANTICS
-from pv.whole_file import replace_file
+from pv.whole_file import make_folder, replace_file
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -128,7 +128,7 @@ def write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     Long series go into a sidecar beside it, written first and named by its digest, so that the old
     record keeps its own until it is replaced. Writers of one folder wait for each other.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with locked(path.parent):
         _write_record(path, predicate)
 
@@ -169,7 +169,7 @@ def write_unchanged(
     caller to have made sure of. `still` is asked under the lock; where it says no, nothing is written and
     False is returned.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with locked(path.parent):
         if not still():
             return False
@@ -218,18 +218,31 @@ def read_record(path: Path) -> Record:
     """
     if path.exists() and not path.is_file():
         raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
+    data = _read_bytes(path)
+
+    def beside(name: str) -> bytes | None:
+        sidecar = path.with_name(name)
+        with contextlib.suppress(FileNotFoundError):  # it may go after it was seen
+            return read_regular_file(sidecar) if sidecar.is_file() else None
+        return None
+
+    while True:
+        try:
+            return parse_record(path, data, beside)
+        except EvidenceError:
+            # A writer may have replaced the record since, and taken the sidecar of the old one away.
+            if (now := _read_bytes(path)) == data:
+                raise
+            data = now
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        data = read_regular_file(path)
+        return read_regular_file(path)
     except OSError as error:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
         ) from error
-
-    def beside(name: str) -> bytes | None:
-        sidecar = path.with_name(name)
-        return read_regular_file(sidecar) if sidecar.is_file() else None
-
-    return parse_record(path, data, beside)
 
 
 def superseded(path: Path, clause: str) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from pv.errors import ConfigError, PvError
 from pv.ledger.chain import Walk, walk
 from pv.ledger.place import DEFAULT
 from pv.record_facts import Facts
+from pv.whole_file import make_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -153,7 +154,7 @@ def open_ledger(url: str | None, config: Config, *, patience: float = _PATIENCE_
     """
     chosen = url or config.ledger
     if chosen is None:
-        (config.root / DEFAULT.parent).mkdir(exist_ok=True)
+        make_folder(config.root / DEFAULT.parent)
         chosen = f"sqlite:///{config.root / DEFAULT}"
     elif chosen.startswith("sqlite:///") and not chosen.startswith("sqlite:////"):
         chosen = f"sqlite:///{config.root / chosen.removeprefix('sqlite:///')}"
@@ -202,7 +203,9 @@ def _make_sqlite_wait(engine: Engine) -> None:
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # Python's own would begin too late
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA synchronous = FULL")
+        # EXTRA also flushes the folder once the rollback journal is gone: were it there again after a loss
+        # of power, it would undo what was acknowledged.
+        connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA foreign_keys = ON")
 
     def begun(connection: Connection) -> None:
