@@ -16,7 +16,7 @@ from pv_runtime.errors import printable
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
 
-__all__ = ["describe", "register"]
+__all__ = ["describe", "lines", "register"]
 
 _CHECKSUM = {True: "that of the bytes", False: "NOT that of the bytes", None: "the file has none"}
 
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         show(json.dumps(report, indent=2, allow_nan=False))
     else:
-        show("\n".join(_lines(report)))
+        show("\n".join(lines(report)))
     if report.get("footer_checksum_valid") is False:
         where = printable(report["path"])
         print(
@@ -188,7 +188,8 @@ def _plain(value: object) -> Any:
     return value
 
 
-def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+def lines(report: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what a person is shown of a report of `describe`."""
     yield f"{printable(report['path'])}: {report['format']}"
     if len(report["files"]) > 1:
         yield f"  files         {len(report['files'])}"
