@@ -14,7 +14,7 @@ from pv.exits import Exit
 from pv.freshness import closure_of
 from pv.host import describe, gpus, versions
 from pv.planning import Declined, Ready, levels_of, prepare
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.selection import load_all
 from pv.subjects import Subjects, Unbuilt
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     levels = _levels(config) if config else []
     if arguments.format == "json":
         document = {"pv": pv.__version__, "host": host, "versions": installed, "levels": levels}
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
         return Exit.ACCEPTED
     print(f"pv {pv.__version__}, Python {host['python']}")
     print(f"host      {host['cpu']}, {host['cores']} cores, {host['memory_gib']} GiB, {host['class']}")

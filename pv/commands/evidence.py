@@ -12,7 +12,7 @@ from pv.evidence import read_record
 from pv.evidence_actions import history, ledger, transfer
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.evidence import summary
 from pv.verify import verify
 
@@ -67,7 +67,7 @@ def _named(parser: argparse.ArgumentParser) -> None:
 def _show(arguments: argparse.Namespace, config: Config) -> Exit:
     paths = records_named(arguments.what, config)
     if arguments.format == "json":
-        print(json.dumps([read_record(path).statement for path in paths], indent=1))
+        print(printable_json(json.dumps([read_record(path).statement for path in paths], indent=1)))
         return Exit.ACCEPTED
     for path in paths:
         record = read_record(path)
@@ -91,9 +91,9 @@ def _verify(arguments: argparse.Namespace, config: Config) -> Exit:
         except EvidenceError as error:
             faults.append({"record": config.relative(path), "fault": error.what})
             print(printable(f"{config.relative(path)}: error: {error.what}"), file=sys.stderr)
-            print(f"    {error.remedy}", file=sys.stderr)
+            print(printable(f"    {error.remedy}"), file=sys.stderr)
     if arguments.format == "json":
-        print(json.dumps({"records": len(paths), "faults": faults}, indent=1))
+        print(printable_json(json.dumps({"records": len(paths), "faults": faults}, indent=1)))
     elif faults:
         print(f"{len(faults)} of {len(paths)} record(s) do not verify.")
     else:

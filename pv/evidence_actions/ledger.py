@@ -10,7 +10,7 @@ from collections import Counter
 from pv.config import Config
 from pv.errors import SelectionError
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 __all__ = ["configure", "enter"]
 
@@ -49,7 +49,7 @@ def enter(arguments: argparse.Namespace, config: Config) -> Exit:
             "entered": filled.new,
             "refused": [{"name": one.name, "why": one.why} for one in filled.refused],
         }
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
     else:
         for why, count in Counter(one.why for one in filled.refused).items():
             first = next(one.name for one in filled.refused if one.why == why)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pv_runtime.commands.output import FORMATS, form_of, print_notes, refusal, require
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json
 
 __all__ = ["register"]
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             "tokenizer": made.tokenizer,
             "notes": list(made.notes),
         }
-        print(json.dumps(report, indent=2))
+        print(printable_json(json.dumps(report, indent=2)))
         return 0
     dtypes = ", ".join(f"{count} {dtype}" for dtype, count in made.dtypes.items())
     print(f"wrote {printable(made.files[0])}: {form}, {made.tensors} tensors ({dtypes})")

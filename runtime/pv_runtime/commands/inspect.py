@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require, show
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json
 
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         verify=arguments.verify,
     )
     if arguments.format == "json":
-        show(json.dumps(report, indent=2, allow_nan=False))
+        show(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         show("\n".join(lines(report)))
     if report.get("footer_checksum_valid") is False:

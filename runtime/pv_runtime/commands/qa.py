@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
 from pv_runtime.commands.run import DTYPES, MOST_THREADS
-from pv_runtime.errors import LoadError, ModelError, printable
+from pv_runtime.errors import LoadError, ModelError, printable, printable_json
 
 if TYPE_CHECKING:
     from pv_runtime.lockstep import Fidelity
@@ -121,7 +121,11 @@ def run(arguments: argparse.Namespace) -> int:
             problems = [f"there is no distance: {error}"]
     outcome = Outcome.FAILED if problems else verdict(results)
     report = _report(arguments, results, outcome, distance, problems)
-    print(json.dumps(report, indent=2, allow_nan=False) if arguments.json else "\n".join(_summary(report)))
+    print(
+        printable_json(json.dumps(report, indent=2, allow_nan=False))
+        if arguments.json
+        else "\n".join(_summary(report))
+    )
     return _exit(arguments, results, outcome)
 
 
