@@ -84,11 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (arguments.reference, arguments.candidate):
         require(path)
     if problem := _problem(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     try:
         if problem := _unused(arguments):
-            print(f"error: {problem}", file=sys.stderr)
+            print(printable_lines(f"error: {problem}"), file=sys.stderr)
             return USAGE
         for name, value in _DEFAULTS.items():
             if getattr(arguments, name) is None:

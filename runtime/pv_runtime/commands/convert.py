@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pv_runtime.commands.output import FORMATS, form_of, print_notes, refusal, require
-from pv_runtime.errors import printable, printable_json
+from pv_runtime.errors import printable, printable_json, printable_lines
 
 __all__ = ["register"]
 
@@ -116,5 +116,5 @@ def _form(output: str, stated: str | None) -> str | None:
 
 
 def _usage(what: str, remedy: str) -> int:
-    print(f"error: {printable(what)}\n    {remedy}", file=sys.stderr)
+    print(printable_lines(f"error: {what}\n    {remedy}"), file=sys.stderr)
     return 2

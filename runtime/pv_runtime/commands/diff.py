@@ -105,7 +105,7 @@ def _compared(arguments: argparse.Namespace) -> int:
             if arguments.filter
             else "neither file has tensors"
         )
-        print(f"error: {why}: nothing was compared", file=sys.stderr)
+        print(printable_lines(f"error: {why}: nothing was compared"), file=sys.stderr)
         return NOTHING_SELECTED
     with _progress(len(found.pairs), shown=arguments.values) as advance:
         compared = diff.compare(

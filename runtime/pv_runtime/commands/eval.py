@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None:
             require(path)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     if arguments.save is not None and (said := refusal(arguments.save, force=arguments.force)):
         print(said.replace("name another output", "name another file with --save"), file=sys.stderr)

@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate; 2 for a command line that asks for nothing or for two things at once."""
     require(arguments.model)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return 2
     from pv_runtime.sampling import Sampling
 

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; 1 where something cannot be right, 2 for a command line that asks for two things."""
     require(arguments.model)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     from pv_runtime.architecture import architecture_of
     from pv_runtime.formats import open_checkpoint
