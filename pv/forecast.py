@@ -85,7 +85,7 @@ def recorded_seconds(addresses: Collection[str], evidence: Path) -> dict[str, fl
         contract, _, identifier = address.partition("#")
         try:
             taken = [_seconds(path) for path in records_of(evidence, contract, identifier)]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
             continue  # an estimate is no reason to stop; that it cannot be read is for others to say
         if taken:
             found[address] = sum(taken)

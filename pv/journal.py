@@ -265,7 +265,7 @@ def ends(reading: Reading) -> Iterator[tuple[Discharge, str]]:
             try:
                 event = json.loads(file.readline())
                 yield Discharge.from_json(event["end"]), event["at"]
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise _no_journal(reading.path) from error
 
 

@@ -17,7 +17,7 @@ from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.progress import Progress
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.discharge import as_json, print_one, print_table
@@ -158,7 +158,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         listed = [as_json(end) for end in results]
         for end, shown in zip(results, listed, strict=True):
             shown["waived"] = waived[end.address].to_json() if end.address in waived else None
-        print(json.dumps(listed, indent=1))
+        print(printable_json(json.dumps(listed, indent=1)))
     elif len(results) > 1:
         print_table(results, waived.keys())
     return _exit(results, waived.keys(), allow_declined=arguments.allow_declined)

@@ -15,7 +15,7 @@ from pv.freshness import closure_of
 from pv.host import describe, gpus, versions
 from pv.network import can_cut_off
 from pv.planning import Declined, Ready, levels_of, prepare
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.selection import load_all
 from pv.subjects import Subjects, Unbuilt
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.format == "json":
         document = {"pv": pv.__version__, "host": host, "versions": installed, "levels": levels}
         document["isolation"] = {"network": "none" if apart else "open"}
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
         return Exit.ACCEPTED
     print(f"pv {pv.__version__}, Python {host['python']}")
     print(f"host      {host['cpu']}, {host['cores']} cores, {host['memory_gib']} GiB, {host['class']}")

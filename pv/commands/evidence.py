@@ -20,7 +20,7 @@ from pv.evidence_actions import (
 )
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.evidence import summary
 
 __all__ = ["configure", "run"]
@@ -105,7 +105,7 @@ def _named(parser: argparse.ArgumentParser) -> None:
 def _show(arguments: argparse.Namespace, config: Config) -> Exit:
     paths = records_named(arguments.what, config)
     if arguments.format == "json":
-        print(json.dumps([read_record(path).statement for path in paths], indent=1))
+        print(printable_json(json.dumps([read_record(path).statement for path in paths], indent=1)))
         return Exit.ACCEPTED
     for path in paths:
         record = read_record(path)

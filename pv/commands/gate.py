@@ -23,7 +23,7 @@ from pv.git import Repository, find_repository
 from pv.git_tree import Tree
 from pv.needs import seconds
 from pv.outcome import EXITS
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting, write_atomically
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def _print(told: Sequence[_Told], form: str) -> None:
         import json
 
         documents = [one.document for one in told if one.document is not None]
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+        print(printable_json(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1)))
     elif form == "markdown":
         print(*_joined(told), sep="\n")
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from pv.config import Config, load_config
 from pv.edit import Add, Edit, Put, edit_text
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.python_module import PythonModule
 from pv.scaffold import Clause, Scaffold, plan_scaffold
 from pv.selection import select
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         for synced in bound:
             write_sync(synced)
     if arguments.format == "json":
-        print(json.dumps(_json(scaffold, written, arguments), indent=1))
+        print(printable_json(json.dumps(_json(scaffold, written, arguments), indent=1)))
         return Exit.ACCEPTED
     if arguments.dry_run:
         for module, after in written:

@@ -17,7 +17,7 @@ from pv.executors import EXECUTORS, parse_settings
 from pv.exits import Exit, worst
 from pv.journal import Journal, Reading, latest_journal, read_journal
 from pv.outcome import EXITS, Options
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.sweep import plan_lines, print_sweep, sweep_json
 from pv.selection import Selected
@@ -178,7 +178,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                 )
             if arguments.dry_run:
                 if not text:
-                    print(json.dumps(lines, indent=1))
+                    print(printable_json(json.dumps(lines, indent=1)))
                 return Exit.ACCEPTED
             with begin(path, planned, asked, arguments.argv, place) as journal:
                 planned.clear()
@@ -190,7 +190,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     if text:
         print_sweep(reading, shown, waived)
     else:
-        print(json.dumps(sweep_json(reading, shown, waived, ended), indent=1))
+        print(printable_json(json.dumps(sweep_json(reading, shown, waived, ended), indent=1)))
     if config.records_to_ledger:
         from pv.ledger.filling import enter_sweep
 

@@ -12,7 +12,7 @@ from pv.errors import ConfigError
 from pv.evidence import read_record
 from pv.evidence_actions.selecting import falsifier_of, record_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.progress import Progress
 from pv.runner import Runner
 from pv.subjects import Subjects
@@ -77,7 +77,7 @@ def audit(arguments: argparse.Namespace, config: Config) -> Exit:
             print(*(f"    {printable(line)}" for line in stop.detail.splitlines()), sep="\n", file=sys.stderr)
             return Exit.DECLINED if stop.outcome == "Declined" else Exit.ERROR
     if arguments.format == "json":
-        print(json.dumps({"record": config.relative(path), **found.to_json()}, indent=1))
+        print(printable_json(json.dumps({"record": config.relative(path), **found.to_json()}, indent=1)))
     else:
         address = f"{item.contract.stem}#{item.falsifier.id}"
         print(*map(printable, audit_lines(found, record, config.relative(path), address)), sep="\n")

@@ -13,7 +13,7 @@ from pv.evidence import Record, read_record
 from pv.evidence_actions.selecting import falsifier_of, record_named, records_named
 from pv.exits import Exit, worst
 from pv.outcome import EXITS
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.progress import Progress
 from pv.runner import Runner
 from pv.subjects import Subjects
@@ -52,7 +52,9 @@ def diff(arguments: argparse.Namespace, config: Config) -> Exit:
     found = compare_records(*records)
     names = [config.relative(path) for path in paths]
     if arguments.format == "json":
-        print(json.dumps({"first": names[0], "second": names[1], **found.to_json()}, indent=1))
+        print(
+            printable_json(json.dumps({"first": names[0], "second": names[1], **found.to_json()}, indent=1))
+        )
     else:
         print(printable(f"first   {names[0]}"), printable(f"second  {names[1]}"), sep="\n")
         print(*map(printable, difference_lines(found)), sep="\n")
@@ -71,7 +73,7 @@ def reproduce(arguments: argparse.Namespace, config: Config) -> Exit:
             ended.append(exit_code)
             shown.append(whole)
     if arguments.format == "json":
-        print(json.dumps(shown, indent=1))
+        print(printable_json(json.dumps(shown, indent=1)))
     return worst(ended)
 
 

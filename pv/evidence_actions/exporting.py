@@ -13,7 +13,7 @@ from pv.config import Config
 from pv.errors import ConfigError, EvidenceError
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.whole_file import replace_file
 
 __all__ = ["configure", "export"]
@@ -69,7 +69,7 @@ def export(arguments: argparse.Namespace, config: Config) -> Exit:
     results = Counter(statement["predicate"]["result"] for statement in statements)
     if arguments.format == "json":
         document = {"output": arguments.output, "statements": len(statements), "results": results}
-        print(json.dumps({**document, "refused": refused}, indent=1))
+        print(printable_json(json.dumps({**document, "refused": refused}, indent=1)))
     elif refused:
         print(f"{len(refused)} of {len(refused) + len(pairs)} record(s) do not verify: nothing was written.")
     else:

@@ -11,7 +11,7 @@ from collections import Counter
 from pv.config import Config
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 __all__ = ["configure", "run"]
 
@@ -67,7 +67,7 @@ def _verify(arguments: argparse.Namespace, config: Config) -> Exit:
             else {"position": broken.position, "reason": broken.reason, "why": broken.why}
         )
         document = {"ledger": ledger.shown, "entries": found.entries, "head": found.head, "broken": told}
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
     elif broken is not None:
         print(printable(f"BROKEN at entry {broken.position}: {broken.reason}: {broken.why}"))
         print(printable(f"{found.entries} entries before it are chained: {ledger.shown}"))
@@ -96,7 +96,7 @@ def _enter(arguments: argparse.Namespace, config: Config) -> Exit:
             "entered": filled.new,
             "refused": [{"name": one.name, "why": one.why} for one in filled.refused],
         }
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
     else:
         for why, count in Counter(one.why for one in filled.refused).items():
             first = next(one.name for one in filled.refused if one.why == why)

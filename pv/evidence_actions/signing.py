@@ -11,7 +11,7 @@ from pv.config import Config
 from pv.errors import EvidenceError
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 __all__ = ["configure_keygen", "configure_sign", "keygen", "sign"]
 
@@ -59,11 +59,11 @@ def sign(arguments: argparse.Namespace, config: Config) -> Exit:
         except EvidenceError as error:
             refused.append({"record": shown, "why": error.what})
             print(printable(f"{shown}: error: {error.what}"), file=sys.stderr)
-            print(f"    {error.remedy}", file=sys.stderr)
+            print(printable(f"    {error.remedy}"), file=sys.stderr)
     key = signer.public_key.keyid
     if arguments.format == "json":
         document = {"key": key, "signed": done[True], "there": done[False], "refused": refused}
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
     else:
         counts = f"{len(done[True])} signed, {len(done[False])} signed before"
         print(f"{counts}{f', {len(refused)} REFUSED' if refused else ''}: key {key[:12]}…")

@@ -14,7 +14,7 @@ from pv.errors import EvidenceError
 from pv.evidence import read_record
 from pv.evidence_actions.selecting import below, records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.verify import verify
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def verify_records(arguments: argparse.Namespace, config: Config) -> Exit:
         except EvidenceError as error:
             faults.append({"record": config.relative(path), "fault": error.what})
             print(printable(f"{config.relative(path)}: error: {error.what}"), file=sys.stderr)
-            print(f"    {error.remedy}", file=sys.stderr)
+            print(printable(f"    {error.remedy}"), file=sys.stderr)
     if arguments.format == "json":
-        print(json.dumps({"records": len(paths), "faults": faults}, indent=1))
+        print(printable_json(json.dumps({"records": len(paths), "faults": faults}, indent=1)))
     elif faults:
         print(f"{len(faults)} of {len(paths)} record(s) do not verify.")
     else:
@@ -78,7 +78,7 @@ def _by_policy(arguments: argparse.Namespace, config: Config) -> Exit:
         refusals += found
     if arguments.format == "json":
         listed = [{"name": one.name, "reason": one.reason.value, "why": one.why} for one in refusals]
-        print(json.dumps({"records": len(paths), "refused": listed}, indent=1))
+        print(printable_json(json.dumps({"records": len(paths), "refused": listed}, indent=1)))
     else:
         for one in refusals:
             print(printable(f"{one.name}: {one.reason.value}: {one.why}"))

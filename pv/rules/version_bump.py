@@ -53,5 +53,5 @@ def other_clause(path: Path, version: str, now: str) -> str:
         if superseded := falsifier.get("supersedes"):
             seen.append((superseded["version"], superseded["clause"]))
         return next((str(clause) for stated, clause in seen if stated == version and clause != now), "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""  # not of the shape of a record, which its status says

@@ -17,6 +17,7 @@ from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION
 from pv.exits import Exit
 from pv.signatures.keys import public_key, require_signing
 from pv.signatures.policy import KeyEntry, Policy, Required, Rule
+from pv.toml_text import parse_toml
 
 __all__ = ["PolicyError", "read_policy"]
 
@@ -107,17 +108,17 @@ class _Reader:
 
     def read(self) -> Policy:
         try:
-            stated = _Policy.model_validate(tomllib.loads(self._text))
-        except tomllib.TOMLDecodeError as error:
+            stated = _Policy.model_validate(parse_toml(self._text.encode("utf-8")))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise self._error(first["msg"], first["loc"]) from error
+        except ValueError as error:
             at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
             where = Location(str(self._path), *map(int, at.groups())) if at else self._where(())
             what = str(error).partition(" (at ")[0]
             twice = "Cannot overwrite" in what or "Cannot declare" in what
             told = f"a key stands twice: {what}" if twice else f"it is not TOML: {what}"
             raise PolicyError(told, where=where, remedy=_REMEDY) from error
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise self._error(first["msg"], first["loc"]) from error
         keys = {name: self._key(name, one) for name, one in stated.keys.items()}
         by_id: dict[str, KeyEntry] = {}
         for name, entry in keys.items():

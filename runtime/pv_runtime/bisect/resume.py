@@ -41,7 +41,7 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if found != question:
             raise ModelError(

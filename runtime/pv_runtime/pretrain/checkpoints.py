@@ -222,7 +222,7 @@ def load(folder: Path) -> Saved:
             _read_tensors(folder / TRAINING / "random.safetensors"),
             {"step": int(state["step"]), **state},
         )
-    except (LoadError, OSError, ValueError, KeyError) as error:
+    except (LoadError, OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise TrainingError(
             "checkpoint-damaged",
             f"{printable(str(folder))}: is damaged: {error}",
