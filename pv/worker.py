@@ -8,7 +8,6 @@ process ended: an ``os._exit(0)`` in a check is not a result.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import random
 import resource
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pv.bytecode import distrust_bytecode
+from pv.channel import Channel
 from pv.check import Check, CheckError, CounterExample, Dose, Metric, Value
 from pv.closure import find_module
 from pv.expression.values import plain
@@ -31,7 +31,6 @@ from pv.given import Given
 from pv.reads import Reads
 
 __all__ = [
-    "Channel",
     "Recorder",
     "Unavailable",
     "hidden_modules",
@@ -43,32 +42,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_FLUSH_BYTES = 1 << 16
 _PROGRESS_SECONDS = 0.1
 _RECORD_SECONDS = 0.5
-
-
-class Channel:
-    """JSON lines into the result pipe, from the process that opened it and no other."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._owner = os.getpid()
-        self._buffer = bytearray()
-        self._lock = threading.Lock()
-
-    def send(self, message: Mapping[str, Any], *, now: bool = False) -> None:
-        """Queue one message; a forked copy of the check that comes back here ends instead."""
-        if os.getpid() != self._owner:
-            os._exit(70)
-        line = json.dumps(message).encode() + b"\n"
-        with self._lock:
-            self._buffer += line
-            if now or len(self._buffer) > _FLUSH_BYTES:
-                view = memoryview(bytes(self._buffer))
-                self._buffer.clear()
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
 
 
 class Recorder:

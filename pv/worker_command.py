@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pv.channel import Channel
 from pv.check import CheckError, Metric, Value
 from pv.json_pointer import PointerError, look_up, read_json
 from pv.placeholders import PYTHONS, fill
-from pv.worker import Channel, Recorder, Unavailable, report
+from pv.worker import Recorder, Unavailable, report
 
 __all__ = ["holes_of", "run_command", "samples_of"]
 

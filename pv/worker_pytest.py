@@ -18,12 +18,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from pv.channel import Channel
 from pv.check import CheckError, Metric, Value
 from pv.expression.values import plain
 from pv.mutants import Mutants
 from pv.placeholders import fill
 from pv.reads import Reads
-from pv.worker import Channel, Recorder, Unavailable, hidden_modules, refuse_hidden_files, report
+from pv.worker import Recorder, Unavailable, hidden_modules, refuse_hidden_files, report
 from pv.worker_command import holes_of
 
 __all__ = ["run_pytest"]

@@ -3,14 +3,15 @@ from __future__ import annotations
 import inspect
 import os
 
+from pv.channel import Channel
 from pv.check import Metric, Run
 from pv.given import Given
-from pv.worker import Channel, Recorder
+from pv.worker import Recorder
 
 
 def test_a_check_is_given_what_it_is_promised_and_nothing_beside() -> None:
     reading, writing = os.pipe()
-    job = {"seed": 3, "device": "cpu", "level": "live", "scratch": "/empty"}
+    job = {"seed": 3, "device": "cpu", "level": "live", "scratch": "/empty", "drawn": None}
     recorder = Recorder(job, Channel(writing), {"error": Metric("error")})
     given = Given(recorder)
     promised = {*Run.__annotations__, *(name for name, _ in inspect.getmembers(Run, inspect.isfunction))}
