@@ -63,8 +63,8 @@ def diff(arguments: argparse.Namespace, config: Config) -> Exit:
 
 def reproduce(arguments: argparse.Namespace, config: Config) -> Exit:
     """Run again what records say was run, and say what agrees; no evidence is written."""
-    records = [read_record(path) for path in records_named(arguments.what, config)]
     subjects = Subjects(config, subjects_given(arguments.subject))
+    records = [read_record(path) for path in records_named(arguments.what, config)]
     ended: list[Exit] = []
     shown = []
     with Runner(config.root / ".pv") as runner, Progress(sys.stderr) as progress:
