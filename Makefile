@@ -83,7 +83,7 @@ oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transfo
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (some minutes)
 	$(SHARED) $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal \
 		tests/kernels tests/runtime tests/benchmarks
-	$(BIN)/python -m pytest -m mutant tests/kernels
+	$(SHARED) $(BIN)/python -m pytest -m mutant tests/kernels
 
 mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tests fail (ALL=1: in every way, hours)
 	$(BIN)/python -m tests.kernels.mutants --jobs $(JOBS) $(if $(ALL),--all)
@@ -91,9 +91,13 @@ mutants: $(VENV)/.dev ## break the kernels in small ways, and see that their tes
 triton-versions: $(VENV)/.dev ## compile and interpret the kernels with Triton 3.6 to 3.9 (1 GB of wheels, some minutes)
 	$(BIN)/python -m tests.kernels.triton_versions
 
+# Ray and Slurm have time-outs of their own, which a busy machine lets pass: their tests have it for themselves.
+CLUSTERS := tests/pv/executors/test_ray.py tests/pv/executors/test_slurm_cluster.py tests/docs/test_sweep_with_ray.py
+
 services: $(VENV)/.services ## test against real servers, clusters and a browser, which it starts
 	tests/services/packages.sh
-	$(BIN)/python -m pytest -m service
+	$(SHARED) $(BIN)/python -m pytest -m service --numprocesses $(JOBS) --dist loadfile $(CLUSTERS:%=--ignore=%)
+	$(SHARED) $(BIN)/python -m pytest -m service $(CLUSTERS)
 
 bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's own floor
 	$(BIN)/python benchmarks/startup.py

@@ -10,6 +10,7 @@ varies. The files are deleted in the end; 20 GB of room are needed, and some min
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -28,33 +29,51 @@ from pv_runtime.quant.scheme import Bytes
 from benchmarks.compare import anonymous_peak, forget, pairs, read
 
 LAYERS = 28
-HIDDEN, KEYS, INNER, VOCABULARY = 3584, 512, 18944, 152064
 POOL = 1 << 26
 BLOCK = 256
 ALLOWED = 1.4
 """How many times as long as reading both files the comparison may take."""
 
 
-def shapes(layers: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Widths of a decoder of Qwen2's family, multiples of 256: those of 7B unless others are given."""
+
+    hidden: int = 3584
+    keys: int = 512
+    inner: int = 18944
+    vocabulary: int = 152064
+
+
+SEVEN = Sizes()
+
+
+def shapes(layers: int, sizes: Sizes = SEVEN) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Name every tensor and its shape."""
-    yield "model.embed_tokens.weight", (VOCABULARY, HIDDEN)
+    hidden, keys, inner = sizes.hidden, sizes.keys, sizes.inner
+    yield "model.embed_tokens.weight", (sizes.vocabulary, hidden)
     for n in range(layers):
         layer = f"model.layers.{n}"
-        for name, rows in (("q", HIDDEN), ("k", KEYS), ("v", KEYS)):
-            yield f"{layer}.self_attn.{name}_proj.weight", (rows, HIDDEN)
+        for name, rows in (("q", hidden), ("k", keys), ("v", keys)):
+            yield f"{layer}.self_attn.{name}_proj.weight", (rows, hidden)
             yield f"{layer}.self_attn.{name}_proj.bias", (rows,)
-        yield f"{layer}.self_attn.o_proj.weight", (HIDDEN, HIDDEN)
-        yield f"{layer}.mlp.gate_proj.weight", (INNER, HIDDEN)
-        yield f"{layer}.mlp.up_proj.weight", (INNER, HIDDEN)
-        yield f"{layer}.mlp.down_proj.weight", (HIDDEN, INNER)
-        yield f"{layer}.input_layernorm.weight", (HIDDEN,)
-        yield f"{layer}.post_attention_layernorm.weight", (HIDDEN,)
-    yield "model.norm.weight", (HIDDEN,)
-    yield "lm_head.weight", (VOCABULARY, HIDDEN)
+        yield f"{layer}.self_attn.o_proj.weight", (hidden, hidden)
+        yield f"{layer}.mlp.gate_proj.weight", (inner, hidden)
+        yield f"{layer}.mlp.up_proj.weight", (inner, hidden)
+        yield f"{layer}.mlp.down_proj.weight", (hidden, inner)
+        yield f"{layer}.input_layernorm.weight", (hidden,)
+        yield f"{layer}.post_attention_layernorm.weight", (hidden,)
+    yield "model.norm.weight", (hidden,)
+    yield "lm_head.weight", (sizes.vocabulary, hidden)
 
 
-def make(folder: Path, layers: int) -> tuple[Path, Path]:
-    """Write both files: matrices are Q4_K in the second, vectors F32."""
+Tensors = list[tuple[TensorInfo, Callable[[], Bytes]]]
+Way = Callable[[str, tuple[int, ...]], tuple[str, str]]
+"""From the name and the shape of a tensor to the name and the type that it has in a file."""
+
+
+def tensors(layers: int, sizes: Sizes, *ways: Way) -> list[Tensors]:
+    """Return the tensors as each of `ways` has them in a file, all made from the same values."""
     values = np.random.default_rng(0).standard_normal(POOL, dtype=np.float32) * np.float32(0.02)
     half = values.astype(np.float16)
     values = half.astype(np.float32)
@@ -80,14 +99,21 @@ def make(folder: Path, layers: int) -> tuple[Path, Path]:
 
         return TensorInfo(name, dtype, shape, count * pool.shape[1]), raw
 
-    listed = list(enumerate(shapes(layers)))
+    listed = list(enumerate(shapes(layers, sizes)))
+    return [[tensor(n, shape, *way(name, shape)) for n, (name, shape) in listed] for way in ways]
+
+
+def quantised(name: str, shape: tuple[int, ...]) -> tuple[str, str]:
+    """Matrices are Q4_K, vectors F32."""
+    return name, "Q4_K" if len(shape) == 2 else "F32"
+
+
+def make(folder: Path, layers: int) -> tuple[Path, Path]:
+    """Write both files: matrices are Q4_K in the second, vectors F32."""
+    halves, packed = tensors(layers, SEVEN, lambda name, _: (name, "F16"), quantised)
     a, b = folder / "model.safetensors", folder / "model.gguf"
-    write_safetensors(str(a), [tensor(n, shape, name, "F16") for n, (name, shape) in listed])
-    write_gguf(
-        str(b),
-        [tensor(n, shape, name, "Q4_K" if len(shape) == 2 else "F32") for n, (name, shape) in listed],
-        {"general.architecture": "qwen2", "qwen2.block_count": layers},
-    )
+    write_safetensors(str(a), halves)
+    write_gguf(str(b), packed, {"general.architecture": "qwen2", "qwen2.block_count": layers})
     return a, b
 
 

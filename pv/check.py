@@ -94,8 +94,15 @@ class Run(Protocol):
     def undamaged(self, name: str) -> Any:
         """Return the role `name` as it was before any damage; expected counts come from here."""
 
-    def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """Iterate over `items`, reporting progress to the person who waits."""
+    def progress(
+        self, items: Iterable[T], total: int | None = None, *, label: Callable[[T], str] | None = None
+    ) -> Iterator[T]:
+        """Iterate over `items`, reporting progress to the person who waits.
+
+        `label` returns the label under which the samples of an item are recorded. A check that says so, and
+        measures each item apart from the others, can be audited: such a run iterates over some of the items
+        (``pv evidence audit``), and what it records of all of them together means nothing.
+        """
 
     def scratch(self) -> str:
         """Return the path of an empty folder that is removed when the run ends."""

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from pv import __version__
 from pv.errors import PvError
@@ -96,9 +96,16 @@ def _say(error: PvError) -> None:
         print(printable(line), file=sys.stderr)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats words of the command line, which may be names of files, as printable text."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser(words: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
     """Return the parser of ``pv``, with the arguments of the command that `words` name, or of the `whole`."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="pv", description="Contract verification: what was measured, on what, and could it have failed?"
     )
     made.add_argument("--version", action="version", version=f"pv {__version__}")

@@ -23,8 +23,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from pv.errors import BindingError, Location
+from pv.regular_file import read_regular_file
 
-__all__ = ["Closure", "closure_digest", "find_closure", "find_module", "normalise"]
+__all__ = ["Closure", "Scan", "closure_digest", "find_closure", "find_module", "normalise", "scan"]
 
 ENGINE = "pv"
 
@@ -93,9 +94,9 @@ def find_closure(roots: Iterable[str], sources: Sequence[Path]) -> Closure:
             continue
         found[name] = path
         waiting += _packages(name)
-        waiting += _resolve(_scan(path).imports, name, path.name == "__init__.py", find)
+        waiting += _resolve(scan(path).imports, name, path.name == "__init__.py", find)
     modules = tuple(sorted(found.items()))
-    digests = tuple((name, _scan(path).sha256) for name, path in modules)
+    digests = tuple((name, scan(path).sha256) for name, path in modules)
     project = {name.split(".")[0] for name in found}
     outside = {name for name in outside if name.split(".")[0] not in project}
     return Closure(modules, tuple(sorted(outside)), closure_digest(digests), digests)
@@ -243,22 +244,31 @@ def _joined(parts: Sequence[ast.expr]) -> list[ast.expr]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Scan:
+class Scan:
     """One file: its imports as (level, module, imported name or None), and the digest of what counts."""
 
     imports: tuple[tuple[int, str, str | None], ...]
     sha256: str
+    plugins: tuple[str, ...]
+    """The texts in what is assigned to ``pytest_plugins``: modules that pytest imports."""
 
 
-def _scan(path: Path) -> _Scan:
+def scan(path: Path) -> Scan:
+    """Read one file, once as long as it is the same.
+
+    Raises
+    ------
+    BindingError
+        It cannot be parsed.
+    """
     status = path.stat()
     return _scan_file(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @lru_cache(maxsize=4096)
-def _scan_file(path: Path, _stamp: tuple[int, ...]) -> _Scan:
+def _scan_file(path: Path, _stamp: tuple[int, ...]) -> Scan:
     try:
-        source = path.read_bytes()
+        source = read_regular_file(path)
         tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", 1) or 1
@@ -268,12 +278,19 @@ def _scan_file(path: Path, _stamp: tuple[int, ...]) -> _Scan:
             remedy="mend the file",
         ) from error
     imports: list[tuple[int, str, str | None]] = []
+    plugins: list[str] = []
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             imports += [(0, alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports += [(node.level, node.module or "", alias.name) for alias in node.names]
-    return _Scan(tuple(imports), hashlib.sha256(_spelled(tree, documented=_documented(source))).hexdigest())
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "pytest_plugins" for target in node.targets
+        ):
+            values = (value.value for value in ast.walk(node.value) if isinstance(value, ast.Constant))
+            plugins += [value for value in values if isinstance(value, str)]
+    digest = hashlib.sha256(_spelled(tree, documented=_documented(source))).hexdigest()
+    return Scan(tuple(imports), digest, tuple(plugins))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:

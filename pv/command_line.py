@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.errors import ConfigError
+from pv.masking import masked
 
-__all__ = ["check_device", "portable"]
+__all__ = ["check_device", "portable", "subjects_given"]
 
 
 def check_device(device: str) -> None:
@@ -25,10 +26,27 @@ def check_device(device: str) -> None:
 
 
 def portable(argv: Sequence[str], config: Config) -> tuple[str, ...]:
-    """Spell paths in `argv` relative to the root, so that no absolute path is recorded."""
+    """Spell paths in `argv` relative to the root, and mask secrets, so that neither is recorded."""
 
     def one(word: str) -> str:
         name, sign, path = word.rpartition("=")
-        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else word
+        return f"{name}{sign}{config.relative(Path(path))}" if path.startswith("/") else masked(word)
 
     return tuple(one(word) for word in argv)
+
+
+def subjects_given(words: Sequence[str]) -> dict[str, Path]:
+    """Return name → path of the ``NAME=PATH`` that ``--subject`` was given.
+
+    Raises
+    ------
+    ConfigError
+        A word is not of that form.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        name, sign, path = word.partition("=")
+        if not sign or not name or not path:
+            raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
+        found[name] = Path(path).resolve()
+    return found

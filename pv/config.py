@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pydantic_core import core_schema as core
 
 from pv.errors import ConfigError, Location
 from pv.gate_policy import DEFAULT_POLICY, FIELDS, GatePolicy, policy_of
+from pv.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from pv.binding import Binding
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE_NAME", "Config", "SubjectSpec", "find_root", "load_config"]
 
 FILE_NAME = "pv.toml"
+_MAXIMUM_BYTES = 1 << 20
 
 _NAME = core.str_schema(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _REFERENCE = core.str_schema(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
@@ -194,6 +195,14 @@ def find_root(start: Path) -> Path | None:
     return None
 
 
+def _read(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        data = file.read(_MAXIMUM_BYTES + 1)
+    if len(data) > _MAXIMUM_BYTES:
+        raise ValueError(f"it is larger than {_MAXIMUM_BYTES:,} bytes")
+    return parse_toml(data)
+
+
 def load_config(start: Path | None = None, *, required: bool = True) -> Config:
     """Read the ``pv.toml`` at or above `start` (the working folder by default).
 
@@ -215,11 +224,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
     else:
         path = root / FILE_NAME
         try:
-            stated = SchemaValidator(_FILE).validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(
-                f"cannot read it as TOML: {error}", where=Location(FILE_NAME, 1, 1), remedy="mend the file"
-            ) from error
+            stated = SchemaValidator(_FILE).validate_python(_read(path))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join(str(part) for part in first["loc"])
@@ -227,6 +232,10 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
                 f"{key}: {first['msg']}",
                 where=Location(FILE_NAME, 1, 1),
                 remedy="docs/configuration.md lists every key",
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"cannot read it as TOML: {error}", where=Location(FILE_NAME, 1, 1), remedy="mend the file"
             ) from error
     project = stated.get("project", {})
     _refuse_circles({name: s.get("derived_from", ()) for name, s in stated.get("subjects", {}).items()})

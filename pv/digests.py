@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pv.canonical import digest_of
+from pv.regular_file import read_regular_file
 
 __all__ = ["SMALL_BYTES", "DigestCache", "Stamp", "covered_files", "digest_path", "stamps_of"]
 
@@ -122,7 +123,7 @@ class DigestCache:
         if self._path is None:
             return {}
         try:
-            document = json.loads(self._path.read_bytes())
+            document = json.loads(read_regular_file(self._path))
             files = document["files"]
             if document["version"] == _VERSION and document["sha256"] == digest_of(files):
                 return {name: entry for name, entry in files.items() if _is_entry(entry)}

@@ -1,8 +1,8 @@
 """Evidence: one JSON record of one run, an in-toto Statement v1, sealed section by section.
 
 ``evidence/<contract>/<ID>/<level>-<subject>-<device>[-<run>].json``. The seal lets a reader name the
-section that was edited; it is no signature. The verdict that is stored is never trusted: see
-:mod:`pv.verify`.
+section that was edited; it is no signature, which :mod:`pv.signatures` makes. The verdict that is stored is
+never trusted: see :mod:`pv.verify`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ from typing import Any
 
 from pv.canonical import canonical, digest_of
 from pv.errors import EvidenceError
+from pv.evidence_files import SIDECAR_SUFFIX, envelope_of, is_record_name
+from pv.regular_file import read_regular_file
 from pv.semantics import SEMANTICS
-from pv.whole_file import replace_file
+from pv.whole_file import make_folder, replace_file
 
 __all__ = [
     "PREDICATE_TYPE",
     "SCHEMA_VERSION",
+    "STATEMENT_TYPE",
     "Record",
+    "RepeatedKeyError",
+    "locked",
     "parse_record",
+    "parse_strict",
     "read_record",
     "record_path",
     "records_of",
@@ -36,6 +42,7 @@ __all__ = [
     "seal",
     "sections",
     "sidecars_of",
+    "spelled",
     "statement",
     "superseded",
     "write_record",
@@ -46,7 +53,10 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:pv:discharge:v1"
 SCHEMA_VERSION = 2
 _SIDECAR_BYTES = 1 << 18
-_SIDECAR_SUFFIX = ".series.json"
+
+
+class RepeatedKeyError(EvidenceError):
+    """A file has a key twice: two readers would read two things."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +128,8 @@ def write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     Long series go into a sidecar beside it, written first and named by its digest, so that the old
     record keeps its own until it is replaced. Writers of one folder wait for each other.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    make_folder(path.parent)
+    with locked(path.parent):
         _write_record(path, predicate)
 
 
@@ -128,16 +138,30 @@ def _write_record(path: Path, predicate: Mapping[str, Any]) -> None:
     kept = dict(predicate)
     sidecar: Path | None = None
     if len(canonical(long)) > _SIDECAR_BYTES:
-        sidecar = path.with_name(f"{path.stem}.{digest_of(long)[:12]}{_SIDECAR_SUFFIX}")
+        sidecar = path.with_name(f"{path.stem}.{digest_of(long)[:12]}{SIDECAR_SUFFIX}")
         replace_file(sidecar, canonical(long) + b"\n")
         for key, value in long.items():
             kept[key] = {"sidecar": sidecar.name, "sha256": digest_of(value)}
-    text = json.dumps(statement(kept), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    _replace_record(path, text.encode() + b"\n", {sidecar.name} if sidecar else set())
+    _replace_record(path, spelled(statement(kept)), {sidecar.name} if sidecar else set())
+
+
+def spelled(whole: Mapping[str, Any]) -> bytes:
+    """Return a statement as it is written into a file: one spelling, which whoever reads it can make again.
+
+    Raises
+    ------
+    ValueError
+        It holds NaN or an infinity, which JSON cannot spell.
+    """
+    text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
 
 
 def write_unchanged(
-    path: Path, data: bytes, sidecars: Mapping[str, bytes], still: Callable[[], bool] = lambda: True
+    path: Path,
+    data: bytes,
+    sidecars: Mapping[str, bytes],
+    still: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Put the bytes of a record that was made elsewhere at `path`, its `sidecars` (name → bytes) first.
 
@@ -145,8 +169,8 @@ def write_unchanged(
     caller to have made sure of. `still` is asked under the lock; where it says no, nothing is written and
     False is returned.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    make_folder(path.parent)
+    with locked(path.parent):
         if not still():
             return False
         for partial in path.parent.glob(f".{glob.escape(path.stem)}.*"):
@@ -158,16 +182,22 @@ def write_unchanged(
 
 
 def _replace_record(path: Path, data: bytes, sidecars: AbstractSet[str]) -> None:
+    # First what signed the old one: a reader may find the old record unsigned, but never the new one beside
+    # an envelope of another. The same bytes stay signed.
+    signed = envelope_of(path)
+    if signed.is_file() and not (path.is_file() and path.read_bytes() == data):
+        signed.unlink(missing_ok=True)
     replace_file(path, data)
-    for other in path.parent.glob(f"*{_SIDECAR_SUFFIX}"):
+    for other in path.parent.glob(f"*{SIDECAR_SUFFIX}"):
         if other.name not in sidecars and re.fullmatch(
-            rf"{re.escape(path.stem)}\.[0-9a-f]{{12}}", other.name[: -len(_SIDECAR_SUFFIX)]
+            rf"{re.escape(path.stem)}\.[0-9a-f]{{12}}", other.name[: -len(SIDECAR_SUFFIX)]
         ):
             other.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Have the folder of one falsifier to oneself: every writer waits, readers do not."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         # Some network file systems cannot: there, the last writer wins.
@@ -188,18 +218,31 @@ def read_record(path: Path) -> Record:
     """
     if path.exists() and not path.is_file():
         raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
+    data = _read_bytes(path)
+
+    def beside(name: str) -> bytes | None:
+        sidecar = path.with_name(name)
+        with contextlib.suppress(FileNotFoundError):  # it may go after it was seen
+            return read_regular_file(sidecar) if sidecar.is_file() else None
+        return None
+
+    while True:
+        try:
+            return parse_record(path, data, beside)
+        except EvidenceError:
+            # A writer may have replaced the record since, and taken the sidecar of the old one away.
+            if (now := _read_bytes(path)) == data:
+                raise
+            data = now
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return read_regular_file(path)
     except OSError as error:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
         ) from error
-
-    def beside(name: str) -> bytes | None:
-        sidecar = path.with_name(name)
-        return sidecar.read_bytes() if sidecar.is_file() else None
-
-    return parse_record(path, data, beside)
 
 
 def superseded(path: Path, clause: str) -> dict[str, str] | None:
@@ -229,7 +272,7 @@ def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | 
     EvidenceError
         As :func:`read_record`.
     """
-    whole = _parse(path.name, data)
+    whole = parse_strict(path.name, data)
     if (
         not isinstance(whole, dict)
         or not isinstance(whole.get("predicate"), dict)
@@ -240,7 +283,7 @@ def parse_record(path: Path, data: bytes, read_sidecar: Callable[[str], bytes | 
     for key, stored in [*predicate.items()]:
         if isinstance(stored, dict) and set(stored) == {"sidecar", "sha256"}:
             name = _sidecar_name(path.name, key, stored)
-            series = _parse(name, read_sidecar(name) or b"null")
+            series = parse_strict(name, read_sidecar(name) or b"null")
             if not isinstance(series, dict) or digest_of(series.get(key)) != stored["sha256"]:
                 raise _unusable(path.name, f"section {key} differs from its sidecar {stored['sidecar']}")
             if predicate["seal"].get(key) != digest_of(stored):
@@ -258,7 +301,7 @@ def sidecars_of(name: str, data: bytes) -> tuple[str, ...]:
     EvidenceError
         They are not strict JSON, or name a sidecar that cannot lie beside the record.
     """
-    whole = _parse(name, data)
+    whole = parse_strict(name, data)
     predicate = whole.get("predicate") if isinstance(whole, dict) else None
     found = set()
     for key, stored in predicate.items() if isinstance(predicate, dict) else ():
@@ -269,7 +312,7 @@ def sidecars_of(name: str, data: bytes) -> tuple[str, ...]:
 
 def _sidecar_name(record: str, key: str, stored: Mapping[str, Any]) -> str:
     name = str(stored["sidecar"])
-    if not name.endswith(_SIDECAR_SUFFIX) or "/" in name or "\0" in name:
+    if not name.endswith(SIDECAR_SUFFIX) or "/" in name or "\0" in name:
         raise _unusable(record, f"section {key} names no sidecar")
     return name
 
@@ -277,14 +320,14 @@ def _sidecar_name(record: str, key: str, stored: Mapping[str, Any]) -> str:
 def records_of(evidence: Path, contract: str, identifier: str) -> list[Path]:
     """List the record files of one falsifier, sorted by name."""
     folder = evidence / contract / identifier
-    return sorted(p for p in folder.glob("*.json") if not p.name.endswith(_SIDECAR_SUFFIX))
+    return sorted(path for path in folder.glob("*.json") if is_record_name(path.name))
 
 
 def remove_partial(evidence: Path, contract: str, identifier: str) -> None:
     """Remove what a writer that was killed had not renamed yet; no other is at it while we hold the lock."""
     folder = evidence / contract / identifier
     if folder.is_dir():
-        with _locked(folder):
+        with locked(folder):
             for partial in folder.glob(".*.json.*"):
                 partial.unlink(missing_ok=True)
 
@@ -293,12 +336,24 @@ def _unusable(name: str, why: str) -> EvidenceError:
     return EvidenceError(f"{name}: {why}", remedy="restore it from git, or discharge again")
 
 
-def _parse(name: str, data: bytes) -> Any:
+def parse_strict(name: str, data: bytes) -> Any:
+    """Parse the bytes of a file called `name` as JSON that has one meaning: no key twice, no NaN.
+
+    Raises
+    ------
+    EvidenceError
+        They are not that; a key that stands twice has an error of its own.
+    """
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             keys = [key for key, _ in pairs]
-            raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise RepeatedKeyError(
+                f"{name}: not strict JSON: key {twice!r} stands twice",
+                remedy="restore it from git, or discharge again",
+            )
         return found
 
     def refuse(word: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -14,6 +14,8 @@ from pv.evidence import write_unchanged
 from pv.evidence_choice import Agreement, Candidate, Chooser, Rank, candidate_of
 from pv.evidence_transfer import Carried, carry, check, place
 from pv.record_facts import Refused, facts_of
+from pv.regular_file import read_regular_file
+from pv.signatures.together import add_signatures, signatures_over
 
 __all__ = ["Decision", "Offer", "offer_of", "take"]
 
@@ -28,6 +30,8 @@ class Offer:
     candidate: Candidate
     fetch: Callable[[], Carried]
     """Raises :class:`~pv.errors.EvidenceError` where the record is not what was offered."""
+    signatures: Callable[[], Mapping[str, bytes]] = dict
+    """Key id → signature of it, as they lie there: they are added to the record, whoever took it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,7 @@ def offer_of(path: Path) -> Offer:
     found = carry(path)
     carried = dataclasses.replace(found, name=place(found))
     facts = facts_of(check(carried, Path()), carried.digest)
-    return Offer(candidate_of(carried.name, facts), lambda: carried)
+    return Offer(candidate_of(carried.name, facts), lambda: carried, lambda: signatures_over(carried))
 
 
 def take(
@@ -107,8 +111,29 @@ def _fill(
                 lambda: _digest(config.evidence / name) == before,  # noqa: B023 -- asked at once
             )
         ):
-            return decisions
+            return _signed(name, ranked, decisions, config) if write else decisions
     raise EvidenceError(f"{name} is being written all the time", remedy="try again when nothing else runs")
+
+
+def _signed(
+    name: str, ranked: Sequence[Offer], decisions: Sequence[Decision], config: Config
+) -> list[Decision]:
+    """Add the signatures of the record that lies there now, and say of which decision they came."""
+    path = config.evidence / name
+    here = _digest(path)
+    signatures = {
+        key: one
+        for offer in ranked
+        if offer.candidate.digest == here
+        for key, one in offer.signatures().items()
+    }
+    added = add_signatures(path, path.read_bytes(), signatures) if signatures else 0
+    return [
+        dataclasses.replace(one, why=f"{one.why}; {added} signature(s) added")
+        if added and one.digest == here and one.what != "refused"
+        else one
+        for one in decisions
+    ]
 
 
 def _decide(
@@ -154,7 +179,7 @@ def _present(name: str, chooser: Chooser, config: Config) -> tuple[Rank | None, 
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return hashlib.sha256(read_regular_file(path)).hexdigest() if path.is_file() else ""
 
 
 def _why(rank: Rank, before: Rank | None, *, there: str) -> str:

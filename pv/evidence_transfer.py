@@ -1,13 +1,14 @@
 """Records on their way from one host to another: as they are, and verified before they are written.
 
 A *bundle* is JSON: file name relative to the evidence folder → text. It holds records, and beside each the
-sidecars that it names, and nothing else.
+sidecars that it names, and nothing else: no signatures, since what makes bundles has just measured.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from pv.config import Config
 from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, record_path, sidecars_of, write_unchanged
+from pv.evidence_files import SIDECAR_SUFFIX, envelope_of, is_record_name
+from pv.regular_file import read_regular_file
 from pv.verify import verify
 
 __all__ = ["Carried", "bundle_of", "carry", "check", "is_name", "place", "receive", "unbundle"]
@@ -32,6 +35,8 @@ class Carried:
     data: bytes
     sidecars: Mapping[str, bytes]
     """Name → bytes of what lies beside it."""
+    envelope: bytes | None = None
+    """Its signatures, where it has any: :mod:`pv.signatures` judges them, here they are only carried."""
 
     @property
     def digest(self) -> str:
@@ -40,7 +45,7 @@ class Carried:
 
 
 def carry(path: Path) -> Carried:
-    """Read the record at `path` as it is, with its sidecars; it lies in an evidence folder.
+    """Read the record at `path` as it is, with what lies beside it; it lies in an evidence folder.
 
     Raises
     ------
@@ -50,14 +55,16 @@ def carry(path: Path) -> Carried:
     path = path.absolute()
     name = "/".join(path.parts[-3:])
     data = _read(path)
-    return Carried(name, data, {other: _read(path.with_name(other)) for other in sidecars_of(name, data)})
+    sidecars = {other: _read(path.with_name(other)) for other in sidecars_of(name, data)}
+    signed = envelope_of(path)
+    return Carried(name, data, sidecars, _read(signed) if os.path.lexists(signed) else None)
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise EvidenceError(f"{path.name} is no regular file", remedy="take it away")
-        return path.read_bytes()
+        return read_regular_file(path)
     except OSError as error:
         raise EvidenceError(
             f"{path.name} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
@@ -107,8 +114,10 @@ def unbundle(bundle: Mapping[str, str]) -> list[Carried]:
     found: list[Carried] = []
     used: set[str] = set()
     for name in sorted(files):
-        if name.endswith(".series.json"):
+        if name.endswith(SIDECAR_SUFFIX):
             continue
+        if not is_record_name(name):
+            raise EvidenceError(f"{name} is no record", remedy="make the bundle again")
         folder = PurePosixPath(name).parent
         sidecars: dict[str, bytes] = {}
         for beside in sidecars_of(name, files[name]):
@@ -152,7 +161,7 @@ def place(carried: Carried) -> str:
             f"{carried.name} has not the shape of a record", remedy="`pv evidence verify` says more"
         ) from error
     name = "/".join(parts)
-    if not is_name(name):
+    if not is_name(name) or not is_record_name(name):
         raise EvidenceError(f"{carried.name}: section place is none", remedy="discharge again")
     return name
 
@@ -177,7 +186,7 @@ def check(carried: Carried, evidence: Path) -> Record:
     EvidenceError
         It does not verify, says that it lies elsewhere, or would write over another record's sidecar.
     """
-    if not is_name(carried.name):
+    if not is_name(carried.name) or not is_record_name(carried.name):
         raise EvidenceError(f"{carried.name!r} is no name of a record", remedy="carry it again")
     for name, series in carried.sidecars.items():
         # Named by its record and its bytes: so it is nobody else's.

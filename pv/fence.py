@@ -3,7 +3,8 @@
 A check that leaves a file where the next run finds it can tell the undamaged run from the damaged one,
 and one that asks the network is judged by what no record names. Refused is what project code does itself
 or through the standard library; libraries may write, and the user's folder of caches may be written. The
-network is refused to all. What another program or compiled code does is not seen.
+network is refused to all, unless the clause asks for it. What another program or compiled code does is not
+seen.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ class Fence:
         Real path of the project; the code below it is watched. Empty where there is none.
     scratch
         The folder that is removed when the run ends: all may be written there.
+    network
+        Whether the clause of the check asks for other hosts (``needs: {network: true}``).
     """
 
-    def __init__(self, project: str, scratch: str) -> None:
+    def __init__(self, project: str, scratch: str, *, network: bool = False) -> None:
         self._project = os.path.realpath(project) + os.sep
+        self._network = network
         caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
         self._allowed = (os.path.realpath(scratch), os.path.realpath(caches))
         libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
@@ -68,10 +72,8 @@ class Fence:
             path, folder = _LEAVES[event]
             if event != "os.mkdir" or not _is_folder(arguments[path]):  # it makes nothing then
                 self._leaves(arguments[path], -1 if folder is None else arguments[folder])
-        elif event == "socket.connect":
-            self._asks(arguments[1])
-        elif event == "socket.getaddrinfo":
-            self._asks((arguments[0], arguments[1]))
+        elif event in {"socket.connect", "socket.getaddrinfo"} and not self._network:
+            self._asks(arguments[1] if event == "socket.connect" else (arguments[0], arguments[1]))
         elif event == "ctypes.dlsym" and arguments[1] in _PAST_US and self._is_of_project():
             raise PermissionError(
                 errno.EPERM, f"the check calls {arguments[1]} of a library by itself, past what is watched"

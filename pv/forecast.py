@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.evidence import records_of
+from pv.regular_file import read_regular_file
 
 __all__ = ["Forecast", "recorded_seconds"]
 
@@ -84,7 +85,7 @@ def recorded_seconds(addresses: Collection[str], evidence: Path) -> dict[str, fl
         contract, _, identifier = address.partition("#")
         try:
             taken = [_seconds(path) for path in records_of(evidence, contract, identifier)]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
             continue  # an estimate is no reason to stop; that it cannot be read is for others to say
         if taken:
             found[address] = sum(taken)
@@ -92,7 +93,7 @@ def recorded_seconds(addresses: Collection[str], evidence: Path) -> dict[str, fl
 
 
 def _seconds(path: Path) -> float:
-    predicate: Mapping[str, Any] = json.loads(path.read_bytes())["predicate"]
+    predicate: Mapping[str, Any] = json.loads(read_regular_file(path))["predicate"]
     seconds = float(predicate["run"]["seconds"])
     if predicate["place"]["level"] != "algorithm":
         return seconds

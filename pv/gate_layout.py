@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from pv.config import FILE_NAME
+from pv.toml_text import parse_toml
 
 __all__ = ["Layout", "is_below", "layout_of"]
 
@@ -80,8 +80,8 @@ def layout_of(prefix: str, settings: bytes | None) -> Layout:
     stated: dict[str, Any] = {}
     if settings is not None:
         try:
-            stated = tomllib.loads(settings.decode("utf-8"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+            stated = parse_toml(settings)
+        except ValueError:
             stated = {}
     project = _table(stated.get("project"))
     subjects = _table(stated.get("subjects"))

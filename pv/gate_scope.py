@@ -7,7 +7,6 @@ time; what is left out would be a hole.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pv.errors import PvError
 from pv.gate_layout import Layout, layout_of
 from pv.gate_search import Search
 from pv.gate_tree import PartialTree
+from pv.toml_text import parse_toml
 
 __all__ = ["Scope", "find_scope"]
 
@@ -202,8 +202,8 @@ def _changed_subjects(view: PartialTree, layout: Layout) -> set[str] | None:
 
 def _besides_subjects(settings: bytes) -> Mapping[str, Any] | bytes:
     try:
-        stated = tomllib.loads(settings.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        stated = parse_toml(settings)
+    except ValueError:
         return settings
     # The policy of the gate, and where sweeps run, decide no status.
     return {key: value for key, value in stated.items() if key == "project"}

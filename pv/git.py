@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pv.errors import SelectionError
+from pv.git_command import FILTERS, command, git_environment, without_filters
 
 __all__ = ["Repository", "find_repository"]
 
@@ -38,7 +39,7 @@ class Repository:
         """
         try:
             done = subprocess.run(
-                ["git", *arguments],
+                command(*arguments),
                 cwd=self.top,
                 env=self.environment,
                 input=given,
@@ -74,6 +75,15 @@ class Repository:
             )
         except SelectionError:
             return None
+
+    def unfiltered(self) -> Repository:
+        """Return it with every filter of files switched off, for what compares with the working tree."""
+        try:
+            named = self.run("config", "--includes", "--name-only", "-z", "--get-regexp", FILTERS)
+        except SelectionError:  # there is none
+            return self
+        names = [os.fsdecode(name) for name in named.split(b"\0") if name]
+        return dataclasses.replace(self, environment=without_filters(self.environment, names))
 
     def sizes(self, names: Sequence[str]) -> list[int]:
         """Return the sizes of the blobs of these names, in bytes.
@@ -124,7 +134,7 @@ def find_repository(folder: Path) -> Repository:
     SelectionError
         There is none.
     """
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    environment = git_environment()
     folder = folder.resolve()
     top = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
     for name in _PLACES:

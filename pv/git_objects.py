@@ -8,6 +8,7 @@ import weakref
 
 from pv.errors import SelectionError
 from pv.git import Repository
+from pv.git_command import command
 
 __all__ = ["Blobs"]
 
@@ -24,7 +25,7 @@ class Blobs:
     def __init__(self, repository: Repository) -> None:
         try:
             self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],
+                command("cat-file", "--batch"),
                 cwd=repository.top,
                 env=repository.environment,
                 stdin=subprocess.PIPE,

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from pv.config import Config
 from pv.errors import EvidenceError, SelectionError
 from pv.evidence import sidecars_of
+from pv.evidence_files import SIDECAR_SUFFIX, is_record_name
 from pv.evidence_transfer import Carried
 from pv.git import Repository, find_repository
 from pv.git_objects import Blobs
@@ -68,9 +69,9 @@ def committed_records(config: Config) -> Committed:
         for path, blob in _versions(repository, config):
             if len(path.parts) != 3 or path.suffix != ".json":
                 continue
-            if path.name.endswith(".series.json"):
+            if path.name.endswith(SIDECAR_SUFFIX):
                 sidecars.setdefault(str(path), blob)
-            else:
+            elif is_record_name(path.name):
                 records.setdefault((path.parts[0], path.parts[1]), {})[str(path), blob] = None
     return Committed(
         {address: tuple(versions) for address, versions in records.items()},

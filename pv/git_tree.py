@@ -125,7 +125,7 @@ def _announced(repository: Repository, entries: Mapping[str, Entry]) -> Iterator
         # Of these paths alone: git looks at the file of each path that it is asked for.
         words = ["--", *empty] if len(empty) <= _MOST_PATHS else []
         ask = ("--literal-pathspecs", "diff-files", "--diff-filter=A", "--name-only", "-z")
-        said = repository.run(*ask, *words)
+        said = repository.unfiltered().run(*ask, *words)
         yield from (os.fsdecode(name) for name in said.split(b"\0") if name)
 
 

@@ -108,12 +108,20 @@ def describe() -> dict[str, Any]:
         "class": f"{platform.system()}-{platform.machine()}".lower(),
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
+        # Sums are taken in another order by another number, and differ in their last bits.
+        "threads": _threads(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30), 1),
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
         # Not which ones: a serial number would name the host.
         "gpus": [{key: value for key, value in vars(gpu).items() if key != "uuid"} for gpu in gpus()],
     }
+
+
+def _threads() -> int:
+    """Return how many threads a run has: those that the environment states, or one for each core."""
+    stated = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(stated) if stated.isdecimal() and int(stated) else len(os.sched_getaffinity(0))
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Paths of this host in what a check says: evidence is read elsewhere, and names no place of the machine."""
+"""What a check says, fit for evidence: read elsewhere, it names no place of this host, and no secret."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["without_host_paths"]
+from pv.masking import masker
+
+__all__ = ["fit_for_evidence", "without_host_paths"]
+
+
+def fit_for_evidence(project: str, scratch: str) -> Callable[[str], str]:
+    """Return what takes the paths of this host out of a text, and masks its secrets (:mod:`pv.masking`)."""
+    paths, secrets = without_host_paths(project, scratch), masker()
+    return lambda text: secrets(paths(text))
 
 
 def without_host_paths(project: str, scratch: str) -> Callable[[str], str]:

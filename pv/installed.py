@@ -16,19 +16,32 @@ __all__ = ["missing_modules"]
 _TIMEOUT_SECONDS = 60
 _PROGRAM = """
 import importlib.metadata, importlib.util, json, sys
+from importlib.machinery import PathFinder
 names, sources = json.loads(sys.argv[1])
-sys.path[:0] = sources
+everywhere = [*sources, *sys.path]
 
 def found(name):
+    # The folders of the project are looked through, and never on the path: what lies there and is called as
+    # some part of the standard library would else stand for it, here.
     try:
-        spec = importlib.util.find_spec(name)
+        spec = PathFinder.find_spec(name, everywhere)
+        if spec is None or bare(spec):
+            spec = importlib.util.find_spec(name) or spec
     except Exception:
         return False
-    if spec is None:
-        return False
+    return spec is not None and (not bare(spec) or distributed(name))
+
+def bare(spec):
     # A folder without code: part of a distribution, or what was left when one was removed.
-    bare = spec.origin is None and spec.submodule_search_locations is not None
-    return not bare or name in importlib.metadata.packages_distributions()
+    return spec.origin is None and spec.submodule_search_locations is not None
+
+def distributed(name):
+    for one in importlib.metadata.distributions(path=everywhere):
+        if name in (one.read_text("top_level.txt") or "").split():
+            return True
+        if any(file.parts[0] == name for file in one.files or ()):
+            return True
+    return False
 
 print(json.dumps([name for name in names if not found(name)]))
 """

@@ -13,6 +13,7 @@ from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier
 from pv.errors import EvidenceError, Location, SelectionError
 from pv.evidence import read_record, records_of
+from pv.evidence_files import is_record_name
 from pv.finding import Finding, Severity
 from pv.investigation import (
     FOLDER,
@@ -281,8 +282,8 @@ class _Judge:
             path = self.config.root / name
             inside = path.resolve().is_relative_to(self.config.evidence.resolve())
             plain = not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
-            sidecar = name.endswith(".series.json")
-            return [path] if inside and plain and not sidecar and path.is_file() else []
+            record = is_record_name(path.name)
+            return [path] if inside and plain and record and path.is_file() else []
         found = self._falsifiers_named(name)
         if len(found) != 1:
             return []

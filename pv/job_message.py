@@ -19,6 +19,7 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "sources": list(job.sources),
         "preload": list(job.preload),
         "memory_bytes": job.limits.memory_bytes,
+        "network": job.limits.network,
         "scratch": scratch,
     }
     if isinstance(job, Build):
@@ -39,6 +40,7 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "level": job.level,
         "plant": job.plant,
         "dose": job.dose,
+        "drawn": job.drawn,
         "project": job.project,
         "modules": list(job.modules),
         "words": list(job.words),

@@ -19,6 +19,8 @@ class Limits:
     memory_bytes: int
     timeout_seconds: float
     processes: int = 64
+    network: bool = False
+    """Whether it may reach other hosts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Job:
     plant: str | None = None
     dose: tuple[str, int | float, int] | None = None
     """Where `plant` is a dose: its kind, its amount and the place."""
+    drawn: tuple[str, ...] | None = None
+    """In an audit, the labels of what is to be measured again; None: everything."""
     project: str = ""
     """Root of the project: files read below it must be sources, subjects or scratch."""
     sources: tuple[str, ...] = ()
@@ -113,6 +117,8 @@ class Measured:
     planted: bool
     whole: bool = True
     """False where it was ended because what it had recorded was enough."""
+    network: str = ""
+    """``"none"``: it was cut off; ``"open"``: it could reach what this host can. Empty where nothing ran."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ been begun. What was started and has neither ended nor been stopped was running 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 from pv.errors import EvidenceError, SelectionError
 from pv.outcome import EXITS, Discharge, Outcome
+from pv.whole_file import flush_folder, make_folder
 
 __all__ = ["VERSION", "Journal", "Reading", "ends", "latest_journal", "read_journal"]
 
@@ -70,6 +72,8 @@ class Journal:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._whole: int | None = None
+        """Where whole lines end, if what follows them could not be written."""
 
     @classmethod
     def begin(
@@ -81,28 +85,35 @@ class Journal:
     ) -> Self:
         """Begin the journal `path`, with the plan; a finished one of that name is replaced.
 
-        `ended` are the lines of what needs no run. They stand before the plan: with it, all are there.
+        `ended` are the lines of what needs no run. All are written under another name first, so that what a
+        reader finds is the whole plan, or what was there before.
 
         Raises
         ------
         JournalError
             The file is being written by another sweep, is no journal, or has a sweep that can be resumed.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        journal = cls(path, _locked(path, os.O_CREAT))
+        make_folder(path.parent)
+        before = _locked(path, os.O_CREAT)
+        fresh = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
         try:
-            if os.fstat(journal._descriptor).st_size:
+            if os.fstat(before).st_size:
                 _refuse_unfinished(path)
-            os.ftruncate(journal._descriptor, 0)
-            journal.write(
-                {"event": "sweep", "version": VERSION, **sweep},
-                *ended,
-                *({"event": "planned", **line} for line in planned),
-            )
-            _flush_folder(path.parent)
-        except BaseException:
-            journal.close()
-            raise
+            journal = cls(path, _locked(fresh, os.O_CREAT | os.O_EXCL))
+            try:
+                journal.write(
+                    {"event": "sweep", "version": VERSION, **sweep},
+                    *ended,
+                    *({"event": "planned", **line} for line in planned),
+                )
+                fresh.replace(path)
+                flush_folder(path.parent)
+            except BaseException:
+                journal.close()
+                fresh.unlink(missing_ok=True)
+                raise
+        finally:
+            os.close(before)
         return journal
 
     @classmethod
@@ -140,11 +151,31 @@ class Journal:
         os.close(self._descriptor)
 
     def write(self, *events: Mapping[str, Any]) -> None:
-        """Append `events`, a line each, and return when they are on the disk."""
+        """Append `events`, a line each, and return when they are on the disk.
+
+        Raises
+        ------
+        OSError
+            They cannot be written; then none of them is there.
+        """
         data = "".join(json.dumps(event, allow_nan=False) + "\n" for event in events).encode()
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-        os.fsync(self._descriptor)
+        self._mend()
+        length = os.fstat(self._descriptor).st_size
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            os.fsync(self._descriptor)
+        except BaseException:
+            self._whole = length
+            with contextlib.suppress(OSError):
+                self._mend()
+            raise
+
+    def _mend(self) -> None:
+        """Cut off what was half written: a line after half a line would be none."""
+        if self._whole is not None:
+            os.ftruncate(self._descriptor, self._whole)
+            self._whole = None
 
 
 def read_journal(path: Path) -> Reading:
@@ -234,7 +265,7 @@ def ends(reading: Reading) -> Iterator[tuple[Discharge, str]]:
             try:
                 event = json.loads(file.readline())
                 yield Discharge.from_json(event["end"]), event["at"]
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise _no_journal(reading.path) from error
 
 
@@ -257,8 +288,9 @@ def _events(path: Path) -> Iterator[tuple[dict[str, Any], int, int]]:
                 event = json.loads(line)
                 known = event["event"] if place else event["event"] == "sweep"
             except (ValueError, LookupError, TypeError, RecursionError) as error:
-                # A disk may have kept the length of the last line and not its bytes.
-                if not file.read(1):
+                # A disk may have kept the length of what was not flushed and not its bytes. Nothing after
+                # it was flushed either.
+                if b"\0" in line or not file.read(1):
                     return
                 raise _no_journal(path) from error
             if not known or (event["event"] == "sweep" and event["version"] != VERSION):
@@ -270,6 +302,8 @@ def _locked(path: Path, flags: int) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), path.stat()):
+            raise BlockingIOError  # another sweep has just begun the journal anew
     except OSError as error:
         os.close(descriptor)
         raise JournalError(
@@ -295,11 +329,3 @@ def _no_journal(path: Path) -> JournalError:
     return JournalError(
         f"{path.name} is no journal of a sweep that this engine reads", remedy="name another, or remove it"
     )
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,7 +25,9 @@ def limits_of(falsifier: Falsifier, level: str) -> Limits:
     """Return what one run of `falsifier` at `level` may use."""
     needs = falsifier.needs_at(level)
     return Limits(
-        needs.memory_bytes or DEFAULT_MEMORY_BYTES, needs.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+        needs.memory_bytes or DEFAULT_MEMORY_BYTES,
+        needs.timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
+        network=needs.network,
     )
 
 

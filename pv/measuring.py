@@ -125,8 +125,11 @@ class Measurer:
         arguments: Mapping[str, Any] | None = None,
         what: str = "",
         enough: Enough | None = None,
+        drawn: tuple[str, ...] | None = None,
     ) -> Measured:
         """Run the check once, by the rule and limits of `level`; with `enough`, no longer than that asks for.
+
+        With `drawn`, only what has one of those labels is measured.
 
         Raises
         ------
@@ -147,6 +150,7 @@ class Measurer:
             plant=plant,
             dose=dose,
         )
+        job = dataclasses.replace(job, drawn=drawn)
         gpu = self._leased(ready)
         if gpu is not None and len(gpus()) > 1:
             job = dataclasses.replace(job, device="cuda:0", visible=gpu.uuid)

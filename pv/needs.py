@@ -32,13 +32,14 @@ class Needs:
     """Limits of a run: memory in bytes, time in seconds, the GPU as compute capability, and modules.
 
     `gpu` is ``"any"``, ``">=8.9"`` or ``"==9.0"``; None where none is needed. `modules` are the top-level
-    names of what must be installed.
+    names of what must be installed. `network` is whether it may reach other hosts.
     """
 
     memory_bytes: int | None = None
     timeout_seconds: float | None = None
     gpu: str | None = None
     modules: tuple[str, ...] = ()
+    network: bool = False
 
 
 def gpu_requirement(text: str) -> str:

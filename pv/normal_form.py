@@ -138,6 +138,7 @@ def _needs(needs: Needs) -> dict[str, Any]:
             "timeout": needs.timeout_seconds and spell_seconds(needs.timeout_seconds),
             "gpu": needs.gpu and needs.gpu.replace(" ", ""),
             "modules": sorted(set(needs.modules)),
+            "network": needs.network or None,
         }
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pv
 from pv.binding import Binding
+from pv.commitment import commitment
 from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.evidence import SCHEMA_VERSION
@@ -16,6 +17,7 @@ from pv.freshness import closure_of, make_inputs
 from pv.host import describe, versions
 from pv.inputs import Inputs
 from pv.jobs import Measured
+from pv.masking import masked
 from pv.normal_form import plain
 from pv.planning import Ready
 from pv.revision import revision
@@ -92,6 +94,8 @@ def build_predicate(
     outside = closure_of(falsifier, config).outside if inputs is None else ()
     if inputs is None:
         inputs = _inputs(falsifier, config, {**ready.artefacts, **satisfying})
+    measured = judged.to_json()
+    committed = commitment(measured["measurements"])
     return {
         "schema_version": SCHEMA_VERSION,
         "engine": {"version": pv.__version__, "semantics": SEMANTICS},
@@ -123,15 +127,17 @@ def build_predicate(
             role: {
                 "name": artefact.name,
                 "sha256": artefact.sha256,
-                "path": config.relative(artefact.path),
+                "path": masked(config.relative(artefact.path)),
                 "build_key": artefact.build_key,
                 "derived_from": _provenance(artefact.derived_from, config),
             }
             for role, artefact in sorted(ready.artefacts.items())
         },
         "rule": {"lines": list(rule), "metrics": metrics_to_json(binding.metrics)},
-        **judged.to_json(),
+        **measured,
+        **({"commitment": committed} if committed else {}),
         **extra,
+        **({"isolation": {"network": judged.run.network}} if judged.run.network else {}),
         "host": describe(),
         "versions": versions(["pydantic", "yaml", *outside, *falsifier.needs_at(base).modules]),
         "revision": _revision(config),

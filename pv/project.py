@@ -20,6 +20,7 @@ from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
 from pv.evidence import Record, read_record, records_of
+from pv.regular_file import read_regular_file
 from pv.repository import find_contracts
 from pv.selection import load_all
 from pv.status import Status, derive
@@ -177,7 +178,7 @@ class Project:
 
     def _holds(self, path: Path, wanted: re.Pattern[str]) -> bool:
         try:
-            return wanted.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+            return wanted.search(read_regular_file(path).decode("utf-8", "replace")) is not None
         except OSError:
             return False
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pv.errors import BindingError, Location
+from pv.regular_file import read_regular_file
+from pv.toml_text import parse_toml
 
 __all__ = ["Settings", "conftests", "find_settings"]
 
@@ -71,7 +72,7 @@ def _folders(test: Path, root: Path) -> list[Path]:
 def _section(file: Path, root: Path) -> dict[str, Any] | None:
     try:
         if file.suffix == ".toml":
-            whole = tomllib.loads(file.read_text(encoding="utf-8"))
+            whole = parse_toml(read_regular_file(file))
             if file.name != "pyproject.toml":
                 return dict(whole.get("pytest", {}))
             section = whole.get("tool", {}).get("pytest")
@@ -80,10 +81,10 @@ def _section(file: Path, root: Path) -> dict[str, Any] | None:
             options = section.get("ini_options")
             return dict(options) if isinstance(options, dict) else dict(section)
         parser = configparser.ConfigParser(interpolation=None, strict=False)
-        parser.read_string(file.read_text(encoding="utf-8"), source=file.name)
+        parser.read_string(read_regular_file(file).decode("utf-8"), source=file.name)
         if parser.has_section(name := _SHARED.get(file.name, "pytest")):
             return dict(parser.items(name))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error) as error:
+    except (OSError, ValueError, configparser.Error) as error:
         raise BindingError(
             f"pytest's settings cannot be read: {error}",
             where=Location(file.relative_to(root).as_posix(), 1, 1),

@@ -43,7 +43,7 @@ def recorded_at(
             if runs is None or len(runs["cites"]) + 1 >= runs["at_least"]:
                 verdict = str(predicate["verdict"]["outcome"])
                 found[path] = Recorded(verdict, str(predicate["place"]["level"]), runs is not None)
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
     return found
 

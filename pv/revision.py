@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from pv.errors import SelectionError
+from pv.git_command import FILTERS, command, git_environment, without_filters
 
 __all__ = ["committed_folder", "revision"]
 
@@ -14,12 +17,18 @@ def revision(root: Path, *, ignoring: str) -> dict[str, str | bool | None]:
     """Return ``{"commit": …, "dirty": …}``; both None outside of a repository.
 
     Changes below the folder `ignoring` (relative to `root`) do not make the tree dirty: a run that
-    writes evidence would otherwise call the next one dirty.
+    writes evidence would otherwise call the next one dirty. Filters of files are not run: a file that passed
+    one, and was touched since, counts as changed.
     """
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None}
-    changes = _git(root, "status", "--porcelain", "--", ".", f":(exclude){ignoring}", ":(exclude).pv")
+    # Of a submodule, which commit it is at: what has changed in it git would find out by its own settings.
+    words = ("status", "--porcelain", "--ignore-submodules=dirty")
+    places = ("--", ".", f":(exclude){ignoring}", ":(exclude).pv")
+    filters = _git(root, "config", "--includes", "--name-only", "-z", "--get-regexp", FILTERS)
+    environment = without_filters(git_environment(), _names(filters))
+    changes = _git(root, *words, *places, environment=environment)
     return {"commit": commit.decode().strip(), "dirty": bool(changes) if changes is not None else None}
 
 
@@ -40,10 +49,19 @@ def committed_folder(root: Path, reference: str, folder: str) -> dict[str, bytes
     return {name: data for name in names if (data := _git(root, "show", f"{reference}:./{name}")) is not None}
 
 
-def _git(root: Path, *arguments: str) -> bytes | None:
+def _names(listed: bytes | None) -> list[str]:
+    return [os.fsdecode(name) for name in (listed or b"").split(b"\0") if name]
+
+
+def _git(root: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, timeout=60, check=False
+            command("-C", str(root), *arguments),
+            env=environment or git_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from pv.config import FILE_NAME, Config, load_config
 from pv.errors import ConfigError, PvError, SelectionError
 from pv.git import find_repository
+from pv.toml_text import parse_toml
 
 __all__ = ["LARGEST_SUBJECT_BYTES", "PastTree", "materialised"]
 
@@ -117,8 +117,8 @@ def _listed(root: Path, commit: str) -> list[_Entry]:
 def _settings(data: bytes) -> dict[str, Any]:
     """Return what a ``pv.toml`` says, or nothing where it is no TOML: loading it will say what is wrong."""
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return parse_toml(data)
+    except ValueError:
         return {}
 
 

@@ -25,9 +25,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pv.host_paths import without_host_paths
+from pv.host_paths import fit_for_evidence
 from pv.job_message import spelled
 from pv.jobs import Broken, Build, Job, Measured, Output
+from pv.masking import masked
 from pv.processes import anonymous_memory, descendants
 from pv.recorded import Enough, Recorded
 from pv.worker_environment import worker_environment
@@ -103,7 +104,7 @@ class Runner:
         message = json.dumps(spelled(job, scratch)).encode() + b"\n"
         result_read, result_write = os.pipe()
         output_read, output_write = os.pipe()
-        told = without_host_paths(job.project, scratch)
+        told = fit_for_evidence(job.project, scratch)
         watch = _Watch(job, self._zygote.pid if self._zygote else 0, progress, told, Recorded(enough))
         patience = 0.0
         try:
@@ -198,6 +199,7 @@ class _Watch:
         self._progress = progress
         self._started = time.monotonic()
         self._base = 0
+        self._network = ""
         self._peak = 0
         self._exit: int | None = None
         self._recorded = recorded
@@ -249,6 +251,7 @@ class _Watch:
             if "started" in message:
                 self.child = message["started"]
                 self._base = message["base"]
+                self._network = message["network"]
             else:
                 self._exit = message["ended"]
         return True
@@ -287,8 +290,8 @@ class _Watch:
         """State how the job ended."""
         seconds = time.monotonic() - self._started
         output = Output(
-            self._head.decode("utf-8", "replace"),
-            self._tail.decode("utf-8", "replace"),
+            masked(self._head.decode("utf-8", "replace")),
+            masked(self._tail.decode("utf-8", "replace")),
             self._printed,
             self._digest.hexdigest(),
         )
@@ -297,7 +300,8 @@ class _Watch:
             return Broken(kind, why, output, seconds, trace)
 
         if self._recorded.settled:
-            return Measured(self._recorded.samples(), output, seconds, self._peak, planted=True, whole=False)
+            samples, network = self._recorded.samples(), self._network
+            return Measured(samples, output, seconds, self._peak, planted=True, whole=False, network=network)
         if self.verdict is not None:
             return broken(*self.verdict)
         if self._error is not None:
@@ -314,7 +318,12 @@ class _Watch:
             return broken("no-result", f"it ended its process (exit code {self._exit}) without a result")
         peak = max(self._peak, int(self._end["peak_memory_bytes"]))
         return Measured(
-            self._recorded.samples(), output, float(self._end["seconds"]), peak, bool(self._end["planted"])
+            self._recorded.samples(),
+            output,
+            float(self._end["seconds"]),
+            peak,
+            bool(self._end["planted"]),
+            network=self._network,
         )
 
     def _message(self, line: bytes) -> None:
@@ -343,7 +352,7 @@ class _Watch:
                 self._end = content
             else:
                 _require(kind == "error", {"kind", "why", "traceback"} <= set(content))
-                self._error = {key: str(text) for key, text in content.items()}
+                self._error = {key: masked(str(text)) for key, text in content.items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
             self.verdict = self.verdict or ("refused", "something else wrote to the result channel")
 

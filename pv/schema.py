@@ -182,6 +182,7 @@ NEEDS = mapping(
         "timeout": optional(TIME),
         "gpu": optional(GPU),
         "modules": default([], core.list_schema(MODULE)),
+        "network": default(False, TRUTH),
     },
     closed=True,
 )

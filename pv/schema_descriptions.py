@@ -120,6 +120,7 @@ KEYS: dict[str, dict[str, str]] = {
         "timeout": "Longest time that the run may take: a number and s, min or h.",
         "gpu": 'The GPU: "any", or its compute capability (">=8.9", "==9.0"). Without it, none is needed.',
         "modules": "Names of the modules that must be installed beside pv, as they are imported.",
+        "network": "True: its runs may reach other hosts. Others are cut off where this host allows it.",
     },
     "satisfying_example": {
         "with": "Arguments of the check, in the place of those of the claim.",

@@ -206,7 +206,9 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         blocked_by=tuple(item["blocked_by"]),
         model=item["model"],
         needs={
-            level: Needs(needs["memory"], needs["timeout"], needs["gpu"], tuple(needs["modules"]))
+            level: Needs(
+                needs["memory"], needs["timeout"], needs["gpu"], tuple(needs["modules"]), needs["network"]
+            )
             for level, needs in item["needs"].items()
         },
         ship_blocking=item["ship_blocking"],

@@ -9,15 +9,12 @@ any other, it then counts by its bytes.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from pv.canonical import digest_of
-from pv.closure import Closure, closure_digest, find_closure, normalise
+from pv.closure import Closure, Scan, closure_digest, find_closure, scan
 from pv.command_files import modules_of_words, named_in_environment, named_in_words
 from pv.config import Config
 from pv.contract import Falsifier
@@ -244,38 +241,24 @@ def _package_files(file: Path, top: Path) -> list[Path]:
 def _digest(file: Path, starts: _Starts, config: Config, cache: DigestCache) -> str:
     if file in starts.texts or not starts.is_python(file):
         return digest_path(file, (), cache)[0]
-    status = file.stat()
-    return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[0]
+    return _scanned(file, config).sha256
 
 
-def _imports(file: Path, config: Config) -> tuple[tuple[int, str, str | None], ...]:
-    status = file.stat()
-    return _scan(file, config.relative(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size)[1]
+def _imports(file: Path, config: Config) -> list[tuple[int, str, str | None]]:
+    found = _scanned(file, config)
+    return [
+        *(each for each in found.imports if each[1] != "__future__"),
+        *((0, name, None) for name in found.plugins),
+    ]
 
 
-@lru_cache(maxsize=4096)
-def _scan(
-    file: Path, shown: str, _modified: int, _changed: int, _size: int
-) -> tuple[str, tuple[tuple[int, str, str | None], ...]]:
-    """Return the digest of a Python file, and what it imports as (level, module, name or None)."""
-    source = file.read_bytes()
+def _scanned(file: Path, config: Config) -> Scan:
     try:
-        tree = ast.parse(source)
-        digest = hashlib.sha256(normalise(source)).hexdigest()
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1) or 1
+        return scan(file)
+    except BindingError as error:
+        line = error.where.line if error.where else 1
         raise BindingError(
-            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
-        ) from error
-    imports: list[tuple[int, str, str | None]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports += [(0, alias.name, None) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            imports += [(node.level, node.module or "", alias.name) for alias in node.names]
-        elif isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "pytest_plugins" for target in node.targets
-        ):
-            values = (value for value in ast.walk(node.value) if isinstance(value, ast.Constant))
-            imports += [(0, value.value, None) for value in values if isinstance(value.value, str)]
-    return digest, tuple(imports)
+            f"cannot be parsed as Python: {error.__cause__}",
+            where=Location(config.relative(file), line, 1),
+            remedy="mend the file",
+        ) from error.__cause__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pv.recorded import Enough
 from pv.runner import Progress, Runner
 from pv.selection import Selected, place
 from pv.subjects import Subjects
+from pv.unreviewed import declined as declined_unreviewed
 
 __all__ = ["Hosts", "Planned", "State", "foresee", "make_plan"]
 
@@ -63,6 +64,9 @@ class Planned:
         }
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 class _WouldRunError(Exception):
     """Something is to be built first, which a plan does not do."""
 
@@ -92,10 +96,12 @@ def make_plan(
     options: Options,
     shuffle: int | None,
     hosts: Hosts | None = None,
+    withheld: Mapping[str, str] | None = None,
 ) -> list[Planned]:
     """Foresee each of `chosen`, gates last; with `shuffle` as seed, in an order that nobody chose.
 
-    `hosts` is where they are going to run, by default here.
+    `hosts` is where they are going to run, by default here; `withheld` has why some are not to be run, by
+    address.
     """
     order = list(chosen)
     if shuffle is not None:
@@ -104,7 +110,7 @@ def make_plan(
     hosts = hosts or Hosts(gpus())
     return [
         dataclasses.replace(
-            foresee(item.contract, item.falsifier, config, subjects, options, hosts),
+            foresee(item.contract, item.falsifier, config, subjects, options, hosts, withheld or {}),
             retries=item.falsifier.retries,
         )
         for item in order
@@ -118,10 +124,14 @@ def foresee(
     subjects: Subjects,
     options: Options,
     hosts: Hosts,
+    withheld: Mapping[str, str] = _NOTHING,
 ) -> Planned:
     """Say what becomes of one falsifier; reads its subjects and evidence, and runs nothing."""
     address = f"{contract.stem}#{falsifier.id}"
     path = _path(contract, config)
+    if address in withheld and not falsifier.excluded:
+        end = declined_unreviewed(address, falsifier, withheld[address])
+        return Planned(address, path, "declined", withheld[address], end=end, declined=end.declined)
     if falsifier.excluded:
         return Planned(address, path, "excluded", falsifier.excluded)
     if not falsifier.bound:

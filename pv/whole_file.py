@@ -1,4 +1,8 @@
-"""Replace a file whole: whoever reads it finds the old bytes or the new ones, never a part."""
+"""Replace a file whole: whoever reads it finds the old bytes or the new ones, never a part.
+
+When one of these functions returns, what it did outlasts a loss of power: bytes are flushed before they get
+their name, and the folder that holds the name after.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["create_file", "replace_file"]
+__all__ = ["create_file", "flush_folder", "make_folder", "replace_file"]
 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write beside the target, flush to the disk, rename over it, and flush the folder."""
     with _written_beside(path, data) as temporary:
         temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_folder(path.parent)
 
 
 def create_file(path: Path, data: bytes) -> None:
@@ -31,6 +31,29 @@ def create_file(path: Path, data: bytes) -> None:
     """
     with _written_beside(path, data) as temporary:
         path.hardlink_to(temporary)  # a rename would replace what came between
+    flush_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that may be there, and those above it; what is in it could be lost with its name else."""
+    try:
+        with os.scandir(path) as entries:
+            if next(entries, None) is not None:
+                return
+        # Whoever made it may have been killed before its name was on the disk.
+    except FileNotFoundError:
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Have the names in a folder on the disk."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextlib.contextmanager

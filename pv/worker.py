@@ -87,6 +87,8 @@ class Recorder:
         self._fill: Callable[[Any], Any] | None = None
         self._told = 0.0
         self._sent = time.monotonic()
+        self._drawn: frozenset[str] | None = None if job["drawn"] is None else frozenset(job["drawn"])
+        self.narrowed = False
 
     def plant(self, counter_example: CounterExample | Dose, fill: Callable[[Any], Any]) -> None:
         """Arrange for `counter_example` to damage its role when that role passes."""
@@ -129,10 +131,17 @@ class Recorder:
         except KeyError:
             raise CheckError(f"role {name!r} has not passed yet") from None
 
-    def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """Iterate over `items`, and tell the engine how far it came."""
+    def progress(
+        self, items: Iterable[T], total: int | None = None, *, label: Callable[[T], str] | None = None
+    ) -> Iterator[T]:
+        """Iterate over `items`, in an audit over those drawn, and tell the engine how far it came."""
         if total is None:
             total = len(items) if isinstance(items, Sized) else None
+        if self._drawn is not None:
+            if label is None:
+                raise CheckError("the check iterates without a label, so that no part of it can be run alone")
+            self.narrowed = True
+            items, total = (item for item in items if label(item) in self._drawn), len(self._drawn)
         for done, item in enumerate(items):
             if time.monotonic() - self._told > _PROGRESS_SECONDS:
                 self._told = time.monotonic()
@@ -184,7 +193,7 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     os.environ["TMPDIR"] = job["scratch"]  # what is put there goes with the run
     tempfile.tempdir = None
     reads = Reads(job["project"])
-    Fence(job["project"], job["scratch"])
+    Fence(job["project"], job["scratch"], network=job["network"])
     check = _load_check(job)
     recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
     roles = {
@@ -197,6 +206,8 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
         recorder.plant(*planted)
     passed = {role: recorder.role(role, value) for role, value in roles.items()}
     check.function(Given(recorder), **passed, **arguments)
+    if job["drawn"] is not None and not recorder.narrowed:
+        raise CheckError("the check iterates over nothing with a label: no part of it can be run alone")
     _refuse_threads()
     _refuse_hidden_inputs(job, reads.files())
     return recorder.planted

@@ -5,8 +5,8 @@ ends, so that a check that forks or starts daemons leaves no orphan. It dies wit
 the control socket closes, or when its parent does.
 
 Control messages are JSON lines. Engine → zygote: a job (with the result and the output pipe as
-ancillary descriptors) or ``{"kill": true}``. Zygote → engine: ``{"started": pid, …}``,
-``{"ended": status}``.
+ancillary descriptors) or ``{"kill": true}``. Zygote → engine: ``{"started": pid, …}``, once the child has
+taken the network from itself, where it is to; and ``{"ended": status}``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pv.network import cut_off
 from pv.processes import adopt_orphans, die_with
 from pv.worker import run_build, run_check
 from pv.worker_command import run_command
@@ -31,6 +32,8 @@ from pv.worker_pytest import run_pytest
 __all__ = ["main"]
 
 _MESSAGE_BYTES = 1 << 22
+_CUT_OFF = b"1"
+_OPEN_FILES = 8192
 _RUNS = {"build": run_build, "check": run_check, "command": run_command, "pytest": run_pytest}
 
 
@@ -62,13 +65,20 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
             continue
     base = _status_bytes("VmData")
     zygote = os.getpid()
+    ready_read, ready_write = os.pipe()
     child = os.fork()
     if child == 0:
         control.close()
-        _child(job, result, output, base, zygote)
+        os.close(ready_read)
+        _child(job, result, output, base, zygote, ready_write)
     os.close(result)
     os.close(output)
-    control.sendall(json.dumps({"started": child, "base": _status_bytes("RssAnon")}).encode() + b"\n")
+    os.close(ready_write)
+    # Said before anything of the job was imported, and so on nobody's word but ours.
+    network = "none" if os.read(ready_read, 1) == _CUT_OFF else "open"
+    os.close(ready_read)
+    started = {"started": child, "base": _status_bytes("RssAnon"), "network": network}
+    control.sendall(json.dumps(started).encode() + b"\n")
     ended = os.pidfd_open(child)
     killed = False
     while True:
@@ -89,9 +99,15 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
     control.sendall(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
 
 
-def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int) -> NoReturn:
+def _child(
+    job: dict[str, Any], result: int, output: int, base: int, zygote: int, ready_write: int
+) -> NoReturn:
     try:
         os.setsid()
+        # Not with CUDA: whether its driver works in a user namespace depends on how the host was set up.
+        apart = not job["network"] and not job["device"].startswith("cuda") and cut_off()
+        os.write(ready_write, _CUT_OFF if apart else b"0")
+        os.close(ready_write)
         die_with(zygote)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -100,6 +116,10 @@ def _child(job: dict[str, Any], result: int, output: int, base: int, zygote: int
         os.dup2(output, 2)
         os.close(output)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # A leak of files ends the check, not the host. Processes are counted by the engine: the system counts
+        # those of the user everywhere, and would end a check for what others do.
+        open_files = min(_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
         if job.get("visible"):
             os.environ["CUDA_VISIBLE_DEVICES"] = job[
                 "visible"

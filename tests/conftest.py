@@ -1,8 +1,33 @@
-"""One thread for each process where several share the tests: more would wait for each other."""
+"""What lets thousands of tests share a machine: one thread each, no waiting for the disk, no word of the CI.
+
+Of a pull request `pv` runs less, and the projects of tests are none.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported; children inherit it
+    # More would wait for each other. Before numpy and torch are imported; children inherit it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+for name in ("GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_is_written_need_not_last() -> Iterator[None]:
+    """Let `os.fsync` of this process wait for no disk: no test outlives a power failure.
+
+    Programs that tests start are as they are. A descriptor that is none is an error still.
+    """
+
+    def checked(descriptor: int) -> None:
+        os.fstat(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", checked)
+        yield

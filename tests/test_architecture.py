@@ -31,8 +31,13 @@ OPTIONAL = {
     "pv/executors/ray_pool.py": {"ray"},
     "pv/store/objects.py": {"fsspec"},
     "pv/ledger/ledger.py": {"sqlalchemy"},
+    "pv/ledger/rows.py": {"sqlalchemy"},
     "pv/ledger/tables.py": {"sqlalchemy"},
     "pv/hub_download.py": {"huggingface_hub"},
+    "pv/signatures/keys.py": {"cryptography", "securesystemslib"},
+    "pv/signatures/policy.py": {"securesystemslib"},
+    "pv/signatures/sign.py": {"securesystemslib"},
+    "pv/signatures/signers.py": {"securesystemslib"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
     "pv/executors/slurm_job.py": {"submitit"},
@@ -61,6 +66,13 @@ TESTED_THROUGH = {
     "tests/pv/commands/test_gate.py": ["pv/gate_policy.py", "pv/gate_verdict.py"],
     "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
+    "tests/pv/signatures/test_policy_file.py": ["pv/signatures/policy.py"],
+    "tests/pv/signatures/test_trust.py": [
+        "pv/signatures/granting.py",
+        "pv/signatures/reasons.py",
+        "pv/signatures/signers.py",
+        "pv/signatures/tree.py",
+    ],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
     "tests/pv/test_contract.py": [
         "pv/schema.py",

@@ -27,8 +27,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def imported_by(*arguments: str, program: str = PROGRAM) -> set[str]:
-    """Return the top-level modules that are loaded when `pv` ends, in a process of its own."""
+def ended(*arguments: str, program: str = PROGRAM) -> tuple[set[str], str]:
+    """Return the top-level modules that are loaded when a `pv` of its own ends, and what it said."""
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=ROOT,
@@ -38,7 +38,8 @@ def imported_by(*arguments: str, program: str = PROGRAM) -> set[str]:
         check=False,
     )
     assert done.returncode in {0, 1}, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    *said, loaded = done.stdout.splitlines()
+    return set(json.loads(loaded)), "\n".join(said)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +50,24 @@ def imported_by(*arguments: str, program: str = PROGRAM) -> set[str]:
         ["gate", "--help"],
         ["validate", "contracts/qwen2-e2e-verification-v1.yaml"],
         ["validate", "contracts/tiny-qwen2-ship-v1.yaml"],
-        ["validate", "contracts", "--format", "json"],
+        ["validate", "contracts/rope-kernel-v1.yaml", "--format", "json"],
     ],
     ids=" ".join,
 )
 def test_nothing_heavy_and_nothing_that_a_contract_names_is_imported(arguments: list[str]) -> None:
-    loaded = imported_by(*arguments)
+    loaded, _ = ended(*arguments)
     assert "pv" in loaded
     assert not loaded & FORBIDDEN
 
 
+def test_our_contracts_are_valid_and_nothing_that_they_name_is_imported() -> None:
+    loaded, said = ended("validate", "contracts")
+    assert "\n0 error(s), " in said
+    assert not loaded & FORBIDDEN
+
+
 def test_the_measurement_sees_an_import() -> None:
-    assert "rich" in imported_by("--help", program=PROGRAM.replace("import atexit", "import rich, atexit"))
+    assert "rich" in ended("--help", program=PROGRAM.replace("import atexit", "import rich, atexit"))[0]
 
 
 def test_help_imports_neither_the_commands_nor_a_parser_of_contracts() -> None:

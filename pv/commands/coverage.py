@@ -13,6 +13,7 @@ from pv.contract import LEVELS
 from pv.coverage import cover, share
 from pv.errors import SelectionError
 from pv.exits import Exit
+from pv.printable import printable_json
 from pv.reports.coverage import as_json, shown_share, text
 from pv.selection import load_paths
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> Exit:
             remedy="add proof_obligations with ids, and `covers:` to the falsifiers",
         )
     if arguments.format == "json":
-        print(json.dumps(as_json(coverages, arguments.level, config), indent=1))
+        print(printable_json(json.dumps(as_json(coverages, arguments.level, config), indent=1)))
     else:
         print(*text(coverages, arguments.level, config), sep="\n")
     minimum: Fraction | None = arguments.minimum

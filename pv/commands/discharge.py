@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
-from pv.command_line import check_device, portable
+from pv.command_line import check_device, portable, subjects_given
 from pv.config import Config, load_config
 from pv.contract import Falsifier
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit, worst
 from pv.outcome import EXITS, Discharge, Options
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.progress import Progress
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.discharge import as_json, print_one, print_table
@@ -25,6 +25,7 @@ from pv.reports.plan import plan
 from pv.runner import Runner
 from pv.selection import Selected, select
 from pv.subjects import Subjects
+from pv.unreviewed import declined, wanted_base, withheld
 from pv.waivers import Waiver, Waivers, load_waivers
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
     )
     parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="decline what a change since then had a hand in (default: what a pull request in CI goes into)",
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="in a pull request: also run what the change had a hand in"
+    )
+    parser.add_argument(
         "--allow-declined",
         action="store_true",
         help="exit 0 despite declined or unbound, if something passed",
@@ -89,9 +98,11 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     # Gates last: they read what the others of this command record.
     selected = sorted(select(arguments.what, config), key=lambda item: bool(item.falsifier.basis))
     waivers = load_waivers(config)
-    overrides = _overrides(arguments.subject)
+    overrides = subjects_given(arguments.subject)
     _refuse_unused(overrides, [item.falsifier for item in selected], config)
     subjects = Subjects(config, overrides)
+    base = wanted_base(arguments.base, trust=arguments.trust)
+    kept = withheld(base, selected, config) if base is not None else {}
     options = Options(
         level=arguments.level,
         device=arguments.device,
@@ -115,8 +126,12 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                 from pv.reproduction import compared, recorded_at
 
                 before = recorded_at(arguments.against, item.contract, item.falsifier, config)
-            with progress.of(item.falsifier.id) as tell:
-                end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
+            address = f"{item.contract.stem}#{item.falsifier.id}"
+            if address in kept:
+                end = declined(address, item.falsifier, kept[address])
+            else:
+                with progress.of(item.falsifier.id) as tell:
+                    end = discharge(item.contract, item.falsifier, config, subjects, runner, options, tell)
             judged = end
             if arguments.against:
                 end = compared(end, before, arguments.against, config)
@@ -143,7 +158,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         listed = [as_json(end) for end in results]
         for end, shown in zip(results, listed, strict=True):
             shown["waived"] = waived[end.address].to_json() if end.address in waived else None
-        print(json.dumps(listed, indent=1))
+        print(printable_json(json.dumps(listed, indent=1)))
     elif len(results) > 1:
         print_table(results, waived.keys())
     return _exit(results, waived.keys(), allow_declined=arguments.allow_declined)
@@ -209,13 +224,3 @@ def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier
                 f"--subject {name}=...: nothing that was selected is about {name}",
                 remedy="select what is, or leave it out",
             )
-
-
-def _overrides(words: list[str]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for word in words:
-        name, sign, path = word.partition("=")
-        if not sign or not name or not path:
-            raise ConfigError(f"--subject {word!r} is not NAME=PATH", remedy="write --subject NAME=PATH")
-        found[name] = Path(path).resolve()
-    return found

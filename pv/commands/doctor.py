@@ -13,8 +13,9 @@ from pv.errors import PvError
 from pv.exits import Exit
 from pv.freshness import closure_of
 from pv.host import describe, gpus, versions
+from pv.network import can_cut_off
 from pv.planning import Declined, Ready, levels_of, prepare
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.selection import load_all
 from pv.subjects import Subjects, Unbuilt
 
@@ -23,6 +24,13 @@ __all__ = ["configure", "run"]
 _LIBRARIES = (
     *("pydantic", "yaml", "ruamel", "rich", "numpy", "safetensors", "gguf", "torch", "triton"),
     *("tokenizers", "transformers"),
+)
+
+
+_APART = "checks are cut off from other hosts (but those on CUDA, and those with needs: {network: true})"
+_OPEN = (
+    "checks can reach what this host can: it allows no network namespaces"
+    " (in a container, seccomp or AppArmor may forbid them)"
 )
 
 
@@ -44,11 +52,13 @@ def run(arguments: argparse.Namespace) -> Exit:
 
     host = describe()
     installed = versions(_LIBRARIES)
+    apart = can_cut_off()
     config = load_config() if find_root(Path.cwd()) else None
     levels = _levels(config) if config else []
     if arguments.format == "json":
         document = {"pv": pv.__version__, "host": host, "versions": installed, "levels": levels}
-        print(json.dumps(document, indent=1))
+        document["isolation"] = {"network": "none" if apart else "open"}
+        print(printable_json(json.dumps(document, indent=1)))
         return Exit.ACCEPTED
     print(f"pv {pv.__version__}, Python {host['python']}")
     print(f"host      {host['cpu']}, {host['cores']} cores, {host['memory_gib']} GiB, {host['class']}")
@@ -57,6 +67,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         print(f"gpu       {gpu['name']}, {known}")
     if not host["gpus"]:
         print("gpu       none that nvidia-smi reports: levels that need one are declined here")
+    print(f"network   {_APART if apart else _OPEN}")
     print("versions  " + ", ".join(f"{name} {version}" for name, version in sorted(installed.items())))
     if config is None:
         print("project   none here or above (no pv.toml): `pv init` starts one")

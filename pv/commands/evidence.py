@@ -1,20 +1,27 @@
-"""``pv evidence ACTION``: read records, recompute what they say, carry them between hosts, look back."""
+"""``pv evidence ACTION``: read records, recompute what they say, sign and carry them, look back."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from pv.config import Config, load_config
 from pv.errors import EvidenceError
 from pv.evidence import read_record
-from pv.evidence_actions import history, ledger, transfer
+from pv.evidence_actions import (
+    audit,
+    comparing,
+    exporting,
+    history,
+    ledger,
+    signing,
+    transfer,
+    verifying,
+)
 from pv.evidence_actions.selecting import records_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.evidence import summary
-from pv.verify import verify
 
 __all__ = ["configure", "run"]
 
@@ -24,7 +31,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, help_text, configure_action, action in (
         ("show", "show the records of falsifiers", _named, _show),
-        ("verify", "recompute every verdict; name the section that was altered", _named, _verify),
+        (
+            "verify",
+            "recompute every verdict; name the section that was altered; judge signatures by a policy",
+            verifying.configure,
+            verifying.verify_records,
+        ),
+        ("keygen", "make a key that signs records", signing.configure_keygen, signing.keygen),
+        ("sign", "sign records that verify", signing.configure_sign, signing.sign),
+        (
+            "export",
+            "write records as statements that other tools read, signed if you like",
+            exporting.configure,
+            exporting.export,
+        ),
         ("push", "add records to a store that several hosts share", transfer.configure_push, transfer.push),
         ("pull", "put the best records of a store into the folder", transfer.configure_pull, transfer.pull),
         (
@@ -33,12 +53,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
             transfer.configure_import,
             transfer.fetch,
         ),
-        ("ledger", "enter every record into a database, for queries", ledger.configure, ledger.enter),
+        (
+            "ledger",
+            "enter every record into a database, for queries; verify the chain of its entries",
+            ledger.configure,
+            ledger.run,
+        ),
         (
             "history",
             "show how falsifiers came out, run by run, and what changed",
             history.configure,
             history.show,
+        ),
+        ("diff", "explain in what two records differ", comparing.configure_diff, comparing.diff),
+        (
+            "reproduce",
+            "run again what records say was run, and compare; writes no evidence",
+            comparing.configure_reproduce,
+            comparing.reproduce,
+        ),
+        (
+            "audit",
+            "measure a drawn part of a record again, and say what a lie would have risked",
+            audit.configure,
+            audit.audit,
         ),
     ):
         added = actions.add_parser(name, help=help_text)
@@ -67,7 +105,7 @@ def _named(parser: argparse.ArgumentParser) -> None:
 def _show(arguments: argparse.Namespace, config: Config) -> Exit:
     paths = records_named(arguments.what, config)
     if arguments.format == "json":
-        print(json.dumps([read_record(path).statement for path in paths], indent=1))
+        print(printable_json(json.dumps([read_record(path).statement for path in paths], indent=1)))
         return Exit.ACCEPTED
     for path in paths:
         record = read_record(path)
@@ -80,22 +118,3 @@ def _show(arguments: argparse.Namespace, config: Config) -> Exit:
             ) from error
         print("\n".join(printable(line) for line in lines) + "\n")
     return Exit.ACCEPTED
-
-
-def _verify(arguments: argparse.Namespace, config: Config) -> Exit:
-    paths = records_named(arguments.what, config)
-    faults: list[dict[str, str]] = []
-    for path in paths:
-        try:
-            verify(read_record(path))
-        except EvidenceError as error:
-            faults.append({"record": config.relative(path), "fault": error.what})
-            print(printable(f"{config.relative(path)}: error: {error.what}"), file=sys.stderr)
-            print(f"    {error.remedy}", file=sys.stderr)
-    if arguments.format == "json":
-        print(json.dumps({"records": len(paths), "faults": faults}, indent=1))
-    elif faults:
-        print(f"{len(faults)} of {len(paths)} record(s) do not verify.")
-    else:
-        print(f"{len(paths)} record(s) verified: every verdict follows from its measurements.")
-    return Exit.REJECTED if faults else Exit.ACCEPTED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pv.codes import ALIASES, find_code, known_codes
 from pv.errors import SelectionError
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from pv.config import Config
@@ -93,7 +93,7 @@ def _contract(word: str, config: Config) -> Contract | None:
 
 def _print(told: dict[str, object] | dict[str, str] | Iterable[str]) -> None:
     if isinstance(told, dict):
-        print(json.dumps(told, indent=1))
+        print(printable_json(json.dumps(told, indent=1)))
         return
     for line in told:
         print(printable(line))

@@ -11,7 +11,7 @@ from pv.config import Config, SubjectSpec, load_config
 from pv.errors import PvError, SelectionError
 from pv.exits import Exit, worst
 from pv.fetch import Fetched, fetch
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.subjects import Subjects
 
 __all__ = ["configure", "run"]
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         if arguments.format == "text":
             _print(fetched)
     if arguments.format == "json":
-        print(json.dumps([dataclasses.asdict(fetched) for fetched in done], indent=1))
+        print(printable_json(json.dumps([dataclasses.asdict(fetched) for fetched in done], indent=1)))
     return worst(ends)
 
 

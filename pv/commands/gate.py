@@ -23,7 +23,7 @@ from pv.git import Repository, find_repository
 from pv.git_tree import Tree
 from pv.needs import seconds
 from pv.outcome import EXITS
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting, write_atomically
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--stale", choices=("warn", "fail"), help="what is to become of what can be run here")
     how.add_argument("--run", dest="running", action="store_true", default=None, help="run what became stale")
     how.add_argument(
-        "--no-run", dest="running", action="store_false", help="run nothing, whatever pv.toml says"
+        "--no-run", dest="running", action="store_false", help="run nothing, and do not mention it"
+    )
+    how.add_argument(
+        "--trust",
+        action="store_true",
+        help="in a pull request: let --run run what a stranger may have written",
     )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
     parser.add_argument(
@@ -88,6 +93,7 @@ def run(arguments: argparse.Namespace) -> Exit:
 def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gathered | None) -> Iterator[Exit]:
     """Judge project after project, and yield how each ends."""
     budget = _budget(arguments.budget)
+    _refuse_untrusted(arguments)
     tree, against = wanted_change(arguments, repository)
     named = [_named(word, repository, tree) for word in arguments.paths]
     projects = projects_of(tree, repository, Path.cwd())
@@ -105,7 +111,11 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
             tallied=arguments.format == "markdown" or arguments.comment is not None,
         ) as found:
             judged = only(found, here) if arguments.paths else found
-            running = judged.config.gate.run if arguments.running is None else arguments.running
+            running = bool(arguments.running)
+            if judged.config.gate.run and arguments.running is None:
+                # The tree that is judged may be a stranger's, and so may be what it asks for.
+                note = "pv.toml has `run = true`, by which alone nothing is run: add --run"
+                print(f"note: {note}", file=sys.stderr)
             if budget is not None and not running:
                 raise ConfigError(
                     "--budget is of what is run, and nothing is", remedy="add --run, or leave --budget out"
@@ -140,6 +150,23 @@ def _run(arguments: argparse.Namespace, repository: Repository, gathered: Gather
         write_atomically(arguments.comment, "\n".join(_joined(told)) + "\n")
     if not projects or all(one.document is None for one in told):
         yield Exit.ACCEPTED
+
+
+def _refuse_untrusted(arguments: argparse.Namespace) -> None:
+    """Refuse to run in a pull request what it made stale, which is what it changed, unless it is trusted."""
+    if arguments.trust and not arguments.running:
+        raise ConfigError(
+            "--trust is of what is run, and nothing is", remedy="add --run, or leave --trust out"
+        )
+    if not arguments.running:
+        return
+    from pv.unreviewed import wanted_base
+
+    if wanted_base(None, trust=arguments.trust) is not None:
+        raise ConfigError(
+            "this is a pull request, and --run would run what it changed",
+            remedy="leave --run out; or review the change, and add --trust",
+        )
 
 
 def _budget(stated: str | None) -> float | None:
@@ -235,7 +262,7 @@ def _print(told: Sequence[_Told], form: str) -> None:
         import json
 
         documents = [one.document for one in told if one.document is not None]
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+        print(printable_json(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1)))
     elif form == "markdown":
         print(*_joined(told), sep="\n")
     else:

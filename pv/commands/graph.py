@@ -11,7 +11,7 @@ from pv.config import Config, load_config
 from pv.contract import Contract
 from pv.exits import Exit
 from pv.graph import build_graph
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.graph import as_json, dot, mermaid, text
 from pv.selection import load_all, load_paths
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     graph = build_graph(contracts, _known(config) if arguments.paths else contracts, config)
     detailed = not arguments.contracts
     if arguments.format == "json":
-        print(json.dumps(as_json(graph, detailed=detailed), indent=1))
+        print(printable_json(json.dumps(as_json(graph, detailed=detailed), indent=1)))
     else:
         writer = {"text": text, "dot": dot, "mermaid": mermaid}[arguments.format]
         print(*writer(graph, detailed=detailed), sep="\n")

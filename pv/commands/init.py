@@ -10,6 +10,7 @@ from pathlib import Path
 from pv.config import FILE_NAME
 from pv.errors import ConfigError
 from pv.exits import Exit
+from pv.whole_file import create_file, make_folder
 
 __all__ = ["configure", "run"]
 
@@ -32,19 +33,25 @@ def run(arguments: argparse.Namespace) -> Exit:
     root = Path(arguments.folder)
     if not root.is_dir():
         raise ConfigError(f"{root} is not a folder", remedy="create it first")
-    existing = [name for name in _FILES if (root / name).exists()]
-    if existing:
-        raise ConfigError(
-            f"{', '.join(existing)} exist(s) already; nothing was written",
-            remedy="`pv validate` and go on from there",
-        )
     templates = resources.files("pv") / "templates"
     digest = hashlib.sha256((templates / "answers.jsonl").read_bytes()).hexdigest()
-    for name, template in _FILES.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = (templates / template).read_text(encoding="utf-8")
-        path.write_text(text.replace("{sha256}", digest), encoding="utf-8")
+    texts = {
+        name: (templates / template).read_text(encoding="utf-8").replace("{sha256}", digest).encode()
+        for name, template in _FILES.items()
+    }
+    there = {name for name in texts if (root / name).exists()}
+    begun = {name for name in there if (root / name).is_file() and (root / name).read_bytes() == texts[name]}
+    # What was begun here and did not come to its end, since disk or host failed, is gone on with.
+    if there - begun or len(begun) == len(texts):
+        existing = ", ".join(name for name in texts if name in there)
+        raise ConfigError(
+            f"{existing} exist(s) already; nothing was written",
+            remedy="`pv validate` and go on from there",
+        )
+    for name, data in texts.items():
+        if name not in begun:
+            make_folder((root / name).parent)
+            create_file(root / name, data)
         print(f"wrote {name}")
     print("\nNow: pv validate contracts\n     pv discharge FALSIFY-FIRST-001\n     pv status")
     return Exit.ACCEPTED

@@ -12,13 +12,13 @@ from typing import Any
 from pv.config import Config, load_config
 from pv.edit import Add, Edit, Put, edit_text
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.python_module import PythonModule
 from pv.scaffold import Clause, Scaffold, plan_scaffold
 from pv.selection import select
 from pv.spelling import block_lines
 from pv.sync import Synced, write_sync
-from pv.whole_file import create_file
+from pv.whole_file import create_file, make_folder
 
 __all__ = ["configure", "run"]
 
@@ -48,16 +48,17 @@ def run(arguments: argparse.Namespace) -> Exit:
     written = [(module, module.after(_about(module))) for module in scaffold.modules]
     bound = _bound(scaffold.clauses, config) if arguments.bind else []
     if not arguments.dry_run:
-        for module, after in written:
+        # Tests first: once its check is there, nothing is known to lack a test, should this end half-way.
+        for module, after in sorted(written, key=lambda one: not _is_test(one[0])):
             if module.before is None:
-                module.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(module.path.parent)
                 create_file(module.path, after)
             else:
                 write_sync(Synced(module.path, module.shown, module.before, after, (), None))
         for synced in bound:
             write_sync(synced)
     if arguments.format == "json":
-        print(json.dumps(_json(scaffold, written, arguments), indent=1))
+        print(printable_json(json.dumps(_json(scaffold, written, arguments), indent=1)))
         return Exit.ACCEPTED
     if arguments.dry_run:
         for module, after in written:
@@ -68,8 +69,12 @@ def run(arguments: argparse.Namespace) -> Exit:
     return Exit.ACCEPTED
 
 
+def _is_test(module: PythonModule) -> bool:
+    return module.path.name.startswith("test_")
+
+
 def _about(module: PythonModule) -> str:
-    if module.path.name.startswith("test_"):
+    if _is_test(module):
         return "Tests that `pv scaffold` began: each fails until it is written."
     return "Checks that `pv scaffold` began: each fails until it is written."
 

@@ -14,7 +14,7 @@ from pv.contract import Contract
 from pv.errors import PvError, SelectionError
 from pv.exits import Exit
 from pv.movement import Change, changes_since, past_statuses
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.status import StatusReport, as_json, markdown, text
 from pv.selection import Selected, load_all, select
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> Exit:
 def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> None:
     report = status_report(arguments.what, config, load_waivers(config), arguments.against)
     if arguments.format == "json":
-        print(json.dumps(as_json(report), indent=1))
+        print(printable_json(json.dumps(as_json(report), indent=1)))
     else:
         print(*(markdown if arguments.format == "markdown" else text)(report), sep="\n")
     if gathered is not None:

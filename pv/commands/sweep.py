@@ -17,7 +17,7 @@ from pv.executors import EXECUTORS, parse_settings
 from pv.exits import Exit, worst
 from pv.journal import Journal, Reading, latest_journal, read_journal
 from pv.outcome import EXITS, Options
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.sweep import plan_lines, print_sweep, sweep_json
 from pv.selection import Selected
@@ -25,6 +25,7 @@ from pv.subjects import Subjects
 from pv.sweep_plan import Hosts, make_plan
 from pv.sweep_run import FOLDER, Place, begin, go_on, new_journal_path
 from pv.sweep_selection import Wanted, choose
+from pv.unreviewed import wanted_base, withheld
 from pv.waivers import load_waivers
 
 if TYPE_CHECKING:
@@ -80,6 +81,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--max-fail", type=int, metavar="N", help="begin nothing more after N failures")
     how.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
+    strange = parser.add_argument_group("a change that nobody has reviewed")
+    strange.add_argument(
+        "--base",
+        metavar="REF",
+        help="decline what a change since then had a hand in (default: what a pull request in CI goes into)",
+    )
+    strange.add_argument(
+        "--trust", action="store_true", help="in a pull request: also run what the change had a hand in"
+    )
     again = parser.add_argument_group("the journal")
     again.add_argument("--journal", type=Path, metavar="FILE", help=f"default: a new one in {FOLDER}/")
     again.add_argument(
@@ -121,6 +131,7 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | None) -> Exit:
     _check(arguments)
+    base = wanted_base(arguments.base, trust=arguments.trust)
     waivers = load_waivers(config)
     waived = {w.address: w for w in waivers.waivers if w.state(waivers.today) == "in force"}
     text = arguments.format == "text"
@@ -130,6 +141,11 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         "stream": sys.stderr,
     }
     if arguments.resume:
+        if base is not None:
+            raise ConfigError(
+                "a journal does not say who wrote it, and in a pull request it may be a stranger's",
+                remedy="begin a new sweep; or add --trust",
+            )
         path = arguments.journal or latest_journal(config.root / FOLDER)
         if path is None:
             raise SelectionError(f"there is no journal in {FOLDER}", remedy="begin a sweep without --resume")
@@ -148,7 +164,8 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
         place = _place(arguments, config)
         with contextlib.closing(place.open(config, path, asked.to_json(), arguments.jobs)) as executor:
             hosts = Hosts(executor.gpus, executor.elsewhere)
-            planned = make_plan(chosen, config, Subjects(config), asked, arguments.shuffle, hosts)
+            kept = withheld(base, chosen, config) if base is not None else {}
+            planned = make_plan(chosen, config, Subjects(config), asked, arguments.shuffle, hosts, kept)
             chosen.clear()
             config.everything.clear()  # the sweep goes by the journal, and may have hours to go
             lines = [one.to_json() for one in planned]
@@ -161,7 +178,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                 )
             if arguments.dry_run:
                 if not text:
-                    print(json.dumps(lines, indent=1))
+                    print(printable_json(json.dumps(lines, indent=1)))
                 return Exit.ACCEPTED
             with begin(path, planned, asked, arguments.argv, place) as journal:
                 planned.clear()
@@ -173,7 +190,7 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
     if text:
         print_sweep(reading, shown, waived)
     else:
-        print(json.dumps(sweep_json(reading, shown, waived, ended), indent=1))
+        print(printable_json(json.dumps(sweep_json(reading, shown, waived, ended), indent=1)))
     if config.records_to_ledger:
         from pv.ledger.filling import enter_sweep
 
@@ -216,6 +233,7 @@ def _check(arguments: argparse.Namespace) -> None:
         "--executor": arguments.executor is not None,
         "--set": arguments.set,
         "--dry-run": arguments.dry_run,
+        "--base": arguments.base is not None,
     }
     named = next((name for name, value in given.items() if value), None)
     if arguments.resume and named:

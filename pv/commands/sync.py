@@ -13,7 +13,7 @@ from pv.config import Config, load_config
 from pv.contract import Contract, Falsifier
 from pv.errors import ConfigError, PvError, SelectionError
 from pv.exits import Exit, worst
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.rules.rule import uses_our_fields
 from pv.selection import load_all, select
 from pv.sync import Synced, plan_sync, write_sync
@@ -146,4 +146,4 @@ def _json(done: Sequence[Synced], contracts: int, left: int, *, check: bool) -> 
         "left_alone": left,
         "changed": [one(synced) for synced in done if synced.changed],
     }
-    print(json.dumps(document, indent=1))
+    print(printable_json(json.dumps(document, indent=1)))

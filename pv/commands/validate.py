@@ -13,7 +13,7 @@ from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import DocumentError, Location, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.repository import find_contracts
 from pv.rules import judge, needs_project
@@ -177,4 +177,4 @@ def _json(findings: Sequence[Finding], contracts: int, investigations: int, erro
         "errors": errors,
         "warnings": len(findings) - errors,
     }
-    print(json.dumps(report, indent=2))
+    print(printable_json(json.dumps(report, indent=2)))

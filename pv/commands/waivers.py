@@ -12,7 +12,7 @@ from pv.contract import Contract
 from pv.errors import ConfigError
 from pv.exits import Exit
 from pv.finding import Finding
-from pv.printable import printable
+from pv.printable import printable, printable_json
 from pv.selection import load_all
 from pv.status import derive
 from pv.waivers import Waiver, WaiverError, Waivers, lint_waivers, load_waivers, utc_today
@@ -70,7 +70,7 @@ def _list(config: Config, today: dt.date, *, as_json: bool) -> None:
 
     if as_json:
         listed = [{**w.to_json(), "state": w.state(today), "status": status(w)} for w in waivers.waivers]
-        print(json.dumps({"today": today.isoformat(), "waivers": listed}, indent=1))
+        print(printable_json(json.dumps({"today": today.isoformat(), "waivers": listed}, indent=1)))
         return
     for waiver in waivers.waivers:
         print(printable(f"{waiver.address}: {status(waiver)}, {waiver.state(today)}"))
@@ -101,4 +101,6 @@ def _findings_text(findings: Sequence[Finding], count: int) -> None:
 
 
 def _findings_json(findings: Sequence[Finding], count: int) -> None:
-    print(json.dumps({"findings": [f.to_json() for f in findings], "waivers": count}, indent=1))
+    print(
+        printable_json(json.dumps({"findings": [f.to_json() for f in findings], "waivers": count}, indent=1))
+    )

@@ -11,7 +11,7 @@ from pv.config import Config
 from pv.errors import ConfigError, SelectionError
 from pv.evidence_actions.selecting import addresses_named
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 __all__ = ["configure", "show"]
 
@@ -60,5 +60,5 @@ def show(arguments: argparse.Namespace, config: Config) -> Exit:
     if not any(document["series"] for document in documents):
         raise SelectionError("no run of it is on record", remedy="`pv discharge` makes records")
     if arguments.format == "json":
-        print(json.dumps(documents, indent=1))
+        print(printable_json(json.dumps(documents, indent=1)))
     return Exit.ACCEPTED

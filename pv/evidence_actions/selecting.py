@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pv.config import Config
-from pv.errors import ConfigError, SelectionError
-from pv.evidence import records_of
-from pv.selection import select
+from pv.errors import ConfigError, EvidenceError, SelectionError
+from pv.evidence import Record, records_of
+from pv.evidence_files import is_record_name
+from pv.selection import Selected, select
 
-__all__ = ["addresses_named", "below", "records_named", "split_url"]
+__all__ = ["addresses_named", "below", "falsifier_of", "record_named", "records_named", "split_url"]
 
 
 def records_named(words: Sequence[str], config: Config) -> list[Path]:
@@ -28,6 +29,10 @@ def records_named(words: Sequence[str], config: Config) -> list[Path]:
         if word.endswith(".json"):
             if not path.is_file():
                 raise SelectionError(f"there is no record {word}", remedy="`pv evidence show` lists them")
+            if not is_record_name(path.name):
+                raise SelectionError(
+                    f"{word} is no record, but lies beside one", remedy="name the record that it belongs to"
+                )
             found.append(path)
         elif path.is_dir() and path.is_relative_to(config.evidence):
             found += below(path)
@@ -42,9 +47,45 @@ def records_named(words: Sequence[str], config: Config) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def record_named(word: str, config: Config) -> Path:
+    """Return the one record that `word` names: a file, or a falsifier that has but one.
+
+    Raises
+    ------
+    SelectionError
+        There is none, or there are several.
+    """
+    found = records_named([word], config)
+    if len(found) > 1:
+        raise SelectionError(
+            f"{word} has {len(found)} records: {', '.join(config.relative(path) for path in found[:4])}",
+            remedy="name one of these files",
+        )
+    return found[0]
+
+
+def falsifier_of(record: Record, config: Config) -> Selected:
+    """Return the falsifier that `record` is about.
+
+    Raises
+    ------
+    EvidenceError
+        It does not say, or there is none in this project.
+    """
+    try:
+        stated = record.predicate["falsifier"]
+        (item,) = select([f"{stated['contract']}#{stated['id']}"], config)
+    except (LookupError, TypeError, ValueError, SelectionError) as error:
+        raise EvidenceError(
+            f"{config.relative(record.path)} is about no falsifier of this project",
+            remedy="go to the tree in which it was made",
+        ) from error
+    return item
+
+
 def below(folder: Path) -> list[Path]:
     """Return the record files below `folder`, sorted."""
-    return sorted(path for path in folder.rglob("*.json") if not path.name.endswith(".series.json"))
+    return sorted(path for path in folder.rglob("*.json") if is_record_name(path.name))
 
 
 def addresses_named(words: Sequence[str], config: Config) -> list[tuple[str, str]]:

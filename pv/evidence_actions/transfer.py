@@ -15,7 +15,7 @@ from pv.config import Config
 from pv.errors import EvidenceError, SelectionError
 from pv.evidence_actions.selecting import addresses_named, below, records_named, split_url
 from pv.exits import Exit
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from pv.evidence_import import Decision, Offer
@@ -73,7 +73,7 @@ def push(arguments: argparse.Namespace, config: Config) -> Exit:
             refused.append({"record": config.relative(path), "why": error.what})
     if arguments.format == "json":
         document = {"store": store.shown, "pushed": done[True], "there": done[False], "refused": refused}
-        print(json.dumps(document, indent=1))
+        print(printable_json(json.dumps(document, indent=1)))
     else:
         for one in refused:
             print(printable(f"REFUSED  {one['record']}: {one['why']}"))
@@ -135,7 +135,7 @@ def _take(
         found[told.pop("what")].append(told)
     found["refused"] += [{"name": fault.name, "digest": None, "why": fault.why} for fault in faults]
     if arguments.format == "json":
-        print(json.dumps(found, indent=1))
+        print(printable_json(json.dumps(found, indent=1)))
     else:
         _print(decisions, faults, dry_run=arguments.dry_run)
     return Exit.REJECTED if found["refused"] else Exit.ACCEPTED

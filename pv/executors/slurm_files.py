@@ -8,6 +8,7 @@ runs; and ``cancelled`` once the engine has no more use for it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -90,7 +91,7 @@ class Attempt:
         except FileNotFoundError:
             return [], since
         whole = data[: data.rfind(b"\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()], since + len(whole)
+        return _events(whole), since + len(whole)
 
     def note(self, what: str, **more: str) -> None:
         """Write down, and on the disk, what became of the job."""
@@ -103,7 +104,7 @@ class Attempt:
         except FileNotFoundError:
             return []
         # The host may have died while it wrote the last one.
-        return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+        return _events(data[: data.rfind(b"\n") + 1])
 
     def look_again(self) -> None:
         """Have a file system of the network forget that a file was not there a moment ago.
@@ -124,10 +125,15 @@ class Attempt:
         return "\n".join(filter(None, texts))
 
     def _append(self, name: str, value: Mapping[str, Any], *, flush: bool = False) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         descriptor = os.open(self.path / name, flags, 0o644)
         try:
-            os.write(descriptor, json.dumps(value, allow_nan=False).encode() + b"\n")
+            data = json.dumps(value, allow_nan=False).encode() + b"\n"
+            length = os.fstat(descriptor).st_size
+            if length and os.pread(descriptor, 1, length - 1) != b"\n":
+                data = b"\n" + data  # what was cut short before it stays a line of its own
+            while data:
+                data = data[os.write(descriptor, data) :]
             if flush:
                 os.fsync(descriptor)
         finally:
@@ -162,3 +168,12 @@ def _folder(sweep: Path, task: Task) -> Path:
     address = str(task["address"])
     shown = re.sub(r"[^A-Za-z0-9_-]", "-", address.rpartition("#")[2])[:80]
     return sweep / f"{shown}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def _events(data: bytes) -> list[dict[str, Any]]:
+    """Parse lines; one that was cut short, by a full disk or the death of a host, is passed over."""
+    found = []
+    for line in data.splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line.decode("utf-8")))
+    return found

@@ -49,7 +49,9 @@ class _Search:
         sizes = sorted({0, 1, 2, 3} | {n for n in map(round, numbers) if 0 <= n <= LARGEST_SERIES})
         self._sizes = {name: [1] if name in single else sizes for name in self._names}
         self._failed: set[Node] = set()
-        self._judged: dict[tuple[int, ...], tuple[tuple[Series, ...], bool]] = {}
+        # The same samples are one object, so that what was judged of them is found by identity.
+        self._made: dict[tuple[str, int, Value, Value, int], Series] = {}
+        self._judged: dict[tuple[int, ...], bool] = {}
 
     def run(self) -> tuple[dict[str, Series] | None, frozenset[Node]]:
         passing: dict[str, Series] | None = None
@@ -73,24 +75,27 @@ class _Search:
         return sum(self._truth(part, expression, measured) for part, expression in self._parts)
 
     def _truth(self, part: Node, expression: Expression, measured: dict[str, Series]) -> bool:
-        """Judge one part; most of what it names is the same object as one trial before."""
-        series = tuple(measured[name] for name in expression.metrics)
-        key = (id(part), *map(id, series))
-        if key not in self._judged:
+        """Judge one part; most of what it names was judged some trial before."""
+        key = (id(part), *[id(measured[name]) for name in expression.metrics])
+        known = self._judged.get(key)
+        if known is None:
             judgement = evaluate(expression, measured, self._metrics)
-            # The series are kept beside the truth, so that no other takes their identity over.
-            self._judged[key] = series, judgement.truth
-            if not judgement.truth and not judgement.faults:
+            known = self._judged[key] = judgement.truth
+            if not known and not judgement.faults:
                 self._failed.add(part)
-        return self._judged[key][1]
+        return known
 
     def _series(self, name: str) -> Series:
         size = self._random.choice(self._sizes[name])
         usual, other = self._random.choice(self._values[name]), self._random.choice(self._values[name])
-        values = [usual] * size
-        if size and self._random.random() < 0.5:
-            values[self._random.randrange(size)] = other
-        return Series(tuple(values))
+        place = self._random.randrange(size) if size and self._random.random() < 0.5 else -1
+        key = (name, size, usual, other if place >= 0 else usual, place)
+        if key not in self._made:
+            values = [usual] * size
+            if place >= 0:
+                values[place] = other
+            self._made[key] = Series(tuple(values))
+        return self._made[key]
 
     def _anything(self) -> dict[str, Series]:
         return {name: self._series(name) for name in self._names}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import re
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pv.config import Config
 from pv.errors import ConfigError, PvError
+from pv.ledger.chain import Walk, walk
 from pv.ledger.place import DEFAULT
-from pv.record_facts import Compared, Facts
+from pv.record_facts import Facts
+from pv.whole_file import make_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -57,12 +57,14 @@ class Ledger:
         LedgerError
             The database refuses them, or stays away.
         """
+        from pv.ledger.rows import insert_facts
+
         once = {one.digest: one for one in facts}
-        # In one order, whoever enters them: two that wait for each other would wait for ever.
+        # In one order, whoever enters them: the chain then depends on what was entered, not on how it came.
         ordered = [once[digest] for digest in sorted(once)]
         new = 0
         for at in range(0, len(ordered), _ROWS_AT_ONCE):
-            new += self._do(functools.partial(_insert, part=ordered[at : at + _ROWS_AT_ONCE]))
+            new += self._do(functools.partial(insert_facts, part=ordered[at : at + _ROWS_AT_ONCE]))
         return new
 
     def facts(self, addresses: Sequence[tuple[str, str]] = ()) -> list[Facts]:
@@ -73,7 +75,21 @@ class Ledger:
         LedgerError
             The database cannot be read.
         """
-        return self._do(functools.partial(_select, addresses=addresses), writes=False)
+        from pv.ledger.rows import select_facts
+
+        return self._do(functools.partial(select_facts, addresses=addresses), writes=False)
+
+    def walk(self, head: str | None = None) -> Walk:
+        """Follow the chain of all entries, as :func:`pv.ledger.chain.walk` says; `head` must be passed.
+
+        Raises
+        ------
+        LedgerError
+            The database cannot be read.
+        """
+        from pv.ledger.rows import entries
+
+        return self._do(lambda connection: walk(entries(connection), head), writes=False)
 
     def _do(self, work: Callable[[Connection], _Result], *, writes: bool = True) -> _Result:
         from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -117,7 +133,7 @@ class Ledger:
         if version != VERSION:
             raise LedgerError(
                 f"the ledger {self.shown} is of version {version}, and this engine writes {VERSION}",
-                remedy="name another, and fill it with `pv evidence ledger`",
+                remedy="move it away or name another, and fill that with `pv evidence ledger`",
             )
         self._made = True
 
@@ -138,7 +154,7 @@ def open_ledger(url: str | None, config: Config, *, patience: float = _PATIENCE_
     """
     chosen = url or config.ledger
     if chosen is None:
-        (config.root / DEFAULT.parent).mkdir(exist_ok=True)
+        make_folder(config.root / DEFAULT.parent)
         chosen = f"sqlite:///{config.root / DEFAULT}"
     elif chosen.startswith("sqlite:///") and not chosen.startswith("sqlite:////"):
         chosen = f"sqlite:///{config.root / chosen.removeprefix('sqlite:///')}"
@@ -187,7 +203,9 @@ def _make_sqlite_wait(engine: Engine) -> None:
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # Python's own would begin too late
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA synchronous = FULL")
+        # EXTRA also flushes the folder once the rollback journal is gone: were it there again after a loss
+        # of power, it would undo what was acknowledged.
+        connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA foreign_keys = ON")
 
     def begun(connection: Connection) -> None:
@@ -196,55 +214,3 @@ def _make_sqlite_wait(engine: Engine) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
-
-
-def _insert(connection: Connection, part: Sequence[Facts]) -> int:
-    from pv.ledger.tables import COMPARISONS, RECORDS
-
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    rows = [_row(one) for one in part]
-    answer = connection.execute(
-        insert(RECORDS).on_conflict_do_nothing(index_elements=["digest"]).returning(RECORDS.c.digest), rows
-    )
-    new = set(answer.scalars())
-    compared = [
-        {"digest": one.digest, "position": position, **dataclasses.asdict(each)}
-        for one in part
-        if one.digest in new
-        for position, each in enumerate(one.compared)
-    ]
-    if compared:
-        connection.execute(insert(COMPARISONS), compared)
-    return len(new)
-
-
-def _row(one: Facts) -> dict[str, Any]:
-    row = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
-    del row["compared"]
-    row["commit_id"] = row.pop("commit")
-    return row
-
-
-def _select(connection: Connection, addresses: Sequence[tuple[str, str]]) -> list[Facts]:
-    from sqlalchemy import select, tuple_
-
-    from pv.ledger.tables import COMPARISONS, RECORDS
-
-    of = tuple_(RECORDS.c.contract, RECORDS.c.identifier).in_(list(addresses)) if addresses else None
-    records = select(RECORDS).order_by(RECORDS.c.started_at, RECORDS.c.digest)
-    joined = select(COMPARISONS).join(RECORDS).order_by(COMPARISONS.c.digest, COMPARISONS.c.position)
-    if of is not None:
-        records, joined = records.where(of), joined.where(of)
-    # Records first: what others commit between the two queries is then no record without its comparisons.
-    found = [dict(row) for row in connection.execute(records).mappings()]
-    compared: Mapping[str, list[Compared]] = defaultdict(list)
-    for row in connection.execute(joined).mappings():
-        compared[row["digest"]].append(
-            Compared(row["measured"], row["value"], row["margin"], row["relative"], row["unit"])
-        )
-    for values in found:
-        values["commit"] = values.pop("commit_id")
-    return [Facts(**values, compared=tuple(compared[values["digest"]])) for values in found]

@@ -22,8 +22,8 @@ from sqlalchemy import (
 
 __all__ = ["COMPARISONS", "RECORDS", "VERSION", "make_tables", "version_of"]
 
-VERSION = 1
-"""Of the schema; it is in the table ``pv_ledger``."""
+VERSION = 2
+"""Of the schema; it is in the table ``pv_ledger``. In the first there was no chain."""
 _LOCK = 0x7076_6C65_6467_6572
 """Whoever makes the tables in PostgreSQL holds this advisory lock: any number, but always the same."""
 
@@ -49,6 +49,8 @@ RECORDS = Table(
     Column("clause", String(64), nullable=False),
     Column("inputs", String(64), nullable=False),
     Column("decisive", Text, nullable=False),
+    Column("position", Integer, nullable=False, unique=True),
+    Column("link", String(64), nullable=False),
     Index("pv_records_of", "contract", "identifier", "started_at"),
 )
 COMPARISONS = Table(

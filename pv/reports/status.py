@@ -107,10 +107,8 @@ def _one(one: Moved) -> str:
 
 
 def markdown(report: StatusReport) -> Iterator[str]:
-    """Yield the lines of a page; no text of a contract breaks its tables."""
-
-    def cell(words: str) -> str:
-        return printable(words).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    """Yield the lines of a page; no text of a contract breaks its tables, links, loads or calls anybody."""
+    from pv.reports.formats.markdown import text as cell  # of one format
 
     for stem, group in by_contract(report.rows).items():
         yield f"## {cell(stem)}: {_worst(group)}\n"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pv.check import Metric
+from pv.check import Metric, Value
 from pv.contract import Contract
 from pv.defects import read_rule
 from pv.dosing import Amount, Dosed, dosed_series
@@ -44,10 +44,8 @@ def limit(contract: Contract, project: Project) -> Iterator[Offence]:
             for lines in falsifier.expect.values():
                 if _exactly_allowed(lines, metrics, dose, best):
                     where = contract.document.where_key(*falsifier.path, "must_detect", kind)
-                    yield Offence(
-                        where,
-                        f"{falsifier.id}: where {of} is {best}, a {name} of {amount} is not noticed by its rule",
-                    )
+                    what = f"where {of} is {best}, a {name} of {amount} is not noticed by its rule"
+                    yield Offence(where, f"{falsifier.id}: {what}")
                     break
 
 
@@ -57,9 +55,7 @@ def _best(metric: Metric | None, name: str) -> Amount | None:
     return 0 if metric.kind == "count" and name == "raise" else getattr(metric, _WORSE[name])
 
 
-def _exactly_allowed(
-    lines: Sequence[str], metrics: Mapping[str, Metric], dose: Dosed, best: Amount
-) -> bool:
+def _exactly_allowed(lines: Sequence[str], metrics: Mapping[str, Metric], dose: Dosed, best: Amount) -> bool:
     """Tell whether the lines about the damaged metric hold of `best` with the dose, and of no number beyond.
 
     A line that names others as well, or that one sample does not satisfy, may notice it: not told here.
@@ -71,9 +67,11 @@ def _exactly_allowed(
             return False
         away = 1 if dose.kind.endswith("raise") else -1
         beyond = damaged + away if isinstance(damaged, int) else math.nextafter(damaged, away * math.inf)
-        return all(
-            passes([line], {dose.of: Series((value,))}, metrics) for line in about for value in (best, damaged)
-        ) and not all(passes([line], {dose.of: Series((beyond,))}, metrics) for line in about)
+
+        def holds(value: Value) -> bool:
+            return all(passes([line], {dose.of: Series((value,))}, metrics) for line in about)
+
+        return holds(best) and holds(damaged) and not holds(beyond)
     except ExpressionError:
         return False
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pv.contract import Contract
 from pv.evidence import SCHEMA_VERSION, records_of
 from pv.freshness import clause_digest
+from pv.regular_file import read_regular_file
 from pv.rules.rule import Offence, project_rule
 from pv.semantics import SEMANTICS
 
@@ -41,7 +42,7 @@ def other_clause(path: Path, version: str, now: str) -> str:
     :mod:`pv.sync` asks it too: what this rule refuses, ``pv sync --bump`` mends.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular_file(path)
         if now.encode() in data and b'"supersedes"' not in data:
             return ""  # the usual case, at a tenth of the time
         predicate = json.loads(data)["predicate"]
@@ -52,5 +53,5 @@ def other_clause(path: Path, version: str, now: str) -> str:
         if superseded := falsifier.get("supersedes"):
             seen.append((superseded["version"], superseded["clause"]))
         return next((str(clause) for stated, clause in seen if stated == version and clause != now), "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""  # not of the shape of a record, which its status says

@@ -14,9 +14,20 @@ from pv.evidence_choice import Candidate
 from pv.evidence_transfer import is_name
 from pv.record_facts import Refused
 
-__all__ = ["FOLDER", "Entry", "address_of", "entry_name", "folder_of", "object_name", "read_entry"]
+__all__ = [
+    "FOLDER",
+    "SIGNATURES",
+    "Entry",
+    "address_of",
+    "entry_name",
+    "folder_of",
+    "object_name",
+    "read_entry",
+    "signatures_folder",
+]
 
 FOLDER = "records"
+SIGNATURES = "signatures"
 VERSION = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATED = ("name", "contract", "identifier", "base_level", "clause", "inputs", "started_at")
@@ -57,6 +68,11 @@ def entry_name(candidate: Candidate) -> str:
 def object_name(digest: str) -> str:
     """Return where the bytes of that sha256 lie in a store."""
     return f"objects/{digest[:2]}/{digest}"
+
+
+def signatures_folder(digest: str) -> str:
+    """Return the folder of the envelopes of the record that has that sha256."""
+    return f"{SIGNATURES}/{digest}"
 
 
 def read_entry(name: str, data: bytes) -> Entry:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pv.errors import ConfigError, PvError
+from pv.whole_file import flush_folder, make_folder
 
 __all__ = ["Objects", "StoreError"]
 
@@ -58,6 +59,8 @@ class Objects:
         with self._told(f"{name} cannot be written"):
             path = f"{self._root}/{name}"
             if self._files.exists(path):
+                if "file" in self._protocols:
+                    flush_folder(Path(path).parent)  # whoever wrote it may have been killed before that
                 return False
             if "file" in self._protocols:
                 return _link_in(Path(path), data)
@@ -140,7 +143,7 @@ def _hidden(name: str) -> bool:
 
 def _link_in(path: Path, data: bytes) -> bool:
     """Write a local file that appears whole; False where another process was first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_name(f".partial-{uuid.uuid4().hex}")
     try:
         with partial.open("xb") as file:
@@ -155,11 +158,7 @@ def _link_in(path: Path, data: bytes) -> bool:
             partial.replace(path)  # a file system without links; what it replaces has the same bytes
     finally:
         partial.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_folder(path.parent)
     return True
 
 

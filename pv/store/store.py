@@ -14,7 +14,17 @@ from pv.evidence_choice import candidate_of
 from pv.evidence_import import Offer
 from pv.evidence_transfer import Carried, check
 from pv.record_facts import Facts, Refused, facts_of
-from pv.store.entry import FOLDER, Entry, entry_name, folder_of, object_name, read_entry
+from pv.signatures.together import signatures_in, signatures_over
+from pv.store.entry import (
+    FOLDER,
+    SIGNATURES,
+    Entry,
+    entry_name,
+    folder_of,
+    object_name,
+    read_entry,
+    signatures_folder,
+)
 from pv.store.objects import Objects
 
 __all__ = ["Store", "open_store"]
@@ -30,12 +40,13 @@ class Store:
         self.shown = self._objects.shown
 
     def push(self, carried: Carried) -> bool:
-        """Add a record; return False where it is there already.
+        """Add a record and its signatures; return False where the record is there already.
 
         Raises
         ------
         EvidenceError
-            It does not verify, or the store holds other bytes under a digest of its.
+            It does not verify, its envelope signed other bytes, or the store holds other bytes under a digest
+            of its.
         StoreError
             The store cannot be written.
         """
@@ -43,6 +54,7 @@ class Store:
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in carried.sidecars.items()}
         entry = Entry(candidate_of(carried.name, facts), digests)
         name = entry_name(entry.candidate)
+        self._push_signatures(carried)
         known = self._objects.get(name)
         if known == entry.to_bytes():
             return False
@@ -56,6 +68,40 @@ class Store:
             if not self._objects.put(object_name(digest), data):
                 self._bytes(digest, carried.name)
         return self._objects.put(name, entry.to_bytes())
+
+    def _push_signatures(self, carried: Carried) -> None:
+        if carried.envelope is None:
+            return
+        if not signatures_over(carried):
+            raise EvidenceError(
+                f"{carried.name}: its envelope has no signature of it",
+                remedy="`pv evidence sign` makes it again",
+            )
+        digest = hashlib.sha256(carried.envelope).hexdigest()
+        self._objects.put(f"{signatures_folder(carried.digest)}/{digest}.json", carried.envelope)
+
+    @functools.cached_property
+    def _envelopes(self) -> Mapping[str, Sequence[str]]:
+        """Record's digest → names of its envelopes, listed once: most records have none."""
+        found: dict[str, list[str]] = {}
+        for name in self._objects.names(SIGNATURES):
+            found.setdefault(name.split("/")[1], []).append(name)
+        return found
+
+    def signatures(self, digest: str) -> dict[str, bytes]:
+        """Return key id → signature of the record of that digest, of all that pushed it; none is verified.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be read.
+        """
+        data = self._objects.get(object_name(digest)) if digest in self._envelopes else None
+        found: dict[str, bytes] = {}
+        if data is not None:
+            for _, envelope in self._objects.get_all(self._envelopes[digest]):
+                found |= signatures_in(envelope, data)
+        return found
 
     def entries(self, addresses: Sequence[tuple[str, str]] = ()) -> list[Entry | Refused]:
         """List the records of the falsifiers `addresses` (contract, id), or all; and what is no entry.
@@ -100,7 +146,11 @@ class Store:
         """
         entries = self.entries(addresses)
         offers = [
-            Offer(one.candidate, functools.partial(self.fetch, one))
+            Offer(
+                one.candidate,
+                functools.partial(self.fetch, one),
+                functools.partial(self.signatures, one.candidate.digest),
+            )
             for one in entries
             if isinstance(one, Entry)
         ]

@@ -25,7 +25,7 @@ def accuracy(run: Run, *, answers: Answers) -> None:
     """Record for every answer whether it is the expected one."""
     # Counted on the undamaged subject, so that an answer gone missing is noticed.
     run.record("expected_answers", len(run.undamaged("answers")))
-    for row in run.progress(answers):
+    for row in run.progress(answers, label=lambda row: row["id"]):
         run.record("correct", int(row["answer"] == row["expected"]), label=row["id"])
 
 

@@ -31,7 +31,7 @@ from pv_runtime.commands import (
     tokenize,
     trace,
 )
-from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable
+from pv_runtime.errors import LoadError, ModelError, QuantisationError, printable, printable_lines
 
 __all__ = ["main", "parser"]
 
@@ -44,9 +44,16 @@ _EXTRA = {
 ACCEPTED, REJECTED, USAGE, ERROR, INTERRUPTED = 0, 1, 2, 4, 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats words of the command line, which may be names of files, as printable text."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``apr``, with all its commands."""
-    whole = argparse.ArgumentParser(prog="apr", description="Look at, build and measure model files.")
+    whole = _Parser(prog="apr", description="Look at, build and measure model files.")
     whole.add_argument("--version", action="store_true", help="print the version and end")
     whole.add_argument(
         "--json", action="store_true", dest="version_json", help="with --version: what is installed, as JSON"
@@ -147,7 +154,7 @@ def _guarded(run: Callable[[], int], unread: int | None) -> int:
                 code = run()
         sys.stdout.flush()
     except (LoadError, ModelError, QuantisationError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return REJECTED
     except ModuleNotFoundError as error:
         extra = _EXTRA.get((error.name or "").split(".")[0])
@@ -170,7 +177,7 @@ def _guarded(run: Callable[[], int], unread: int | None) -> int:
         return ERROR
     except OSError as error:
         where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        print(printable_lines(f"error: {where}{error.strerror or error}"), file=sys.stderr)
         return ERROR
     except Exception:
         return _fault()
@@ -181,7 +188,7 @@ def _fault() -> int:
     """Say what happened, and that it is no fault of the input."""
     import traceback
 
-    traceback.print_exc()
+    print(printable_lines(traceback.format_exc().rstrip()), file=sys.stderr)
     print("error: this is a fault in apr itself; please report it", file=sys.stderr)
     return ERROR
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pv_runtime.aprt import MAGIC, read_aprt
-from pv_runtime.errors import LoadError, printable
+from pv_runtime.errors import LoadError, printable, printable_json
 from pv_runtime.formats.file_bytes import open_bytes
 from pv_runtime.saved_trace import SavedTrace
 from pv_runtime.stage_names import SPELLINGS, StageKey, parsed_name, written_name
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         notes = tuple(_notes(a, b, compared))
     report = _report(arguments, compared, notes)
     if arguments.format == "json":
-        print(json.dumps(report, indent=2, allow_nan=False))
+        print(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         print("\n".join(_lines(report, _SHOWN if arguments.limit is None else arguments.limit)))
     return 0 if report["equal"] else DIFFERENT

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["LoadError", "ModelError", "QuantisationError", "printable"]
+__all__ = [
+    "LoadError",
+    "ModelError",
+    "QuantisationError",
+    "escaped",
+    "printable",
+    "printable_json",
+    "printable_lines",
+]
 
 
 class LoadError(Exception):
@@ -31,7 +39,7 @@ class LoadError(Exception):
 
     def __str__(self) -> str:
         remedy = f"\n    {self.remedy}" if self.remedy else ""
-        return f"{printable(self.path)}: {printable(self.what)}{remedy}"
+        return f"{printable(self.path)}: {printable(self.what)}{printable_lines(remedy)}"
 
 
 class ModelError(ValueError):
@@ -42,6 +50,31 @@ class QuantisationError(ValueError):
     """Values cannot be represented in a block format; the message says which and why."""
 
 
+def escaped(text: str) -> str:
+    """Return `text` with each character that does not print as itself written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def printable(text: str) -> str:
-    """Escape control characters, so that a name out of a file cannot drive a terminal."""
-    return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
+    """Escape what is not printed as itself, so that a name out of a file cannot drive a terminal.
+
+    Line feeds are escaped as well: a name stays on its line. So is what would make of the line a workflow
+    command of GitHub's: its runner looks for ``::`` behind leading blanks, and for ``##[`` anywhere
+    (https://github.com/actions/runner, ``src/Runner.Common/ActionCommand.cs``).
+    """
+    text = escaped(text)
+    if (stripped := text.lstrip()).startswith("::"):
+        text = text[: len(text) - len(stripped)] + "\\x3a" + stripped[1:]
+    return text.replace("##[", "\\x23#[")
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` with each of its lines made `printable`: for text that has several by right."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """Return JSON that says the same, and that a runner of GitHub's finds no command in: see `printable`."""
+    return text.replace("##[", "\\u0023#[")

@@ -39,6 +39,7 @@ from pv_runtime.formats.ggml_types import GGML_NUMBERS
 from pv_runtime.formats.gguf_writer import write_gguf
 from pv_runtime.formats.overlay import from_values
 from pv_runtime.formats.safetensors import write_safetensors
+from pv_runtime.formats.whole_folder import replace_folder
 from pv_runtime.formats.writing import naming, writing
 from pv_runtime.names import gguf_name
 from pv_runtime.origin import GGUF_PREFIX, PREFIX, Origin, origin_keys, origin_of
@@ -271,20 +272,8 @@ def _to_safetensors(model: Checkpoint, output: str, carried: Carried, origin: Or
         for name, text in texts.items():
             with writing(fresh / name) as file:
                 file.write(text.encode())
-        _exchange(fresh, target, Path(temporary) / "old")
+        replace_folder(fresh, target)
     return tensors, (), [f"{output}/{name}" for name in ("model.safetensors", *texts)]
-
-
-def _exchange(fresh: Path, target: Path, old: Path) -> None:
-    """Put `fresh` in the place of `target`, which becomes `old`, or stays where that fails half-way."""
-    try:
-        if target.exists():
-            target.replace(old)
-        fresh.replace(target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            old.replace(target)
-        raise
 
 
 def _require_ours(target: Path) -> None:

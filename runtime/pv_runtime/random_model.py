@@ -17,6 +17,7 @@ from pv_runtime.errors import LoadError
 from pv_runtime.formats import Checkpoint, open_checkpoint
 from pv_runtime.formats.checkpoint import TensorInfo, decode
 from pv_runtime.formats.safetensors import write_safetensors
+from pv_runtime.formats.writing import writing
 from pv_runtime.presets import config_json
 from pv_runtime.quant.scheme import Bytes, Floats
 
@@ -91,5 +92,6 @@ class RandomModel:
         target = Path(folder)
         tensors = [(info, functools.partial(self.raw, name)) for name, info in self._infos.items()]
         write_safetensors(str(target / "model.safetensors"), tensors)
-        (target / "config.json").write_text(json.dumps(self.metadata["config"], indent=2) + "\n")
+        with writing(target / "config.json") as file:
+            file.write((json.dumps(self.metadata["config"], indent=2) + "\n").encode())
         return open_checkpoint(target)

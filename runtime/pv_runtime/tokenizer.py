@@ -102,7 +102,10 @@ class Tokenizer:
             text.encode()
         except UnicodeEncodeError as error:
             raise ModelError(f"the text is not valid UTF-8 at character {error.start}") from error
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=begin).ids
+        try:
+            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=begin).ids
+        except Exception as error:  # it raises nothing narrower
+            raise ModelError(f"the tokenizer has no answer for the text: {error}") from error
         first = self._begins_with
         return [first, *ids] if begin and first is not None and ids[:1] != [first] else ids
 
@@ -176,7 +179,9 @@ def _built(whole: Mapping[str, Any], path: str) -> tokenizers.Tokenizer:
     _refuse(whole, path)
     try:
         return tokenizers.Tokenizer.from_str(json.dumps(whole))
-    except Exception as error:  # it raises nothing narrower
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # it raises nothing narrower; where it panics, not even an Exception
         raise LoadError(f"is no tokenizer that can be read: {error}", path) from error
 
 
@@ -308,7 +313,7 @@ def _refuse(whole: Mapping[str, Any], path: str) -> None:
     LoadError
         It is no byte-pair encoding, or its decoder is neither that of byte-level BPE nor that of
         SentencePiece; or it has a prefix or suffix of parts of words, which neither has, and over which
-        the library can end the process.
+        the library can end the process, as it can over a merge that makes no token.
     """
     model = whole.get("model")
     kind = model.get("type", "BPE") if isinstance(model, Mapping) else None
@@ -316,6 +321,8 @@ def _refuse(whole: Mapping[str, Any], path: str) -> None:
         raise LoadError(f"is a tokenizer ({kind}) that is not known here; known is BPE", path)
     if odd := [key for key in ("continuing_subword_prefix", "end_of_word_suffix") if model.get(key)]:
         raise LoadError(f"is a tokenizer with a {odd[0]}, which is not known here", path)
+    if (missing := _missing(model)) is not None:
+        raise LoadError(f"has merges that make {missing!r}, which is no token of it", path)
     kinds = _kinds(whole)
     if kinds != {"ByteLevel"} and not kinds & {"Metaspace", "ByteFallback"}:
         raise LoadError(
@@ -323,6 +330,20 @@ def _refuse(whole: Mapping[str, Any], path: str) -> None:
             "those of byte-level BPE and of SentencePiece",
             path,
         )
+
+
+def _missing(model: Mapping[str, Any]) -> str | None:
+    """Return what a merge makes and the vocabulary lacks: the library panics over it."""
+    vocabulary, merges = model.get("vocab"), model.get("merges")
+    if not isinstance(vocabulary, Mapping) or not isinstance(merges, list):
+        return None  # the library says so itself
+    for merge in merges:
+        parts = merge.split(" ") if isinstance(merge, str) else merge
+        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+            made = "".join(parts)
+            if made not in vocabulary:
+                return made
+    return None
 
 
 def _kinds(whole: Mapping[str, Any]) -> set[str]:

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pv_runtime.errors import LoadError
 from pv_runtime.vocabulary import CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary
@@ -183,8 +183,12 @@ def chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:
         return text
     stated = config.get("chat_template")
     if isinstance(stated, list):
-        named = {each.get("name"): each.get("template") for each in stated if isinstance(each, Mapping)}
-        stated = named.get("default")
+        named = [
+            each.get("template")
+            for each in stated
+            if isinstance(each, Mapping) and each.get("name") == "default"
+        ]
+        stated = named[-1] if named else None
     return stated if isinstance(stated, str) else None
 
 
@@ -210,12 +214,25 @@ def read_json(file: Path, missing: dict[str, Any] | None = None) -> dict[str, An
         with file.open("rb") as stream:
             text = stream.read(_MAX_FILE + 1)
         small = len(text) <= _MAX_FILE and sum(map(text.count, (b",", b"[", b"{"))) <= _MAX_VALUES
-        parsed = json.loads(text) if small else None
+        parsed = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused) if small else None
     except (OSError, ValueError, RecursionError) as error:
         raise LoadError(f"cannot be read: {error}", file) from error
     if not isinstance(parsed, dict):
         raise LoadError("is no JSON object of a reasonable size", file)
     return parsed
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: readers differ on which of the two counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the JSON key {twice!r} occurs twice")
+    return found
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"the JSON holds {constant}, which is no number")
 
 
 def files_of(vocabulary: Vocabulary, path: str) -> dict[str, str]:

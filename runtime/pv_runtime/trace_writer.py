@@ -16,6 +16,7 @@ from pv_runtime.aprt import write_aprt
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.formats.safetensors import header_bytes
+from pv_runtime.formats.whole_folder import flush_folder
 from pv_runtime.formats.writing import writing
 from pv_runtime.stage_names import StageKey, in_order, written_name
 from pv_runtime.trace_file import SAVED
@@ -92,11 +93,15 @@ def aprt_folder(folder: str, origin: TraceOrigin) -> Iterator[Keep]:
     """
     root = Path(folder)
     root.mkdir(exist_ok=True)
+    flush_folder(root.parent.absolute())
     (root / ORIGIN).unlink(missing_ok=True)
+    flush_folder(root)  # were it there again after a loss of power, it would be taken for that of other stages
 
     def keep(stage: str, layer: int | None, values: Tensor) -> None:
         path = root / f"{written_name(stage, layer)}.bin"
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir()
+            flush_folder(root)
         write_aprt(path, layer, np.asarray(values.detach().to("cpu", torch.float32).numpy()))
 
     yield keep
@@ -122,5 +127,8 @@ def make_room(folder: Path, *, force: bool) -> None:
         raise LoadError("is no folder", folder, "name a new folder")
     if not force and any(folder.iterdir()):
         raise LoadError("is not empty", folder, "name a new folder, or replace the trace in it with --force")
-    for file in (folder / ORIGIN, folder / SAVED, *list(known_files(folder))):
+    # What says that the trace is whole goes first, for certain.
+    (folder / ORIGIN).unlink(missing_ok=True)
+    flush_folder(folder)
+    for file in (folder / SAVED, *list(known_files(folder))):
         file.unlink(missing_ok=True)

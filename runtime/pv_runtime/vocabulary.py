@@ -107,7 +107,10 @@ def _read(metadata: Mapping[str, object], key: str, path: str, **keys: str) -> V
     reader = _Reader(metadata, path)
     tokens = reader.items(key, str)
     types = reader.items(keys["types"], int)
-    scores = tuple(float(score) for score in reader.items(keys["scores"], (int, float)))
+    try:
+        scores = tuple(float(score) for score in reader.items(keys["scores"], (int, float)))
+    except OverflowError as error:  # JSON has integers of any length
+        raise LoadError("has a score that is no small number", path) from error
     if not all(0 <= kind < 2**31 for kind in types) or not all(map(math.isfinite, scores)):
         raise LoadError("has token types or scores that are no small numbers", path)
     for what, found in (("token types", types), ("scores", scores)):

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from pv.cli import main
+from pv.commitment import commitment
 from pv.config import Config, load_config
 from pv.contract import Contract, load_contract
 from pv.evidence import statement, write_record
@@ -150,6 +151,13 @@ class Project:
         """Load a contract."""
         return load_contract(self.root / "contracts" / f"{stem}.yaml")
 
+    def copy(self, root: Path) -> Project:
+        """Copy it as it stands to the folder `root`, which is not there yet."""
+        copy = Project.__new__(Project)
+        copy.root = root
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
+
 
 def restamp(data: bytes, changes: Mapping[str, Any]) -> bytes:
     """Return a record with other values in its predicate, by dotted key, sealed again."""
@@ -161,6 +169,8 @@ def restamp(data: bytes, changes: Mapping[str, Any]) -> bytes:
         for step in way:
             part = part[step]
         part[last] = value
+    if "commitment" in predicate:
+        predicate["commitment"] = commitment(predicate["measurements"])
     return json.dumps(statement(predicate), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
@@ -175,6 +185,7 @@ def lengthen(project: Project, value: float = 0.0) -> Path:
     path = project.record()
     predicate = json.loads(path.read_bytes())["predicate"]
     del predicate["seal"]
+    predicate.pop("commitment", None)  # without labels, there is nothing to draw
     count = 70_000
     predicate["measurements"] = {"distance": {"values": [value] * count}, "expected": {"values": [count]}}
     metrics = metrics_from_json(predicate["rule"]["metrics"])
@@ -182,6 +193,25 @@ def lengthen(project: Project, value: float = 0.0) -> Path:
     predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
     write_record(path, predicate)
     return path
+
+
+def forge(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit what a record says was measured, with a verdict, a commitment and a seal that fit it."""
+    predicate = json.loads(path.read_bytes())["predicate"]
+    del predicate["seal"]
+    edit(predicate["measurements"])
+    metrics = metrics_from_json(predicate["rule"]["metrics"])
+    measured = measurements_from_json(predicate["measurements"])
+    predicate["verdict"] = judge(predicate["rule"]["lines"], measured, metrics).to_json()
+    if "commitment" in predicate:
+        predicate["commitment"] = commitment(predicate["measurements"])
+    write_record(path, predicate)
+
+
+@pytest.fixture(name="forge")
+def forge_fixture() -> Callable[..., None]:
+    """Return :func:`forge`."""
+    return forge
 
 
 @pytest.fixture(name="lengthen")
@@ -196,19 +226,22 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-@pytest.fixture(scope="module")
-def discharged(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small project whose falsifier is discharged, shared by a module: do not change it."""
-    made = Project(tmp_path_factory.mktemp("shared") / "project")
+@pytest.fixture(scope="session")
+def discharged_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project whose falsifier is discharged, of which each module has a copy."""
+    made = Project(tmp_path_factory.mktemp("once") / "project")
     ended = made.pv("discharge", "FALSIFY-SMALL-001")
     assert ended.code == 0, ended.said
     return made
 
 
+@pytest.fixture(scope="module")
+def discharged(discharged_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project whose falsifier is discharged, shared by a module: do not change it."""
+    return discharged_once.copy(tmp_path_factory.mktemp("shared") / "project")
+
+
 @pytest.fixture
 def copied(discharged: Project, tmp_path: Path) -> Project:
     """A copy of the discharged project, to be changed at will."""
-    copy = Project.__new__(Project)
-    copy.root = tmp_path / "copy"
-    shutil.copytree(discharged.root, copy.root, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
+    return discharged.copy(tmp_path / "copy")

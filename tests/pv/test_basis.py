@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pv.evidence import seal
 from pv.exits import Exit
-
-if TYPE_CHECKING:
-    from tests.pv.conftest import Project
+from tests.pv.conftest import Project
 
 GATE = "GATE-SMALL-001"
 WHOLE: dict[str, Any] = {
@@ -47,12 +46,18 @@ CLAUSE: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def gated(project: Project) -> Project:
-    project.contract(WHOLE, SCORE, CLAUSE)
-    ended = project.pv("discharge", "FALSIFY-SMALL-001", "FALSIFY-SMALL-002")
+@pytest.fixture(scope="module")
+def gated_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("gated") / "project")
+    made.contract(WHOLE, SCORE, CLAUSE)
+    ended = made.pv("discharge", "FALSIFY-SMALL-001", "FALSIFY-SMALL-002")
     assert ended.code == Exit.ACCEPTED, ended.said
-    return project
+    return made
+
+
+@pytest.fixture
+def gated(gated_once: Project, tmp_path: Path) -> Project:
+    return gated_once.copy(tmp_path / "gated")
 
 
 def test_a_gate_without_evidence_declines_and_says_what_to_run(project: Project) -> None:

@@ -22,7 +22,8 @@ from pv.closure import find_closure, normalise
 asked = json.load(sys.stdin)
 found = {name: hashlib.sha256(normalise(Path(name).read_bytes())).hexdigest() for name in asked["files"]}
 sources = [Path(source) for source in asked["sources"]]
-found |= {root: find_closure([root], sources).sha256 for root in asked["roots"]}
+if asked["roots"]:
+    found["all of them"] = find_closure(asked["roots"], sources).sha256
 print(json.dumps(["%d.%d" % sys.version_info[:2], found]))
 """
 

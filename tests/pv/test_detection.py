@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pv.detection import Limit, contradiction
 from pv.evidence import seal
 from pv.exits import Exit
-
-if TYPE_CHECKING:
-    from tests.pv.conftest import Project
+from tests.pv.conftest import Project
 
 ID = "FALSIFY-SMALL-001"
 
@@ -27,12 +25,18 @@ def test_the_limit_is_the_last_dose_down_to_which_all_were_noticed() -> None:
     assert Limit("scale", "model", 3, ((1e-2, 1),)).amount is None
 
 
-@pytest.fixture
-def measured(project: Project) -> Project:
-    project.contract(must_detect={"moved": 0.4, "distance.dropped_samples": 1})
-    ended = project.pv("discharge", ID, "--limits")
+@pytest.fixture(scope="module")
+def measured_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("measured") / "project")
+    made.contract(must_detect={"moved": 0.4, "distance.dropped_samples": 1})
+    ended = made.pv("discharge", ID, "--limits")
     assert ended.code == Exit.ACCEPTED, ended.said
-    return project
+    return made
+
+
+@pytest.fixture
+def measured(measured_once: Project, tmp_path: Path) -> Project:
+    return measured_once.copy(tmp_path / "measured")
 
 
 def test_limits_are_measured_where_that_is_asked_for_and_explained(measured: Project) -> None:

@@ -40,9 +40,10 @@ import time
 
 @check(metrics=[Metric("distance", low=0.0, high=0.5)])
 def slowly(run: Run, *, numbers: list[float]) -> None:
+    damaged = numbers[-1] == 0.5  # only then is there a run to cut short
     for index, number in enumerate([*reversed(numbers), 1.0, 2.0]):
         run.record("distance", abs(number - round(number)), label=str(index))
-        time.sleep(0.6)
+        time.sleep(0.6 if damaged else 0)
 
 @slowly.counter_example("one_half", of="numbers")
 def one_half(numbers: list[float]) -> list[float]:

@@ -151,6 +151,19 @@ def test_a_record_sealed_again_is_refused_where_it_does_not_follow(
         check(path, whole)
 
 
+def test_a_survey_that_was_right_for_the_same_lines_is_not_taken_for_other_metrics(
+    discharged: Project,
+) -> None:
+    path = discharged.record("algorithm")
+    whole = json.loads(path.read_bytes())
+    check(path, whole)  # from now on, this rule's survey is known
+    metric = next(each for each in whole["predicate"]["rule"]["metrics"] if each["name"] == "distance")
+    metric["high"] = 0.2500001
+    whole["predicate"]["seal"] = seal(whole)
+    with pytest.raises(EvidenceError, match="section survey is not what the rule gives"):
+        check(path, whole)
+
+
 def test_a_counter_example_is_cut_short_only_where_its_end_was_certain(discharged: Project) -> None:
     path = discharged.record("algorithm")
     whole = json.loads(path.read_bytes())

@@ -14,7 +14,7 @@ FENCED = """\
 import json, os, sys
 from pv.fence import Fence
 os.chdir(sys.argv[1])
-Fence(os.path.join(os.getcwd(), "project"), os.path.join(os.getcwd(), "scratch"))
+Fence(os.path.join(os.getcwd(), "project"), os.path.join(os.getcwd(), "scratch"), network=len(sys.argv) > 2)
 sys.path.insert(0, os.path.join(os.getcwd(), "project"))
 import tried
 print(json.dumps([tried.said(code) for code in json.load(sys.stdin)]))
@@ -34,7 +34,7 @@ def said(code):
 """
 
 
-def fenced(folder: Path, codes: Sequence[str]) -> list[str]:
+def fenced(folder: Path, codes: Sequence[str], *words: str) -> list[str]:
     """Run each of `codes` as project code within one fence; return what each raised."""
     for name in ("project", "scratch", "elsewhere", "cache", "scratch/full"):
         (folder / name).mkdir()
@@ -42,7 +42,7 @@ def fenced(folder: Path, codes: Sequence[str]) -> list[str]:
         (folder / name).write_text("as it was", encoding="ascii")
     (folder / "project/tried.py").write_text(TRIED, encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-c", FENCED, folder],
+        [sys.executable, "-c", FENCED, folder, *words],
         input=json.dumps(codes),
         cwd=ROOT,
         env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
@@ -144,3 +144,12 @@ def test_a_child_stands_within_the_fence(tmp_path: Path) -> None:
     )
     assert fenced(tmp_path, [code]) == [""]
     assert not (tmp_path / "elsewhere/new.txt").exists()
+
+
+def test_the_network_is_open_to_a_clause_that_asks_for_it(tmp_path: Path) -> None:
+    code = "socket.getaddrinfo('192.0.2.1', 80)"  # an address of documents: RFC 5737
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "open").mkdir()
+    (refused,) = fenced(tmp_path / "closed", [code])
+    assert "asks the network for 192.0.2.1" in refused
+    assert fenced(tmp_path / "open", [code], "network") == [""]

@@ -101,3 +101,15 @@ def test_versions_are_those_of_the_distributions() -> None:
     import yaml
 
     assert versions(["yaml.reader", "nowhere_to_be_found"]) == {"PyYAML": yaml.__version__}
+
+
+@pytest.mark.parametrize(
+    ("stated", "threads"), [("3", 3), ("3,2", 3), (" 4 ", 4), ("", None), ("many", None), ("0", None)]
+)
+def test_the_threads_of_a_run_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, stated: str, threads: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", stated)
+    assert describe()["threads"] == (threads or describe()["cores"])
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert describe()["threads"] == describe()["cores"]

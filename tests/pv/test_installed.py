@@ -49,3 +49,13 @@ def test_an_interpreter_that_does_not_answer_is_an_error(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(PvError, match="/bin/false does not say which modules it has"):
         missing_modules(["asked_only_here"], [])
+
+
+def test_nothing_of_the_project_stands_for_a_part_of_the_standard_library(tmp_path: Path) -> None:
+    """What reads the names of distributions imports several, late."""
+    mark = tmp_path / "mark"
+    for name in ("csv", "email", "random", "socket", "inspect", "quopri", "base64", "pathlib"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    (tmp_path / "bare" / "inside").mkdir(parents=True)
+    assert missing_modules(["bare", "csv", "no_such"], [tmp_path]) == ("bare", "no_such")
+    assert not mark.exists()

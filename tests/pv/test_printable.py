@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pv.printable import printable
+from pv.printable import printable, printable_json
 
 
 def test_what_drives_a_terminal_is_escaped() -> None:
@@ -17,6 +20,28 @@ def test_what_drives_a_terminal_is_escaped() -> None:
 def test_what_prints_is_left_alone() -> None:
     text = "Σ_i ≥ 0 — größer, 日本 😀\\n"
     assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", "\\x3a:error::x"),
+        ("  ::error::x", "  \\x3a:error::x"),
+        ("a ##[error]x", "a \\x23#[error]x"),
+        ("std::vec", "std::vec"),
+        ("\n::error::x", "\\n::error::x"),
+    ],
+)
+def test_what_a_runner_takes_for_a_command_is_escaped(text: str, shown: str) -> None:
+    """https://github.com/actions/runner: `::` behind leading blanks, `##[` anywhere."""
+    assert printable(text) == shown
+
+
+def test_json_says_the_same_without_a_command() -> None:
+    value = {"##[error]x": ["##[stop-commands]y", "::error::"]}
+    text = printable_json(json.dumps(value))
+    assert "##[" not in text
+    assert json.loads(text) == value
 
 
 @settings(deadline=None)

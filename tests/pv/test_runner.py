@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import pv.recorded
 from pv.binding import bind
 from pv.config import Config
 from pv.jobs import Broken, Build, Job, Limits, Measured, Role
@@ -271,7 +272,10 @@ def test_a_text_that_no_file_can_hold_is_refused(runner: Runner) -> None:
     assert "word" in outcome.why
 
 
-def test_a_damaged_run_ends_once_what_it_recorded_is_enough(runner: Runner, tmp_path: Path) -> None:
+def test_a_damaged_run_ends_once_what_it_recorded_is_enough(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pv.recorded, "_FIRST_SECONDS", 0.1)
     (tmp_path / "text").write_bytes(b"good")
     roles = {"text": Role("misbehaving:open_text", str(tmp_path / "text"))}
 
@@ -283,7 +287,7 @@ def test_a_damaged_run_ends_once_what_it_recorded_is_enough(runner: Runner, tmp_
     assert (cut.whole, cut.planted, cut.seconds < 30) == (False, True, True)
     assert [value for value, _ in cut.samples["value"]] == [5.0] * 3
     assert len(cut.samples["seconds"]) == 3
-    undamaged = runner.run(job("unending", roles=roles, timeout=12), enough=enough)
+    undamaged = runner.run(job("unending", roles=roles, timeout=3), enough=enough)
     assert isinstance(undamaged, Broken)
     assert undamaged.kind == "timeout"
     assert measured(runner, "behaves", arguments={"how_many": 1}).whole

@@ -21,7 +21,7 @@ ID = "FALSIFY-SMALL-001"
 PLANNED = [
     ["--select", "status"], ["--since", "HEAD"], ["--stale-only"], ["--lf"], ["--level", "auto"],
     ["--device", "auto"], ["--seed", "0"], ["--force"], ["--no-record"], ["--shuffle", "1"],
-    ["--executor", "local"], ["--set", "nodes=1"], ["--dry-run"],
+    ["--executor", "local"], ["--set", "nodes=1"], ["--dry-run"], ["--base", "HEAD"],
 ]  # fmt: skip
 """What a sweep that goes on was planned with already."""
 CASES: list[tuple[list[str], list[str]]] = [
@@ -33,6 +33,11 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["sweep", "--dry-run"], ["--max-fail", "0"]),
     (["sync"], ["--date", "2026-11-20"]),
     (["sync", "--bump"], ["--date", "today"]),
+    (["sweep", "--dry-run"], ["--trust"]),
+    (["sweep", "--dry-run", "--base", "HEAD"], ["--trust"]),
+    (["discharge", ID], ["--trust"]),
+    (["gate"], ["--trust"]),
+    (["gate", "--run"], ["--trust"]),
     (["gate"], ["--budget", "30s"]),
     (["gate", "--no-run"], ["--budget", "30s"]),
     (["gate"], ["--from-ref", "HEAD"]),
@@ -42,6 +47,9 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["discharge", ID], ["--subject", "nothing=data/shipped.txt"]),
     (["evidence", "history", ID], ["--last", "0"]),
     (["evidence", "history", ID, "--json"], ["--last", "5"]),
+    (["evidence", "ledger"], ["--head", "0" * 64]),
+    (["evidence", "ledger", "verify"], ["--head", "0"]),
+    (["evidence", "ledger", "verify"], ["--from", "folder"]),
     (["scaffold", "contracts"], ["--into", "a-b"]),
     (["waivers", "list"], ["--on", "today"]),
     (["status"], ["--report", "none"]),

@@ -182,6 +182,17 @@ def test_contradictions_are_found_across_lines_and_dead_lines_among_others() -> 
     assert kinds("min(cosine) >= 0.5", "count(cosine) >= 0") == ["tautology"]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ("min(a) == 0", "max(a) == 1", "median(a) == 0"),  # values of a series that differ, at some place
+        ("min(a) == 0", "last(a) == 2", "count(a) == 2"),  # and which value that is
+    ],
+)
+def test_the_search_tries_series_of_every_kind(rule: tuple[str, ...]) -> None:
+    assert survey(rule, {"a": Metric("a", low=0.0, high=9.0)}).defects == ()
+
+
 @pytest.mark.parametrize("line", ["time > 3 or time <= 3", "max(time) >= min(time)"])
 def test_what_search_cannot_decide_is_only_a_note(line: str) -> None:
     result = survey([line], METRICS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pv.changelog import VersionError
-from pv.config import load_config
+from pv.config import Config, load_config
 from pv.contract import Contract, load_contract
 from pv.document import parse
 from pv.edit import Put, edit_text
@@ -178,24 +178,31 @@ ALLOWED = re.compile(
 )
 
 
+@pytest.fixture(scope="module")
+def ours() -> Config:
+    """The configuration of this repository, which remembers what it has read of sources and artefacts."""
+    return load_config(ROOT)
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
-def test_in_our_contracts_only_status_version_and_changelog_change(path: Path, tmp_path: Path) -> None:
+def test_in_our_contracts_only_status_version_and_changelog_change(
+    path: Path, ours: Config, tmp_path: Path
+) -> None:
     copy = tmp_path / path.name
     # Without their statuses, so that there is something to write whatever the tree holds.
     bare = re.sub(r"^ +discharge_status: .*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     copy.write_text(bare, encoding="utf-8")
-    config = load_config(ROOT)
 
     def statuses(contract: Contract) -> list[str]:
-        return [derive(contract, falsifier, config).name for falsifier in contract.falsifiers]
+        return [derive(contract, falsifier, ours).name for falsifier in contract.falsifiers]
 
     contract = load_contract(copy)
     before = statuses(contract)
-    synced = plan_sync(contract, contract.falsifiers, config, bump=True, day=DAY)
+    synced = plan_sync(contract, contract.falsifiers, ours, bump=True, day=DAY)
     write_sync(synced)
     contract = load_contract(copy)
     assert statuses(contract) == before
-    assert not plan_sync(contract, contract.falsifiers, config, bump=True, day=DAY).changed
+    assert not plan_sync(contract, contract.falsifiers, ours, bump=True, day=DAY).changed
     after = copy.read_text(encoding="utf-8")
     changed = [line for line in difflib.ndiff(bare.splitlines(), after.splitlines()) if line[0] in "+-"]
     assert [line for line in changed if not ALLOWED.fullmatch(line)] == []

@@ -58,11 +58,10 @@ def compiled(run: Run, *, spec: str) -> None:
     run.record("expected_builds", len(expected))
     run.record("expected_products", sum(map(_multiplies, expected)))
     run.record("expected_warpgroups", sum(map(_in_warpgroups, expected)))
-    for build in run.progress(builds):
+    for build in run.progress(builds, label=_label):
         program, tuning, dtype, capability = build
         made = compile_program(program, tuning, dtype, capability, Path(run.scratch()))
-        element = str(dtype).removeprefix("torch.")
-        label = f"{program.name} {tuning.name} in {element} for sm_{capability}"
+        label = _label(build)
         run.record("doubles", len(made.doubles), label=label)
         run.record("spilled", made.spilled_bytes, label=label)
         run.record("shared_over_limit", max(0, made.shared - SHARED_LIMITS[capability]), label=label)
@@ -83,6 +82,12 @@ def _builds(spec: KernelSpec, programs: Programs) -> list[Build]:
         for dtype in spec.compiled_in(program)
         for capability in CAPABILITIES
     ]
+
+
+def _label(build: Build) -> str:
+    program, tuning, dtype, capability = build
+    element = str(dtype).removeprefix("torch.")
+    return f"{program.name} {tuning.name} in {element} for sm_{capability}"
 
 
 def _multiplies(build: Build) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from pv.printable import printable_json
 from pv.reports.model import Report
 
 __all__ = ["write"]
@@ -17,4 +18,4 @@ def write(report: Report) -> str:
     lines = [{"kind": "report"} | report.head()]
     lines += [{"kind": "result"} | result.to_json() for result in report.results]
     lines += [{"kind": "finding"} | finding.to_json() for finding in report.findings]
-    return "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    return "".join(printable_json(json.dumps(line, allow_nan=False)) + "\n" for line in lines)

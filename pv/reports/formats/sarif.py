@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from pv.errors import Location
 from pv.finding import Finding
+from pv.printable import printable_json
 from pv.reports.model import Report, Result
 
 __all__ = ["FINGERPRINT", "write"]
@@ -68,7 +69,7 @@ def write(report: Report) -> str:
         "results": results,
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=1, allow_nan=False) + "\n"
+    return printable_json(json.dumps(log, indent=1, allow_nan=False)) + "\n"
 
 
 def _rule(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from pv import __version__
 from pv.evidence import Record
+from pv.evidence_files import ENVELOPE_SUFFIX, SIDECAR_SUFFIX
 from pv.printable import printable
 from pv.reports.site.falsifier_page import falsifier_context, past_of
 from pv.reports.site.pages import falsifier_link, record_link
@@ -87,12 +88,12 @@ def _write_part(addresses: Sequence[str]) -> Done:
 
 
 def _copy(site: Path, address: str, records: Sequence[Record]) -> None:
-    """Put the records of a falsifier, and the series that lie beside them, where its page links to."""
+    """Put the records of a falsifier, and the series and signatures beside them, where its page links to."""
     if not records:
         return
     named = {record.path.name for record in records}
     for entry in os.scandir(records[0].path.parent):
-        if entry.name in named or entry.name.endswith(".series.json"):
+        if entry.name in named or entry.name.endswith((SIDECAR_SUFFIX, ENVELOPE_SUFFIX)):
             target = os.path.join(site, record_link(address, entry.name))  # noqa: PTH118 -- as above
             try:
                 # A record is only ever replaced, never written into, so that a link keeps what it had.

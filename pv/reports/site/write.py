@@ -6,7 +6,6 @@ text is escaped by the templates, and what would not print is shown as an escape
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from pv.reports.site.pages import contract_link
 from pv.reports.site.pen import Pen
 from pv.reports.site.source import Source
 from pv.reports.site.templates import Render, load_templates, site_files
+from pv.whole_folder import replace_folder
 
 __all__ = ["MARKER", "write_site"]
 
@@ -51,7 +51,8 @@ def write_site(folder: Path, source: Source) -> int:
         site = work / "site"
         site.mkdir()
         pages = _write(site, source, render)
-        _put(site, folder, work)
+        site.chmod(0o755)
+        replace_folder(site, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return pages
@@ -73,17 +74,3 @@ def _write(site: Path, source: Source, render: Render) -> int:
     pen.write("investigations.html", "investigations.html", investigations_context(source, records))
     pen.write("about.html", "about.html", {})
     return len(source.rows) + len(source.groups) + 3
-
-
-def _put(site: Path, folder: Path, work: Path) -> None:
-    """Move the new site to its place, and what was there out of the way; on failure, back."""
-    site.chmod(0o755)
-    old = work / "old"
-    if folder.exists():
-        folder.rename(old)
-    try:
-        site.rename(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            old.rename(folder)
-        raise

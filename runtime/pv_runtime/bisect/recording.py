@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pv_runtime.formats.writing import writing
 from pv_runtime.stages import LAYER_STAGES, STAGES
 
 __all__ = ["Key", "Recording"]
@@ -48,10 +49,11 @@ class Recording:
             return
         layer = "whole" if key[1] is None else str(key[1])
         path = self._folder / f"{key[0]}-{layer}-{span[0]}-{span[1]}.npy"
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, kept.numpy())
-        os.replace(partial, path)  # noqa: PTH105 - whole or not at all
+        # NumPy writes into a file past Python, and does not say so where the disk is full.
+        data = io.BytesIO()
+        np.save(data, kept.numpy())
+        with writing(path) as file:
+            file.write(data.getbuffer())
         self._ranges.setdefault(key, {})[span] = path
 
     def lend(self, key: Key, count: int, read: Callable[[], Tensor]) -> None:

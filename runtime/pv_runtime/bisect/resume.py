@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 from torch import Tensor
 
 from pv_runtime.errors import ModelError
+from pv_runtime.formats.writing import writing
 
 __all__ = ["resumable"]
 
@@ -41,7 +41,7 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if found != question:
             raise ModelError(
@@ -52,9 +52,8 @@ def resumable(folder: Path, arguments: argparse.Namespace, tokens: Tensor) -> Pa
     if folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder} is not empty, and holds no bisection: name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(question), encoding="utf-8")
-    os.replace(partial, path)  # noqa: PTH105 - whole or not at all
+    with writing(path) as file:
+        file.write(json.dumps(question).encode())
     return folder
 
 

@@ -45,7 +45,7 @@ def bytes_read(run: Run, *, model: Checkpoint) -> None:
     run.record("file_size", where.stat().st_size)
     run.record("expected_tensors", len(names))
     total = 0
-    for name in run.progress(names, len(names)):
+    for name in run.progress(names, len(names), label=str):
         file = open_checkpoint(model.path)
         # In this order: to look at pages is to call the system, too.
         mapped, called = _mapped(where), _called()

@@ -48,7 +48,7 @@ def packaging_fidelity(run: Run, *, quantised: Checkpoint, twin: Checkpoint) -> 
     run.record("one_sided", len(one_sided), label=", ".join(one_sided[:8]) or None)
     compared = mismatches = 0
     common = [name for name in quantised.names() if name in theirs]
-    for name in run.progress(common, len(common)):
+    for name in run.progress(common, len(common), label=str):
         if quantised.info(name).shape != twin.info(name).shape:
             mismatches += 1
             continue

@@ -64,7 +64,7 @@ def provenance(run: Run, *, before: Checkpoint, stamped: Checkpoint) -> None:
     one_sided = sorted(set(before.names()) ^ theirs)
     run.record("one_sided", len(one_sided), label=", ".join(one_sided[:8]) or None)
     common = [name for name in before.names() if name in theirs]
-    for name in run.progress(common, len(common)):
+    for name in run.progress(common, len(common), label=str):
         old, new = before.info(name), stamped.info(name)
         same = old == new and np.array_equal(before.raw(name), stamped.raw(name))
         run.record("differing_tensors", int(not same), label=name)

@@ -54,7 +54,7 @@ def quantisation_fidelity(run: Run, *, source: Checkpoint, scheme: str) -> None:
     one_sided = sorted(set(own.names()) ^ set(candidate.names()))
     run.record("one_sided", len(one_sided), label=", ".join(one_sided[:8]) or None)
     common = [name for name in own.names() if name not in set(one_sided)]
-    for name in run.progress(common, len(common)):
+    for name in run.progress(common, len(common), label=str):
         values, requantised = source.tensor(name), own.tensor(name)
         decoded = requantised if candidate is own else candidate.tensor(name)
         run.record("cosine", cosine(values, decoded), label=name)

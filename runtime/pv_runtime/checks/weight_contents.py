@@ -34,7 +34,7 @@ def weight_contents(run: Run, *, model: Checkpoint) -> None:
     run.record("expected_tensors", len(original.names()))
     run.record("expected_matrices", len(original.matrices()))
     names = model.names()
-    for name in run.progress(names, len(names)):
+    for name in run.progress(names, len(names), label=str):
         values = model.tensor(name)
         run.record("norm", float(np.sqrt(np.square(values.astype(np.float64)).sum())), label=name)
         run.record("one_value", int(values.size == 0 or values.min() == values.max()), label=name)

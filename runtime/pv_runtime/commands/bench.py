@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import print_interpreted, require
 from pv_runtime.commands.run import DECODERS, DEVICES, DTYPES, MOST_THREADS
+from pv_runtime.errors import printable_json
 
 if TYPE_CHECKING:
     from pv_runtime.bench import Speed
@@ -86,7 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     floor = arguments.assert_tps
     passed = floor is None or speed.decode_rate >= floor
     report = _report(arguments, speed, passed)
-    print(json.dumps(report, indent=2, allow_nan=False) if arguments.json else "\n".join(_lines(report)))
+    print(
+        printable_json(json.dumps(report, indent=2, allow_nan=False))
+        if arguments.json
+        else "\n".join(_lines(report))
+    )
     if not passed:
         print(
             f"error: {speed.decode_rate:.1f} new tokens a second, and {floor:g} were asked for",

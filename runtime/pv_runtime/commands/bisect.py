@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pv_runtime.commands.output import print_interpreted, require
 from pv_runtime.commands.run import DECODERS, DEVICES, MOST_THREADS
-from pv_runtime.errors import LoadError, ModelError
+from pv_runtime.errors import LoadError, ModelError, printable_json, printable_lines
 
 if TYPE_CHECKING:
     import torch
@@ -84,18 +84,18 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (arguments.reference, arguments.candidate):
         require(path)
     if problem := _problem(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     try:
         if problem := _unused(arguments):
-            print(f"error: {problem}", file=sys.stderr)
+            print(printable_lines(f"error: {problem}"), file=sys.stderr)
             return USAGE
         for name, value in _DEFAULTS.items():
             if getattr(arguments, name) is None:
                 setattr(arguments, name, value)
         return _bisected(arguments)
     except (LoadError, ModelError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return DECLINED
 
 
@@ -168,7 +168,7 @@ def _bisected(arguments: argparse.Namespace) -> int:
         seconds=time.perf_counter() - started,
     )
     if arguments.format == "json":
-        print(json.dumps(result, indent=2, allow_nan=False))
+        print(printable_json(json.dumps(result, indent=2, allow_nan=False)))
     else:
         print("\n".join(lines(result, all_stages=arguments.stages)))
     return 0 if result["agree"] else WRONG

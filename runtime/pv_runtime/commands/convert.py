@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pv_runtime.commands.output import FORMATS, form_of, print_notes, refusal, require
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json, printable_lines
 
 __all__ = ["register"]
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             "tokenizer": made.tokenizer,
             "notes": list(made.notes),
         }
-        print(json.dumps(report, indent=2))
+        print(printable_json(json.dumps(report, indent=2)))
         return 0
     dtypes = ", ".join(f"{count} {dtype}" for dtype, count in made.dtypes.items())
     print(f"wrote {printable(made.files[0])}: {form}, {made.tensors} tensors ({dtypes})")
@@ -116,5 +116,5 @@ def _form(output: str, stated: str | None) -> str | None:
 
 
 def _usage(what: str, remedy: str) -> int:
-    print(f"error: {printable(what)}\n    {remedy}", file=sys.stderr)
+    print(printable_lines(f"error: {what}\n    {remedy}"), file=sys.stderr)
     return 2

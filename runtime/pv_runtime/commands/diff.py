@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from pv_runtime.commands.output import require, show
-from pv_runtime.errors import LoadError
+from pv_runtime.errors import LoadError, printable_json, printable_lines
 
 __all__ = ["register"]
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _compared(arguments)
     except LoadError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return UNREAD
 
 
@@ -105,7 +105,7 @@ def _compared(arguments: argparse.Namespace) -> int:
             if arguments.filter
             else "neither file has tensors"
         )
-        print(f"error: {why}: nothing was compared", file=sys.stderr)
+        print(printable_lines(f"error: {why}: nothing was compared"), file=sys.stderr)
         return NOTHING_SELECTED
     with _progress(len(found.pairs), shown=arguments.values) as advance:
         compared = diff.compare(
@@ -128,7 +128,7 @@ def _compared(arguments: argparse.Namespace) -> int:
         verify_origin=arguments.verify_origin,
     )
     if arguments.format == "json":
-        show(json.dumps(report, indent=2, allow_nan=False))
+        show(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         show("\n".join(diff_report.lines(report, limit=arguments.limit)))
     if report["equal"]:

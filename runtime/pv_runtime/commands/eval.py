@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import refusal, require
 from pv_runtime.commands.run import DTYPES, MOST_THREADS
+from pv_runtime.errors import printable_json, printable_lines
 
 if TYPE_CHECKING:
     from pv_runtime.evaluation.completions import Completion
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None:
             require(path)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     if arguments.save is not None and (said := refusal(arguments.save, force=arguments.force)):
         print(said.replace("name another output", "name another file with --save"), file=sys.stderr)
@@ -101,7 +102,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:  # before a model is loaded
         judge(Job("", "f", "def check(candidate): pass"), limits, allow_network=arguments.allow_network)
     except UnconfinedError as error:
-        print(f"error: {error}\n    allow it with --allow-network, at your own risk", file=sys.stderr)
+        print(
+            printable_lines(f"error: {error}\n    allow it with --allow-network, at your own risk"),
+            file=sys.stderr,
+        )
         return DECLINED
     completions, asked = _completions(arguments, everything, problems)
     ks = _numbers(arguments.k)
@@ -268,4 +272,8 @@ def _tell(
         with writing(arguments.save) as stream:
             stream.write(text.encode())
     said = report(problems, found, ks, asked=asked, baselines=baselines)
-    print(json.dumps(said, indent=2, allow_nan=False) if arguments.json else "\n".join(lines(said)))
+    print(
+        printable_json(json.dumps(said, indent=2, allow_nan=False))
+        if arguments.json
+        else "\n".join(lines(said))
+    )

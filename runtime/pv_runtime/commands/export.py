@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pv_runtime.commands.output import FORMATS, print_notes, refusal, require
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json
 
 __all__ = ["register"]
 
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             "tokenizer": done.tokenizer,
             "notes": list(done.notes),
         }
-        print(json.dumps(report, indent=2))
+        print(printable_json(json.dumps(report, indent=2)))
         return 0
     dtypes = ", ".join(f"{count} {dtype}" for dtype, count in done.dtypes.items())
     print(f"wrote {printable(done.files[0])}: {arguments.format}, {done.tensors} tensors ({dtypes})")

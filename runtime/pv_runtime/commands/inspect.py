@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require, show
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json
 
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
 
-__all__ = ["describe", "register"]
+__all__ = ["describe", "lines", "register"]
 
 _CHECKSUM = {True: "that of the bytes", False: "NOT that of the bytes", None: "the file has none"}
 
@@ -70,9 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         verify=arguments.verify,
     )
     if arguments.format == "json":
-        show(json.dumps(report, indent=2, allow_nan=False))
+        show(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
-        show("\n".join(_lines(report)))
+        show("\n".join(lines(report)))
     if report.get("footer_checksum_valid") is False:
         where = printable(report["path"])
         print(
@@ -188,7 +188,8 @@ def _plain(value: object) -> Any:
     return value
 
 
-def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+def lines(report: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what a person is shown of a report of `describe`."""
     yield f"{printable(report['path'])}: {report['format']}"
     if len(report["files"]) > 1:
         yield f"  files         {len(report['files'])}"

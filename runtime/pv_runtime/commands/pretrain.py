@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import show
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json, printable_lines
 from pv_runtime.pretrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,14 +153,14 @@ def run(arguments: argparse.Namespace) -> int:
 
         prepared = prepare(request)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return 2
     for note in prepared.notes:
         print(f"note: {note}", file=sys.stderr)
     finished = _train(prepared, shown=not arguments.json)
     report = _report(prepared, finished)
     if arguments.json:
-        show(json.dumps(report, indent=2, allow_nan=False))
+        show(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         show("\n".join(_lines(report)))
     return 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import require
 from pv_runtime.commands.run import DTYPES, MOST_THREADS
-from pv_runtime.errors import LoadError, ModelError, printable
+from pv_runtime.errors import LoadError, ModelError, printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from pv_runtime.lockstep import Fidelity
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None:
             require(path)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return 2
 
     import torch
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 2
     if only is not None and (idle := _idle(arguments, only)):
-        print(f"error: {idle}", file=sys.stderr)
+        print(printable_lines(f"error: {idle}"), file=sys.stderr)
         return 2
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
@@ -121,7 +121,11 @@ def run(arguments: argparse.Namespace) -> int:
             problems = [f"there is no distance: {error}"]
     outcome = Outcome.FAILED if problems else verdict(results)
     report = _report(arguments, results, outcome, distance, problems)
-    print(json.dumps(report, indent=2, allow_nan=False) if arguments.json else "\n".join(_summary(report)))
+    print(
+        printable_json(json.dumps(report, indent=2, allow_nan=False))
+        if arguments.json
+        else "\n".join(_summary(report))
+    )
     return _exit(arguments, results, outcome)
 
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import io
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import print_interpreted, require
-from pv_runtime.errors import ModelError, printable
+from pv_runtime.errors import ModelError, escaped, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from pv_runtime.formats import Checkpoint
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate; 2 for a command line that asks for nothing or for two things at once."""
     require(arguments.model)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return 2
     from pv_runtime.sampling import Sampling
 
@@ -112,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
             **{each.name: getattr(arguments, each.name) for each in dataclasses.fields(Sampling)}
         )
     except ModelError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return 2
     text = _text(arguments)
     if text == "" or (text is None and not arguments.token_ids.strip()):
@@ -123,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     shown = _follow(generation, tokenizer, show, continues=not arguments.chat)
     report = _report(arguments, generation, prompt, shown if tokenizer else None, loading)
     if arguments.json:
-        print(json.dumps(report, indent=2, allow_nan=False))
+        print(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         print("\n".join(_statistics(report)), file=sys.stderr)
     return 0
@@ -286,12 +287,16 @@ def _nothing(_: str) -> None:
     pass
 
 
+_BLANKS = re.compile(r"([\t\n])")
+"""What a text may have that is no space and prints as it should."""
+
+
 def _print_piece(piece: str) -> None:
     """Write to standard output at once; on a terminal, nothing that would drive it."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")
     if sys.stdout.isatty():
-        piece = "\t".join(printable(part) for part in piece.split("\t"))
+        piece = "".join(part if part in {"\t", "\n"} else escaped(part) for part in _BLANKS.split(piece))
     sys.stdout.write(piece)
     sys.stdout.flush()
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pv_runtime.commands.output import print_notes, refusal, require
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json, printable_lines
 
 __all__ = ["register"]
 
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             "changed": done.changed,
             "notes": list(done.notes),
         }
-        print(json.dumps(report, indent=2))
+        print(printable_json(json.dumps(report, indent=2)))
         return 0
     print(f"wrote {printable(arguments.output)}: {model.format}, {done.tensors} tensors copied byte for byte")
     if not done.changed:
@@ -113,5 +113,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _usage(what: str, remedy: str) -> int:
-    print(f"error: {what}\n    {remedy}", file=sys.stderr)
+    print(printable_lines(f"error: {what}\n    {remedy}"), file=sys.stderr)
     return 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pv_runtime.commands.output import require, show
-from pv_runtime.errors import printable
+from pv_runtime.errors import printable, printable_json, printable_lines
 
 __all__ = ["register"]
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     share = 0.05 if arguments.held_out is None else arguments.held_out
     output = Path(arguments.output)
     if problem := _problem(arguments, output, share):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return 2
     from pv_runtime.pretrain.tokenize import write_shards
     from pv_runtime.tokenizer import tokenizer_in
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         Path(arguments.text), tokenizer, output, shard_tokens=arguments.shard_tokens, held_out=share
     )
     if arguments.json:
-        show(json.dumps(report, indent=2, allow_nan=False))
+        show(printable_json(json.dumps(report, indent=2, allow_nan=False)))
         return 0
     for part in ("training", "held_out"):
         tokens = sum(shard["tokens"] for shard in report[part])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pv_runtime.commands.output import print_interpreted, require
 from pv_runtime.commands.run import DEVICES, DTYPES, MOST_THREADS, token_ids
-from pv_runtime.errors import LoadError, ModelError, printable
+from pv_runtime.errors import LoadError, ModelError, printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from pv_runtime.architecture import Architecture
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; 1 where something cannot be right, 2 for a command line that asks for two things."""
     require(arguments.model)
     if problem := _contradiction(arguments):
-        print(f"error: {problem}", file=sys.stderr)
+        print(printable_lines(f"error: {problem}"), file=sys.stderr)
         return USAGE
     from pv_runtime.architecture import architecture_of
     from pv_runtime.formats import open_checkpoint
@@ -99,14 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
             _chosen(arguments, architecture, arguments.save_tensor) if arguments.save_dir is not None else {}
         )
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable_lines(f"error: {error}"), file=sys.stderr)
         return USAGE
     outline = skeleton(model, architecture, measured, arguments.dtype)
     report = (
         _computed(arguments, model, architecture, outline, measured, kept) if _asked(arguments) else outline
     )
     if arguments.format == "json":
-        print(json.dumps(report, indent=2, allow_nan=False))
+        print(printable_json(json.dumps(report, indent=2, allow_nan=False)))
     else:
         print("\n".join(lines(report)))
     return FAULTY if any(each["severity"] == "defect" for each in report["anomalies"] or ()) else 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pv_runtime.errors import LoadError
+from pv_runtime.formats.whole_folder import flush_folder
 
 __all__ = ["naming", "writing"]
 
@@ -23,6 +24,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Where the system can (``O_TMPFILE`` of Linux), it has no name until it is whole, so that a process
     that is killed leaves nothing behind. Elsewhere it lies beside `path` under a hidden name meanwhile.
+    Bytes, and then the name, are on the disk at the end.
 
     Raises
     ------
@@ -44,6 +46,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                     temporary = _linked(descriptor, target)
                 if temporary is not None:
                     temporary.replace(target)
+                flush_folder(target.parent)
     except BaseException:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +26,7 @@ from pv_runtime.errors import LoadError, printable
 from pv_runtime.formats import open_checkpoint
 from pv_runtime.formats.checkpoint import TensorInfo
 from pv_runtime.formats.safetensors import write_safetensors
+from pv_runtime.formats.whole_folder import flush_folder
 from pv_runtime.formats.writing import writing
 from pv_runtime.pretrain.errors import TrainingError
 from pv_runtime.pretrain.trainable import Trainable
@@ -124,7 +124,7 @@ def save(
         for name, text in {**texts, f"{TRAINING}/state.json": state_text.encode()}.items():
             with writing(folder / name) as file:
                 file.write(text)
-        _flush(folder / TRAINING)
+        flush_folder(folder / TRAINING)
 
     try:
         write_whole(target, fill)
@@ -153,17 +153,18 @@ def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
         It cannot be written, or is there already; nothing is left of it then.
     """
     target.parent.mkdir(exist_ok=True)
+    flush_folder(target.parent.parent)
     hidden = target.with_name(f".{target.name}.partial")
     shutil.rmtree(hidden, ignore_errors=True)
     try:
         hidden.mkdir()
         fill(hidden)
-        _flush(hidden)
+        flush_folder(hidden)
         hidden.rename(target)
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
-    _flush(target.parent)
+    flush_folder(target.parent)
 
 
 def _remove(folder: Path) -> None:
@@ -179,14 +180,7 @@ def _point(link: Path, name: str) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(name)
     temporary.replace(link)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_folder(link.parent)  # before the checkpoint that it pointed to is removed
 
 
 def _write_tensors(path: Path, tensors: Iterable[tuple[str, Tensor]], metadata: Mapping[str, str]) -> None:
@@ -228,7 +222,7 @@ def load(folder: Path) -> Saved:
             _read_tensors(folder / TRAINING / "random.safetensors"),
             {"step": int(state["step"]), **state},
         )
-    except (LoadError, OSError, ValueError, KeyError) as error:
+    except (LoadError, OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise TrainingError(
             "checkpoint-damaged",
             f"{printable(str(folder))}: is damaged: {error}",

@@ -58,5 +58,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     file = folder / FILE
     if not file.is_file():
         return []
-    lines = file.read_bytes().split(b"\n")[:-1]  # what follows the last line end is no line yet
-    return [json.loads(line) for line in lines]
+    found = []
+    for line in file.read_bytes().split(b"\n")[:-1]:  # what follows the last line end is no line yet
+        if b"\0" in line:
+            break  # a loss of power left its length and not its bytes; what follows was not flushed, either
+        found.append(json.loads(line))
+    return found

@@ -144,7 +144,7 @@ def _record_of(folder: Path, *, resume: bool) -> dict[str, Any] | None:
             )
         try:
             found: dict[str, Any] = json.loads(record.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TrainingError(
                 "checkpoint-damaged", f"{record}: is no JSON: {error}", "begin again"
             ) from error

@@ -302,3 +302,18 @@ def test_a_contract_that_is_no_yaml_rejects(committed: Project) -> None:
     ended = committed.pv("gate")
     assert ended.code == Exit.REJECTED
     assert "contracts/bad-v1.yaml:2" in ended.out
+
+
+def test_what_a_tree_says_of_itself_runs_nothing(committed: Project) -> None:
+    text = (committed.root / "pv.toml").read_text()
+    (committed.root / "pv.toml").write_text(f"{text}\n[gate]\nrun = true\n")
+    meaning(committed)
+    stage(committed)
+    before = committed.evidence()
+    ended = committed.pv("gate")
+    assert "add --run" in ended.err
+    assert f"stale     {ADDRESS}" in ended.out
+    assert committed.evidence() == before
+    assert "add --run" not in committed.pv("gate", "--no-run").err
+    assert committed.pv("gate", "--run").code == Exit.ACCEPTED
+    assert committed.evidence() != before

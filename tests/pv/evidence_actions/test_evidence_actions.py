@@ -243,11 +243,35 @@ def test_the_ledger_is_filled_and_read(copied: Project, tmp_path: Path) -> None:
     assert copied.pv("evidence", "ledger", "--url", url).code == Exit.USAGE
 
 
+def test_the_chain_of_the_ledger_is_verified_and_its_head_compared(copied: Project) -> None:
+    ended = copied.pv("evidence", "ledger", "verify")
+    assert (ended.code, "nothing was entered" in ended.err) == (Exit.USAGE, True)
+    copied.pv("evidence", "ledger", "enter")
+    shown = f"sqlite:///{copied.root}/.pv/ledger.sqlite"
+    document = copied.pv("evidence", "ledger", "verify", "--json").json
+    head = document.pop("head")
+    assert document == {"ledger": shown, "entries": 2, "broken": None}
+    told = f"2 entries, each chained to those before it: {shown}\nhead {head}\n"
+    assert copied.pv("evidence", "ledger", "verify", "--head", head, "--url", shown).out == told
+    ended = copied.pv("evidence", "ledger", "verify", "--head", "f" * 64)
+    assert ended.code == Exit.REJECTED
+    assert ended.out.startswith("BROKEN at entry 3: truncated: the chain ends after entry 2 without the head")
+    broken = copied.pv("evidence", "ledger", "verify", "--head", "f" * 64, "--json").json["broken"]
+    assert (broken["position"], broken["reason"]) == (3, "truncated")
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("action", ["show", "verify", "push", "pull", "import", "ledger", "history"])
+@pytest.mark.parametrize(
+    "action",
+    ["show", "verify", "push", "pull", "import", "ledger", "history", "keygen", "sign", "export"],
+)
 def test_every_action_has_both_forms(copied: Project, store: str, action: str, form: str) -> None:
     copied.pv("evidence", "push", store)
-    where = {"push": [store], "pull": [store], "import": [store], "history": [ID]}.get(action, [])
+    copied.pv("evidence", "keygen", "key")
+    where = {
+        "push": [store], "pull": [store], "import": [store], "history": [ID], "keygen": ["another"],
+        "sign": ["--key", "key"], "export": ["--output", "out.jsonl"],
+    }.get(action, [])  # fmt: skip
     ended = copied.pv("evidence", action, *where, "--format", form)
     assert ended.code == Exit.ACCEPTED, ended.said
     assert ended.out

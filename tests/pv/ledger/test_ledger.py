@@ -104,7 +104,27 @@ def test_many_processes_write_at_once(path: Path, made: Made) -> None:
         for own in numbers
     ]
     assert [writer.wait(120) for writer in writers] == [0] * 4
+    walk = Ledger(f"sqlite:///{path}").walk()
+    assert (walk.entries, walk.broken) == (43, None)
     assert Ledger(f"sqlite:///{path}").facts() == [made(number) for number in range(43)]
+
+
+def test_a_ledger_without_a_chain_is_refused_and_can_be_made_again(copied: Project) -> None:
+    """The tables of the first version, as they were."""
+    path = copied.root / DEFAULT
+    path.parent.mkdir(exist_ok=True)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE pv_ledger (version INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TABLE pv_records (digest VARCHAR(64) PRIMARY KEY, contract TEXT NOT NULL)")
+    connection.execute("INSERT INTO pv_ledger VALUES (1)")
+    connection.commit()
+    connection.close()
+    ended = copied.pv("evidence", "ledger")
+    assert ended.code == Exit.ERROR
+    assert "is of version 1, and this engine writes 2" in ended.err
+    assert "move it away or name another, and fill that with `pv evidence ledger`" in ended.err
+    path.rename(path.with_suffix(".old"))
+    assert copied.pv("evidence", "ledger").out.startswith("2 entered")
 
 
 def test_a_ledger_of_another_version_is_refused(ledger: Ledger, path: Path, made: Made) -> None:
@@ -112,10 +132,10 @@ def test_a_ledger_of_another_version_is_refused(ledger: Ledger, path: Path, made
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO pv_ledger VALUES (0)")
     connection.execute("DROP TRIGGER pv_ledger_no_delete")
-    connection.execute("DELETE FROM pv_ledger WHERE version = 1")
+    connection.execute("DELETE FROM pv_ledger WHERE version = 2")
     connection.commit()
     connection.close()
-    with pytest.raises(LedgerError, match="is of version 0, and this engine writes 1"):
+    with pytest.raises(LedgerError, match="is of version 0, and this engine writes 2"):
         Ledger(f"sqlite:///{path}").facts()
 
 

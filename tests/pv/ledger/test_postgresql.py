@@ -64,6 +64,8 @@ def test_many_processes_make_the_tables_and_write_at_once(url: str, made: Made) 
         for index, own in enumerate(numbers)
     ]
     assert [writer.wait(120) for writer in writers] == [0] * 12
+    walk = Ledger(url).walk()
+    assert (walk.entries, walk.broken) == (73, None)
     assert Ledger(url).facts() == sorted(
         (made(number) for number in range(73)), key=lambda one: (one.started_at, one.digest)
     )
@@ -86,6 +88,14 @@ def test_entering_again_changes_nothing_and_nobody_changes_a_row(url: str, made:
             with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
                 connection.execute(statement)
             connection.rollback()
+    whole = ledger.walk()
+    assert (whole.entries, whole.broken) == (710, None)
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")  # no trigger is asked
+        connection.execute("UPDATE pv_comparisons SET value = 0 WHERE digest = %s", (made(701).digest,))
+    broken = ledger.walk().broken
+    assert broken is not None
+    assert (broken.position, broken.reason) == (702, "edited")
 
 
 def test_a_database_that_is_not_there_is_one_message(server: Server) -> None:

@@ -46,8 +46,10 @@ class Recorder:
     def undamaged(self, name: str) -> Any:
         return self.roles[name]
 
-    def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
-        del total
+    def progress(
+        self, items: Iterable[T], total: int | None = None, *, label: Callable[[T], str] | None = None
+    ) -> Iterator[T]:
+        del total, label
         yield from items
 
     def scratch(self) -> str:

@@ -49,7 +49,7 @@ def test_what_is_asked_for_is_read_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(bytes(1 << 24))
     with path.open("rb") as file:
-        os.fsync(file.fileno())
+        os.fdatasync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         buffers = [bytearray(4096)]
         try:
