@@ -10,7 +10,7 @@ from pv.worker import Channel, Recorder
 
 def test_a_check_is_given_what_it_is_promised_and_nothing_beside() -> None:
     reading, writing = os.pipe()
-    job = {"seed": 3, "device": "cpu", "level": "live", "scratch": "/empty"}
+    job = {"seed": 3, "device": "cpu", "level": "live", "scratch": "/empty", "drawn": None}
     recorder = Recorder(job, Channel(writing), {"error": Metric("error")})
     given = Given(recorder)
     promised = {*Run.__annotations__, *(name for name, _ in inspect.getmembers(Run, inspect.isfunction))}
