@@ -108,7 +108,7 @@ class Discharge:
                 "records": tuple(whole["records"]),
                 "runs": tuple(whole["runs"]),
                 "attempts": tuple(whole["attempts"]),
-                "notes": tuple(whole["notes"]),
+                "notes": tuple(whole.get("notes", ())),  # those of older journals have none
             }
         )
 

@@ -165,8 +165,7 @@ def run_build(job: Mapping[str, Any], descriptor: int) -> None:
 
 def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     sys.path[:0] = job["sources"]
-    os.environ["TMPDIR"] = job["scratch"]  # what is put there goes with the run
-    tempfile.tempdir = None
+    os.environ["TMPDIR"] = tempfile.tempdir = job["scratch"]  # what is put there goes with the run
     reads = Reads(job["project"])
     Fence(job["project"], job["scratch"], network=job["network"])
     check = _load_check(job)

@@ -137,6 +137,7 @@ def test_the_honest_project_is_green_and_can_fail(room: Room) -> None:
 
 SAMPLE = [f"{family}-{len(them) if family == 'unnamed' else 1}" for family, them in FAMILIES.items()]
 """The first of each family; of what is not named, the one that forges."""
+SAMPLE += ["change-3", "measure-9", "look-8"]  # what a gate, a discharge and a worker say of it
 
 
 @pytest.mark.parametrize("name", SAMPLE)

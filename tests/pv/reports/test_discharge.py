@@ -6,7 +6,7 @@ import pytest
 
 from pv.outcome import Discharge, Plant
 from pv.planning import Declined
-from pv.reports.discharge import as_json, margin, print_one, print_table
+from pv.reports.discharge import as_json, margin, print_one, print_table, told
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -82,5 +82,13 @@ def test_a_long_line_that_a_check_printed_is_cut(project: Project) -> None:
 def test_the_json_form_is_stable() -> None:
     assert set(as_json(Discharge("c#A", "r", "Unbound"))) == {
         "falsifier", "rule", "outcome", "level", "subject", "device", "message", "detail", "verdict",
-        "counter_examples", "declined", "records", "fresh", "seconds", "attempts",
+        "counter_examples", "declined", "records", "fresh", "seconds", "attempts", "notes",
     }  # fmt: skip
+
+
+def test_what_a_reader_should_see_of_what_was_measured_is_told() -> None:
+    end = Discharge(
+        "c#A", "r", "Pass", notes=("x is counted, and 1 of its 2 labels stand more than once: a",)
+    )
+    assert "  note        x is counted, and 1 of its 2 labels stand more than once: a" in told(end)
+    assert Discharge.from_json(end.to_json()) == end
