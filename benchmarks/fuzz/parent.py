@@ -17,6 +17,13 @@ __all__ = ["STILL", "fuzz"]
 STILL = 20.0
 """Seconds by the clock that one input may take before its child is ended: it hangs."""
 _ROOT = Path(__file__).parents[2]
+_AGAIN = """
+import sys, pathlib
+from benchmarks.fuzz import attempt, registry
+folder = pathlib.Path(sys.argv[2])
+ending = attempt.attempt(registry.target_of(sys.argv[1]), (folder / "input").read_bytes(), folder)
+sys.exit(ending.kind == "escaped")
+"""
 _QUIET = {
     **dict.fromkeys(("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
     "TOKENIZERS_PARALLELISM": "false",
@@ -78,20 +85,10 @@ def _child(
 
 def _reads_well(name: str, data: bytes) -> bool:
     """Read an input again in a process that does nothing else, and say whether it came to its end."""
-    code = "; ".join(
-        (
-            "import sys, pathlib",
-            "from benchmarks.fuzz import attempt, registry",
-            "folder = pathlib.Path(sys.argv[2])",
-            "data = (folder / 'input').read_bytes()",
-            "ending = attempt.attempt(registry.target_of(sys.argv[1]), data, folder)",
-            "sys.exit(ending.kind == 'escaped')",
-        )
-    )
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "input").write_bytes(data)
         environment = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join((str(_ROOT), *sys.path[1:]))}
-        command = [sys.executable, "-P", "-c", code, name, folder]
+        command = [sys.executable, "-P", "-c", _AGAIN, name, folder]
         ended = subprocess.run(
             command, cwd=_ROOT, env=environment, check=False, capture_output=True, timeout=_STARTS + STILL
         )

@@ -13,9 +13,7 @@ ID = "FALSIFY-SMALL-001"
     "words",
     [("validate", "contracts"), ("status",), ("evidence", "verify"), ("sweep", "--dry-run"), ("explain", ID)],
 )
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000, '{"predicate":' * 100_000, '{"predicate": 9e999}', "9" * 5000]
-)
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"predicate":' * 100_000, '{"a": 9e999}', "9" * 5000])
 def test_no_record_is_taken_for_a_defect_of_pv(words: tuple[str, ...], text: str, project: Project) -> None:
     folder = project.root / "evidence" / "small-v1" / ID
     folder.mkdir(parents=True)

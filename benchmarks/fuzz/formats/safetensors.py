@@ -46,7 +46,7 @@ def _honest(shapes: dict[str, tuple[str, list[int]]]) -> bytes:
 
 def seeds() -> list[bytes]:
     """Return the smallest file and one of each dtype, in several shapes."""
-    shapes = ([4], [2, 4], [], [0], [1, 2, 2, 2, 1, 1])
+    shapes: tuple[list[int], ...] = ([4], [2, 4], [], [0], [1, 2, 2, 2, 1, 1])
     return [
         _file(b"{}", 0),
         *(_honest({"w": (dtype, [4])}) for dtype in _BYTES),
