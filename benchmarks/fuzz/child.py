@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("finds", type=Path)
     given = parser.parse_args()
     with instrumented() if given.engine == "guided" else contextlib.nullcontext():
-        from benchmarks.fuzz.registry import TARGETS
+        from benchmarks.fuzz.registry import target_of
     warnings.simplefilter("error")  # a warning that users would see is an escape as well
-    target = TARGETS[given.format]
+    target = target_of(given.format)
     place = given.folder / "read"
     place.mkdir(exist_ok=True)
     with Board(given.folder / "board") as board:

@@ -15,7 +15,7 @@ FINDS = Path(__file__).parents[2] / "build" / "fuzz"
 def keep(folder: Path, name: str, key: tuple[str, ...], message: str, data: bytes) -> None:
     """Keep the shortest input of each `key`."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}"
+    stem = f"{name.rpartition(':')[2]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}"
     path = folder / f"{stem}.input"
     if path.exists() and path.stat().st_size <= len(data):
         return

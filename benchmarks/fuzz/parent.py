@@ -17,10 +17,19 @@ __all__ = ["STILL", "fuzz"]
 STILL = 20.0
 """Seconds by the clock that one input may take before its child is ended: it hangs."""
 _ROOT = Path(__file__).parents[2]
+_AGAIN = """
+import sys, pathlib
+from benchmarks.fuzz import attempt, registry
+folder = pathlib.Path(sys.argv[2])
+ending = attempt.attempt(registry.target_of(sys.argv[1]), (folder / "input").read_bytes(), folder)
+sys.exit(ending.kind == "escaped")
+"""
 _QUIET = {
     **dict.fromkeys(("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
     "TOKENIZERS_PARALLELISM": "false",
 }
+_FUZZERS_OWN = 77
+"""With which libFuzzer ends for any reason of its own; a signal is another number."""
 _STARTS = 60.0
 """Seconds that a child may take to import and to read the seeds."""
 
@@ -66,9 +75,24 @@ def _child(
         words = (folder / "said").read_text(encoding="utf-8", errors="replace")[-2000:]
         if not counts.tried:
             raise RuntimeError(f"{name}: the child ended with {process.returncode}: {words}")
+        if process.returncode == _FUZZERS_OWN and _reads_well(name, board.current()):
+            print(f"{name}: libFuzzer ended by itself at an input that is read well alone: {words[-200:]!r}")
+            return counts, False
         how = "hung" if hung else f"ended the process with {process.returncode}"
         keep(finds, name, ("process", how), f"{how}: {words}", board.current())
         return counts + Counts(tried=1, escaped=1), False
+
+
+def _reads_well(name: str, data: bytes) -> bool:
+    """Read an input again in a process that does nothing else, and say whether it came to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "input").write_bytes(data)
+        environment = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join((str(_ROOT), *sys.path[1:]))}
+        command = [sys.executable, "-P", "-c", _AGAIN, name, folder]
+        ended = subprocess.run(
+            command, cwd=_ROOT, env=environment, check=False, capture_output=True, timeout=_STARTS + STILL
+        )
+    return ended.returncode == 0
 
 
 def _wait(process: subprocess.Popen[bytes], board: Board) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from benchmarks.fuzz.formats.apr import APR
 from benchmarks.fuzz.formats.documents import CONFIG, CONTRACT, WAIVERS
 from benchmarks.fuzz.formats.evidence import EVIDENCE
@@ -11,7 +13,7 @@ from benchmarks.fuzz.formats.tokenizers import TOKENIZER
 from benchmarks.fuzz.formats.traces import APRT, NPY, SHARD, TRACE_JSON
 from benchmarks.fuzz.target import Target
 
-__all__ = ["TARGETS"]
+__all__ = ["TARGETS", "target_of"]
 
 TARGETS: dict[str, Target] = {
     "contract": CONTRACT,
@@ -28,3 +30,13 @@ TARGETS: dict[str, Target] = {
     "npy": NPY,
     "shard": SHARD,
 }
+
+
+def target_of(name: str) -> Target:
+    """Return the target of a format, or one of another module: ``package.module:NAME``."""
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        return TARGETS[name]
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, Target)  # noqa: S101 - so is what is named
+    return found

@@ -53,7 +53,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``apr``, with all its commands."""
-    whole: argparse.ArgumentParser = _Parser(prog="apr", description="Look at, build and measure model files.")
+    whole: argparse.ArgumentParser = _Parser(
+        prog="apr", description="Look at, build and measure model files."
+    )
     whole.add_argument("--version", action="store_true", help="print the version and end")
     whole.add_argument(
         "--json", action="store_true", dest="version_json", help="with --version: what is installed, as JSON"

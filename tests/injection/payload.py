@@ -12,7 +12,8 @@ MARK = "PWNED"
 PAYLOAD = (
     f"\x1b[31m{MARK}\x1b]8;;http://evil.example\x07link\x1b]8;;\x07\x9b2J\b\b"
     f"\u202e\u200b\u2066\ufeff\u2028 [red]{MARK}[/red] <script>alert('{MARK}')</script></script><!-- ]]> "
-    f"](javascript:alert(1)) ![x](http://evil.example/x.png) | a | b `c` @everyone \r\n::error::{MARK}%0a::warning::{MARK}\n"
+    f"](javascript:alert(1)) ![x](http://evil.example/x.png) | a | b `c` @everyone "
+    f"\r\n::error::{MARK}%0a::warning::{MARK}\n"
     f"=cmd|' /C calc'!A0 \x00"
 )
 """Terminal, bidi and zero-width characters, markup, HTML, Markdown, workflow commands, formulas, NUL."""
@@ -30,10 +31,14 @@ _COMMAND = re.compile(
 
 def unsafe(raw: bytes) -> list[str]:
     """Return what is wrong with text that a terminal, or the log of a CI job, is given."""
-    text = raw.decode("utf-8")  # strictly
-    found = [f"U+{ord(c):04X}" for c in sorted(set(text)) if c != "\n" and unicodedata.category(c) in _UNSAFE]
-    found += [f"a workflow command: {text[m.start() : m.start() + 60]!r}" for m in _COMMAND.finditer(text)]
-    return found
+    commands = (match.string[match.start() :][:60] for match in _COMMAND.finditer(raw.decode("utf-8")))
+    return [*unsafe_characters(raw), *(f"a workflow command: {each!a}" for each in commands)]
+
+
+def unsafe_characters(raw: bytes) -> list[str]:
+    """Return the characters that do not print as themselves; UTF-8 is read strictly."""
+    found = sorted(set(raw.decode("utf-8")) - {"\n"})
+    return [f"U+{ord(each):04X}" for each in found if unicodedata.category(each) in _UNSAFE]
 
 
 class _Page(HTMLParser):
@@ -45,7 +50,11 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = " ".join(value or "" for _, value in attrs)
-        if any(name.startswith("on") for name, _ in attrs) or "javascript:" in values or "evil.example" in values:
+        if (
+            any(name.startswith("on") for name, _ in attrs)
+            or "javascript:" in values
+            or "evil.example" in values
+        ):
             self.found.append(f"<{tag} {values}>")
         if tag == "script" and MARK in values:
             self.found.append(f"<{tag} {values}>")
@@ -60,7 +69,7 @@ def unsafe_html(raw: bytes) -> list[str]:
     page = _Page()
     page.feed(raw.decode("utf-8"))
     page.close()
-    return page.found + unsafe(raw)
+    return page.found + unsafe_characters(raw)
 
 
 def unsafe_markdown(raw: bytes) -> list[str]:
@@ -71,9 +80,13 @@ def unsafe_markdown(raw: bytes) -> list[str]:
     return unsafe_html(shown.encode())
 
 
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
 def unsafe_json(raw: bytes) -> list[str]:
     """Return what is wrong with JSON; what its strings hold is for whoever parses it."""
-    json.loads(raw, parse_constant=lambda word: 1 / 0)
+    json.loads(raw, parse_constant=_refuse)
     return unsafe(raw)
 
 

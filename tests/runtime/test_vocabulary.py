@@ -84,6 +84,7 @@ def test_an_older_file_is_read_by_what_its_tokens_look_like() -> None:
         ({"tokenizer.ggml.scores": [1.0]}, "2 tokens and 1 scores"),
         ({"tokenizer.ggml.scores": ["1", "2"]}, "no array"),
         ({"tokenizer.ggml.scores": [1.0, float("nan")]}, "no small numbers"),
+        ({"tokenizer.ggml.scores": [1.0, 10**400]}, "no small number"),
         ({"tokenizer.ggml.token_type": [1, 2**40]}, "no small numbers"),
         ({"tokenizer.ggml.token_type": [1, -1]}, "no small numbers"),
         ({"tokenizer.ggml.eos_token_id": 2}, "special ids outside"),

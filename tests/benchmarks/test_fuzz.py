@@ -1,0 +1,85 @@
+"""Fuzzing: each format's inputs hold the property, and a planted fault of each kind is found."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.fuzz import attempt as attempts
+from benchmarks.fuzz import parent
+from benchmarks.fuzz.attempt import attempt
+from benchmarks.fuzz.board import Counts
+from benchmarks.fuzz.byte_damage import damaged
+from benchmarks.fuzz.finds import kept
+from benchmarks.fuzz.registry import TARGETS
+from benchmarks.fuzz.table import lines
+from benchmarks.fuzz.target import Target
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_seed_is_accepted(name: str, tmp_path: Path) -> None:
+    seeds = TARGETS[name].seeds()
+    assert seeds
+    for data in seeds:
+        ending = attempt(TARGETS[name], data, tmp_path)
+        assert ending.kind == "accepted", ending.message
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), built=st.booleans())
+def test_a_damaged_file_is_accepted_or_ends_in_its_layers_error(
+    name: str, tmp_path_factory: pytest.TempPathFactory, seed: int, built: bool
+) -> None:
+    target, chance = TARGETS[name], random.Random(seed)
+    folder = tmp_path_factory.getbasetemp() / f"fuzz-{name}"
+    folder.mkdir(exist_ok=True)
+    seeds = target.seeds()
+    data = (
+        target.made(chance)
+        if built
+        else target.mended(damaged(chance.choice(seeds), chance, target.words), chance)
+    )
+    ending = attempt(target, data, folder)
+    assert ending.kind != "escaped", ending.message
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("OTHER", "KeyError: 'other'"), ("SIGNAL", "ended the process with -11"), ("SLEEP", "hung")],
+)
+def test_a_planted_fault_is_found_and_kept(
+    name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parent, "STILL", 2.0)
+    found = parent.fuzz(f"tests.benchmarks.planted_formats:{name}", "plain", 1.0, 1, tmp_path)
+    assert found.escaped > 0
+    finds = kept(tmp_path)
+    assert any(str(find["message"]).startswith(says) for find in finds)
+    assert all(b"!" in Path(str(find["input"])).read_bytes() for find in finds)
+
+
+def test_what_costs_too_much_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "SECONDS", -1.0)
+    target = Target(lambda: [b""], lambda _: b"", lambda *_: None, (ValueError,))
+    ending = attempt(target, b"", tmp_path)
+    assert (ending.kind, ending.key) == ("escaped", ("cost",))
+
+
+def test_an_error_without_a_message_escapes(tmp_path: Path) -> None:
+    def read(data: bytes, _: Path) -> None:
+        raise ValueError(data.decode())
+
+    target = Target(lambda: [b""], lambda _: b"", read, (ValueError,))
+    assert attempt(target, b"", tmp_path).kind == "escaped"
+    assert attempt(target, b"why", tmp_path).kind == "rejected"
+
+
+def test_the_table_adds_up() -> None:
+    one, two = Counts(3, 1, 1, 1, 0.5, 2.0), Counts(4, 0, 4, 0, 0.25, 3.0)
+    whole = list(lines({"one": one, "two": two}))
+    assert whole[-1].split() == ["all", "7", "5", "1", "1", "0.500", "3.0"]
