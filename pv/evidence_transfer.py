@@ -50,7 +50,16 @@ def carry(path: Path) -> Carried:
     path = path.absolute()
     name = "/".join(path.parts[-3:])
     data = _read(path)
-    return Carried(name, data, {other: _read(path.with_name(other)) for other in sidecars_of(name, data)})
+    while True:
+        try:
+            sidecars = {other: _read(path.with_name(other)) for other in sidecars_of(name, data)}
+        except EvidenceError:
+            # A writer may have replaced the record since, and taken the sidecar of the old one away.
+            if (now := _read(path)) == data:
+                raise
+            data = now
+        else:
+            return Carried(name, data, sidecars)
 
 
 def _read(path: Path) -> bytes:
