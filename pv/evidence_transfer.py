@@ -55,9 +55,17 @@ def carry(path: Path) -> Carried:
     path = path.absolute()
     name = "/".join(path.parts[-3:])
     data = _read(path)
-    sidecars = {other: _read(path.with_name(other)) for other in sidecars_of(name, data)}
-    signed = envelope_of(path)
-    return Carried(name, data, sidecars, _read(signed) if os.path.lexists(signed) else None)
+    while True:
+        try:
+            sidecars = {other: _read(path.with_name(other)) for other in sidecars_of(name, data)}
+        except EvidenceError:
+            # A writer may have replaced the record since, and taken the sidecar of the old one away.
+            if (now := _read(path)) == data:
+                raise
+            data = now
+        else:
+            signed = envelope_of(path)
+            return Carried(name, data, sidecars, _read(signed) if os.path.lexists(signed) else None)
 
 
 def _read(path: Path) -> bytes:

@@ -45,7 +45,18 @@ def new_journal_path(config: Config) -> Path:
         old.unlink(missing_ok=True)
         shutil.rmtree(scratch_of(old), ignore_errors=True)
     began = dt.datetime.now(dt.UTC)
+    last = max((name for path in folder.glob("*Z-*.jsonl") if (name := _began(path.name))), default=began)
+    # The last journal is the one that --resume takes, also where the clock was set back since.
+    began = max(began, last + dt.timedelta(milliseconds=1))
     return folder / f"{began:%Y%m%dT%H%M%S}.{began.microsecond // 1000:03}Z-{os.getpid()}.jsonl"
+
+
+def _began(name: str) -> dt.datetime | None:
+    """Return the time that the name of a journal states."""
+    try:
+        return dt.datetime.strptime(f"{name.partition('Z')[0]}+0000", "%Y%m%dT%H%M%S.%f%z")
+    except ValueError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

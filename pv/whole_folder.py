@@ -1,4 +1,4 @@
-"""Replace a folder whole: whoever opens its path finds the old one or the new one, and no part of either."""
+"""Replace a folder whole: whoever opens its path finds the old one or the new one, and never a part."""
 
 from __future__ import annotations
 

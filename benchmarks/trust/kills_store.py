@@ -1,8 +1,8 @@
 """Kill a process that writes, at any moment, again and again: what it said is written is there, whole.
 
-A child, forked so that a round takes milliseconds, replaces a record (with a sidecar each third time), puts an
-object into a store, and adds lines to a journal; after each such step it says so through a pipe. Meanwhile the
-record is read again and again. Then the child is ended with SIGKILL, and what lies there is held against what
+A child, forked so that a round takes milliseconds, replaces a record (with a sidecar each third time), puts
+an object into a store, and adds lines to a journal; after each such step it says so through a pipe. Meanwhile
+the record is read again and again. Then the child is ended with SIGKILL, and what lies there is held against what
 was said. The next child goes on in the same folder.
 
     python -m benchmarks.trust.kills_store [ROUNDS] [SEED]      by default 1,000 rounds, seed 0
@@ -58,7 +58,9 @@ def kill(rounds: int, seed: int = 0, work: Path | None = None) -> Kills:
     wrong: list[str] = []
     last = looks = 0
     with tempfile.TemporaryDirectory(prefix="pv-kills-", dir=work or memory()) as name:
-        _step(Path(name), _journal(Path(name) / "first.jsonl"), _store(Path(name)), 1)  # imports, once for all
+        _step(
+            Path(name), _journal(Path(name) / "first.jsonl"), _store(Path(name)), 1
+        )  # imports, once for all
         folder = Path(name) / "project"
         for number in range(rounds):
             journal = folder / "sweeps" / f"{number // ROUNDS_OF_A_JOURNAL}.jsonl"
@@ -86,7 +88,7 @@ def _writing(folder: Path, journal: Path, first: int) -> Iterator[_Said]:
     if child == 0:
         try:
             _write(folder, journal, first, told)
-        except BaseException as error:  # noqa: BLE001 -- the parent has to hear of it
+        except BaseException as error:
             os.write(told, f"{type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(1)
@@ -109,7 +111,9 @@ class _Said:
 
     def listen(self) -> None:
         """Take down what there is; the child has ended."""
-        while select.select([self._descriptor], [], [], 0)[0] and (part := os.read(self._descriptor, 1 << 16)):
+        while select.select([self._descriptor], [], [], 0)[0] and (
+            part := os.read(self._descriptor, 1 << 16)
+        ):
             self._data += part
         os.close(self._descriptor)
 
@@ -170,7 +174,7 @@ def _wrong(folder: Path, journal: Path, before: int, last: int) -> Iterator[str]
 
 
 def _wrong_record(folder: Path, last: int) -> Iterator[str]:
-    """Say what is wrong with the record: it must be whole, and that of the step `last` or the one after it."""
+    """Say what is wrong with the record: it must be whole, and of the step `last` or the one after it."""
     path = where(folder)
     try:
         if not last and not path.exists():

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     }
     there = {name for name in texts if (root / name).exists()}
     begun = {name for name in there if (root / name).is_file() and (root / name).read_bytes() == texts[name]}
-    # What was begun here and did not come to its end, since disk or host failed, is gone on with.
+    # What was begun and did not come to its end, since the disk was full or the host died, is gone on with.
     if there - begun or len(begun) == len(texts):
         existing = ", ".join(name for name in texts if name in there)
         raise ConfigError(

@@ -170,9 +170,9 @@ def _folder(sweep: Path, task: Task) -> Path:
     return sweep / f"{shown}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
-def _events(data: bytes) -> list[dict[str, Any]]:
+def _events(data: bytes) -> list[Mapping[str, Any]]:
     """Parse lines; one that was cut short, by a full disk or the death of a host, is passed over."""
-    found = []
+    found: list[Mapping[str, Any]] = []
     for line in data.splitlines():
         with contextlib.suppress(ValueError):
             found.append(json.loads(line.decode("utf-8")))

@@ -95,7 +95,9 @@ def aprt_folder(folder: str, origin: TraceOrigin) -> Iterator[Keep]:
     root.mkdir(exist_ok=True)
     flush_folder(root.parent.absolute())
     (root / ORIGIN).unlink(missing_ok=True)
-    flush_folder(root)  # were it there again after a loss of power, it would be taken for that of other stages
+    flush_folder(
+        root
+    )  # were it there again after a loss of power, it would be taken for that of other stages
 
     def keep(stage: str, layer: int | None, values: Tensor) -> None:
         path = root / f"{written_name(stage, layer)}.bin"

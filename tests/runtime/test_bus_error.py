@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pv_runtime.formats.apr_writer import write_apr
+from pv_runtime.formats.checkpoint import TensorInfo
+from pv_runtime.formats.gguf_writer import write_gguf
+from pv_runtime.formats.safetensors import write_safetensors
 
 TOUCH = """
 import os, sys, threading
@@ -44,3 +49,34 @@ def test_a_page_that_is_gone(how: str, code: int, said: str, tmp_path: Path) -> 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr == (f"error: {tmp_path}/{said}" if said else "")
+
+
+CUT = """
+import os, sys
+from pv_runtime.bus_error import said_in_words
+from pv_runtime.formats import open_checkpoint
+path = sys.argv[1]
+model = open_checkpoint(path)
+values = model.raw("a")
+os.truncate(path, 4096)
+with said_in_words(3):
+    values.sum()
+print("not reached")
+"""
+
+
+@pytest.mark.parametrize("form", ["safetensors", "gguf", "apr"])
+def test_a_checkpoint_that_is_cut_off_while_it_is_mapped(form: str, tmp_path: Path) -> None:
+    values = np.zeros(1 << 20, np.uint8)
+    tensors = [(TensorInfo("a", "F32", (1 << 18,), 1 << 20), lambda: values)]
+    path = str(tmp_path / f"x.{form}")
+    if form == "gguf":
+        write_gguf(path, tensors, {"general.architecture": "llama"})
+    elif form == "apr":
+        write_apr(path, tensors, {})
+    else:
+        write_safetensors(path, tensors)
+    command = [sys.executable, "-c", CUT, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"error: {path}: was cut short while it was read\n    read it again\n"

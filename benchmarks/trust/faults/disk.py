@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Self
 
 from benchmarks.trust.faults.supervisor import Call
 
@@ -69,7 +70,7 @@ class Disk:
         self._bytes = {number: self._read(number) for number in self._held}
         self._pending: list[_Change] = []
 
-    def __enter__(self) -> Disk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +95,7 @@ class Disk:
     def flushed(self, call: Call) -> None:
         """Take down that the flush `call`, which waits, is going to be made."""
         with contextlib.suppress(OSError):
-            number = os.stat(_descriptor(call)).st_ino
+            number = Path(_descriptor(call)).stat().st_ino
             if call.what.name == "syncfs":
                 self._names = {folder: dict(names) for folder, names in self._now.items()}
                 self._bytes = {one: self._read(one) for one in self._held}
@@ -123,7 +124,7 @@ class Disk:
                 _apply(names, change)
             for how in _HOW:
                 entries: dict[str, bytes | str | None] = {}
-                self._fill(entries, names, os.stat(self._root).st_ino, "", written, how)
+                self._fill(entries, names, self._root.stat().st_ino, "", written, how)
                 image = Image(entries)
                 if image.digest not in seen:
                     seen.add(image.digest)
@@ -151,18 +152,18 @@ class Disk:
     def _look(self) -> None:
         self._now = {}
         for place, _, _ in os.walk(self._root):
-            names = self._now.setdefault(os.stat(place).st_ino, {})
+            names = self._now.setdefault(Path(place).stat().st_ino, {})
             for entry in os.scandir(place):
                 status = entry.stat(follow_symlinks=False)
                 names[entry.name] = status.st_ino
                 if stat.S_ISLNK(status.st_mode):
-                    self._links[status.st_ino] = os.readlink(entry.path)
+                    self._links[status.st_ino] = str(Path(entry.path).readlink())
                 elif stat.S_ISREG(status.st_mode) and status.st_ino not in self._held:
                     self._held[status.st_ino] = os.open(entry.path, os.O_RDONLY)
 
     def _hold_unnamed(self, call: Call) -> None:
         with contextlib.suppress(OSError):
-            status = os.stat(_descriptor(call))
+            status = Path(_descriptor(call)).stat()
             if stat.S_ISREG(status.st_mode) and status.st_ino not in self._held:
                 self._held[status.st_ino] = os.open(_descriptor(call), os.O_RDONLY)
 
@@ -206,5 +207,7 @@ def _left(flushed: bytes, written: bytes, how: str) -> bytes:
     old = flushed[: len(written)].ljust(len(written), b"\0")
     if how == "zeros":
         return old
-    parts = [(old, written)[at % 2][at * _SECTOR : (at + 1) * _SECTOR] for at in range(-(-len(written) // _SECTOR))]
+    parts = [
+        (old, written)[at % 2][at * _SECTOR : (at + 1) * _SECTOR] for at in range(-(-len(written) // _SECTOR))
+    ]
     return b"".join(parts)

@@ -66,7 +66,9 @@ def _nothing(folder: Path) -> None:
 def _import(folder: Path) -> None:
     source = folder / "other"
     data = where(source).read_bytes()
-    sidecars = {name: where(source).with_name(name).read_bytes() for name in sidecars_of(where(source).name, data)}
+    sidecars = {
+        name: where(source).with_name(name).read_bytes() for name in sidecars_of(where(source).name, data)
+    }
     write_unchanged(where(folder), data, sidecars)
 
 

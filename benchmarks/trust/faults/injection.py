@@ -27,7 +27,7 @@ _INTERRUPTED = frozenset({"open", "write", "flush", "lock"})
 """Kinds of calls that a signal can interrupt; the others Linux never ends so."""
 _TAKES_ROOM = frozenset({"open", "write", "name", "size"})
 FAULTS = (*_ERRORS, "short", "full", "read-only", "kill", "power")
-"""Errors of one call; half a write; errors of one call and all later ones; a kill before it; a loss of power."""
+"""Errors of one call; half a write; errors of this call and all later ones; a kill before it; lost power."""
 
 _State = tuple[str, Image]
 """At which call the power went, and what it left."""
@@ -48,7 +48,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Tally:
-    """What came of one operation; `images` are the states that losses of power were seen to leave."""
+    """What came of one operation: its calls, how many faults befell them, how many states lost power left."""
 
     operation: str
     calls: int
@@ -67,7 +67,7 @@ class _Seen:
         """Say what is wrong in `folder`; empty where nothing is. `done`: it must be what is after."""
         try:
             seen = self.operation.read(folder)
-        except Exception as error:  # noqa: BLE001 -- a reader that fails is what is looked for
+        except Exception as error:
             return f"{what}a reader fails: {type(error).__name__}: {error}"
         if seen == self.new:
             return ""
@@ -108,29 +108,32 @@ def inject(
         operation.prepare(before)
         calls, images, ends, seen = _recorded(operation, before, top)
         found: list[Found] = []
-        points = 0
-        for at, call in enumerate(calls):
-            for fault in faults:
-                if fault == "power" or not _befalls(fault, call):
-                    continue
-                if (points := points + 1) % every == 0 and (what := _wrong(before, top, at, fault, seen)):
-                    found.append(Found(operation.name, f"{at} {call}", fault, what))
-        count = 0
-        if "power" in faults:
-            points += len(calls) + 1
-            promised = operation.promise == "durable"
-            for done, states in ((False, images), (promised, ends)):
-                for point, image in _each_once(states):
-                    count += 1
-                    if count % every == 0 and (what := _wrong_image(image, top, seen, done=done)):
-                        found.append(Found(operation.name, point, "power", what))
-        return Tally(operation.name, len(calls), points, count, found)
+        points = [
+            (at, fault)
+            for at, call in enumerate(calls)
+            for fault in faults
+            if fault != "power" and _befalls(fault, call)
+        ][every - 1 :: every]
+        for at, fault in points:
+            if what := _wrong(before, top, at, fault, seen):
+                found.append(Found(operation.name, f"{at} {calls[at]}", fault, what))
+        promised = operation.promise == "durable"
+        left = [
+            (point, image, done)
+            for done, states in ((False, images), (promised, ends))
+            for point, image in _each_once(states)
+            if "power" in faults
+        ][every - 1 :: every]
+        for point, image, done in left:
+            if what := _wrong_image(image, top, seen, done=done):
+                found.append(Found(operation.name, point, "power", what))
+        return Tally(operation.name, len(calls), len(points), len(left), found)
 
 
 def _recorded(
     operation: Operation, before: Path, top: Path
 ) -> tuple[list[Call], list[_State], list[_State], _Seen]:
-    """Run the operation without faults; return its calls, and what losses of power leave at each, and after."""
+    """Run the operation without faults; return its calls, and what lost power leaves at each, and after."""
     folder = _copied(before, top)
     old = operation.read(folder)
     calls: list[Call] = []

@@ -9,6 +9,6 @@ __all__ = ["memory"]
 
 
 def memory() -> Path | None:
-    """Return the system's folder for files in memory; None where there is none, and its usual place will do."""
+    """Return the system's folder for files in memory; None where there is none."""
     folder = Path("/dev/shm")  # noqa: S108 -- a new folder is made in it
     return folder if os.access(folder, os.W_OK | os.X_OK) else None

@@ -10,8 +10,8 @@ from typing import Literal
 __all__ = ["Operation"]
 
 Promise = Literal["durable", "whole", "cache"]
-"""``durable``: when it returns, what it did outlasts a loss of power. ``whole``: old or new, as the power leaves
-it. ``cache``: as ``whole``, and failing to write is no error."""
+"""``durable``: when it returns, what it did outlasts a loss of power. ``whole``: old or new, as the power
+leaves it. ``cache``: as ``whole``, and failing to write is no error."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Operation:
     """What a reader sees; raises where it sees something half."""
     promise: Promise = "durable"
     between: Callable[[Hashable, Hashable, Hashable], bool] = lambda _old, _new, _seen: False
-    """(before, after, seen): whether what is seen is a state of its own that is no half: one of two records."""
+    """(before, after, seen): whether what is seen is a state of its own, such as one record of two."""
     again: Callable[[Path], object] | None = None
     """The next command, which has to do what was asked for; None for `act` once more."""
     ours: tuple[str, ...] = ("OSError", "PvError")

@@ -1,4 +1,4 @@
-"""What the runtime writes: files of all formats, folders of weights, traces, checkpoints of a training run."""
+"""What the runtime writes: files of all formats, folders of weights, traces, checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from pv_runtime.bisect.recording import Recording
-from pv_runtime.errors import LoadError
 from pv_runtime.export import export
 from pv_runtime.formats import open_checkpoint
 from pv_runtime.formats.apr_writer import write_apr
@@ -104,7 +103,6 @@ def _read_weights(name: str, folder: Path) -> Hashable:
 
 
 def _save_model(folder: Path) -> None:
-    (folder / "model").mkdir(exist_ok=True)
     RandomModel(_SMALL, 1).save(folder / "model")
 
 
@@ -168,8 +166,8 @@ def _trained(steps: int, keep: int, folder: Path) -> None:
     optimiser = types.SimpleNamespace(
         state={one: {each: torch.full_like(one, steps) for each in moments} for one in module.parameters()}
     )
-    state = {"step": steps}
-    checkpoints.save(folder, module, optimiser, state, metadata={}, texts={}, keep=keep)  # type: ignore[arg-type]
+    save: Callable[..., Path] = checkpoints.save
+    save(folder, module, optimiser, {"step": steps}, metadata={}, texts={}, keep=keep)
 
 
 def _read_checkpoints(folder: Path) -> Hashable:
@@ -207,7 +205,9 @@ _part = functools.partial
 _Act = Callable[[Path], object]
 
 
-def _operation(name: str, prepare: _Act, act: _Act, read: Callable[[Path], Hashable], **more: Any) -> Operation:
+def _operation(
+    name: str, prepare: _Act, act: _Act, read: Callable[[Path], Hashable], **more: Any
+) -> Operation:
     return Operation(name, prepare, act, read, ours=_OURS, **more)
 
 
@@ -223,9 +223,14 @@ RUNTIME = (
     ),
     _operation("folder of weights, the first", _sources, _part(_export, 2), _part(_read_weights, "out")),
     _operation(
-        "folder of weights, replaced", _sources_and_one_exported, _part(_export, 2), _part(_read_weights, "out")
+        "folder of weights, replaced",
+        _sources_and_one_exported,
+        _part(_export, 2),
+        _part(_read_weights, "out"),
     ),
-    _operation("model with random weights", _nothing, _save_model, _read_saved),
+    _operation(
+        "model with random weights", lambda folder: (folder / "model").mkdir(), _save_model, _read_saved
+    ),
     _operation("trace, the first", _nothing, _part(_trace, 1), _read_trace),
     _operation("trace, replaced", _part(_trace, 1), _part(_trace, 2), _read_trace, between=_unfinished),
     _operation("stage of a bisection", _nothing, _recording, _read_recording, promise="whole"),

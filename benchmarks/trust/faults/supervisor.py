@@ -51,7 +51,7 @@ class Fail:
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """A call that waits: its number among those in the folder, what it is, its thread, arguments and paths."""
+    """A call that waits: its number among those in the folder, what it is, who makes it, on which paths."""
 
     number: int
     what: SystemCall
@@ -127,7 +127,7 @@ def supervise(act: Callable[[], object], folder: Path, decide: Callable[[Call], 
             _watch(descriptors[0], child, folder, decide)
         finally:
             os.close(descriptors[0])
-        with open(report, "rb", closefd=False) as said:  # noqa: PTH123
+        with open(report, "rb", closefd=False) as said:
             data = said.read()
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -154,7 +154,7 @@ def _child(act: Callable[[], object], parent: socket.socket, told: int) -> None:
         stated = {"how": "returned", "error": "", "kinds": [], "trace": ""}
         try:
             act()
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is what is asked about
+        except BaseException as error:
             kinds = [kind.__name__ for kind in type(error).__mro__]
             trace = "".join(traceback.format_exception(error))
             stated = {"how": "raised", "error": f"{error}", "kinds": kinds, "trace": trace[-4000:]}
@@ -213,10 +213,8 @@ def _watch(listener: int, child: int, folder: Path, decide: Callable[[Call], Wor
             fcntl.ioctl(listener, _SEND, bytearray(struct.pack("=QqiI", identity, value, error, flags)))
 
 
-def _paths(
-    what: SystemCall, thread: int, arguments: tuple[int, ...], folder: Path
-) -> tuple[str, ...] | None:
-    """Return the paths of the files that a call concerns; None where none is in `folder`, or nothing changes."""
+def _paths(what: SystemCall, thread: int, arguments: tuple[int, ...], folder: Path) -> tuple[str, ...] | None:
+    """Return the paths that a call concerns; None where none is in `folder`, or nothing changes."""
     try:
         paths = tuple(_path(place.descriptor, place.path, thread, arguments) for place in what.places)
     except OSError:
@@ -235,7 +233,8 @@ def _path(descriptor: int | None, path: int | None, thread: int, arguments: tupl
     named = _text(thread, arguments[path]) if path is not None else ""
     if named.startswith("/"):
         return os.path.normpath(named)
-    return os.path.normpath(Path(os.readlink(start)) / named) if named else os.readlink(start)
+    at = Path(start).readlink()
+    return os.path.normpath(at / named) if named else str(at)
 
 
 def _text(thread: int, address: int) -> str:

@@ -1,6 +1,6 @@
 """The system calls that change a folder, by their numbers, and how the files that they concern are found.
 
-Numbers are those of Linux (``arch/x86/entry/syscalls/syscall_64.tbl``, ``include/uapi/asm-generic/unistd.h``).
+Numbers are those of Linux (``syscall_64.tbl`` of x86, ``include/uapi/asm-generic/unistd.h``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class SystemCall:
-    """A call: its name, what it does, the files it concerns, and which argument holds the flags of an open."""
+    """A call: its name, what it does, the files it concerns, which argument holds the flags of an open."""
 
     name: str
     kind: Kind

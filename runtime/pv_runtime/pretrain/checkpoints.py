@@ -172,6 +172,7 @@ def _remove(folder: Path) -> None:
     hidden = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(hidden, ignore_errors=True)
     folder.rename(hidden)
+    flush_folder(folder.parent)  # nor must a loss of power, which may take the new name back
     shutil.rmtree(hidden)
 
 
