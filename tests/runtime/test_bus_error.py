@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +47,30 @@ def test_a_page_that_is_gone(how: str, code: int, said: str, tmp_path: Path) -> 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr == (f"error: {tmp_path}/{said}" if said else "")
+
+
+COMMAND = """
+import os, sys
+from pv_runtime import cli, weight_statistics
+from pv_runtime.formats.table import TableCheckpoint
+raw = TableCheckpoint.raw
+def cut(self, name):
+    found = raw(self, name)
+    os.truncate(self.path, 100)
+    return found
+TableCheckpoint.raw = cut
+sys.exit(cli.main(["inspect", "--weights", sys.argv[1]]))
+"""
+
+
+def test_a_command_whose_file_is_cut_off_says_so_and_rejects_it(tmp_path: Path) -> None:
+    """The view was handed out when the file was whole: its pages are gone when they are touched."""
+    path = tmp_path / "model.safetensors"
+    size = 1 << 22
+    header = json.dumps({"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
+    command = [sys.executable, "-c", COMMAND, str(path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {path}: was cut short while it was read\n    read it again\n"
