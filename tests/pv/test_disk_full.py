@@ -29,7 +29,7 @@ def in_a_child(act: Callable[[], None]) -> str:
         said = ""
         try:
             act()
-        except BaseException as error:  # noqa: BLE001 -- asked about
+        except BaseException as error:
             said = f"{type(error).__name__} {getattr(error, 'strerror', error)}"
         os.write(told, said.encode())
         os._exit(0)

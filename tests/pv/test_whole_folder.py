@@ -71,3 +71,12 @@ def test_across_file_systems_nothing_is_touched(module: types.ModuleType, tmp_pa
         module.replace_folder(Path("/proc/self/task"), target)
     assert error.value.errno in {errno.EXDEV, errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBUSY}
     assert (target / "file").read_text() == "old"
+
+
+@both
+def test_a_second_step_that_fails_undoes_the_first(module: types.ModuleType, tmp_path: Path) -> None:
+    target = filled(tmp_path / "target", "old")
+    with pytest.raises(FileNotFoundError):
+        module._in_two_steps(tmp_path / "none", target)
+    assert (target / "file").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"target"}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_runtime import build
 from pv_runtime.errors import LoadError
-from pv_runtime.export import _exchange, export
+from pv_runtime.export import export
 from pv_runtime.formats import Checkpoint, LazyTensor, Overlay, TensorInfo, open_checkpoint
 from pv_runtime.formats.apr import AprCheckpoint, footer_matches
 from pv_runtime.formats.apr_writer import write_apr
@@ -380,12 +380,3 @@ def test_what_a_config_says_bounds_memory_and_agrees_with_the_tensors(
         with pytest.raises(LoadError, match=message):
             export(open_checkpoint(folder), str(tmp_path / "x.gguf"), "gguf", folder=folder)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_swap_that_fails_half_way_is_undone(tmp_path: Path) -> None:
-    (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "x").write_text("before")
-    with pytest.raises(FileNotFoundError):
-        _exchange(tmp_path / "none", tmp_path / "target", tmp_path / "old")
-    assert (tmp_path / "target" / "x").read_text() == "before"
-    assert not (tmp_path / "old").exists()
