@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.fuzz.board import Counts
 from benchmarks.fuzz.finds import FINDS
-from benchmarks.fuzz.registry import TARGETS
+from benchmarks.fuzz.registry import FORMATS
 from benchmarks.fuzz.table import fuzz_all
 
 __all__ = ["hostile"]
@@ -22,7 +22,7 @@ def hostile(seconds: float = 60.0, seed: int = 1, finds: Path = FINDS) -> dict[s
         ``inputs``, ``rejected``, ``accepted`` and ``escapes``, over all formats; ``seconds`` of processor and
         ``mebibytes`` that the worst one took.
     """
-    found = fuzz_all(list(TARGETS), seconds, seed, len(os.sched_getaffinity(0)), finds)
+    found = fuzz_all(list(FORMATS), seconds, seed, len(os.sched_getaffinity(0)), finds)
     whole = sum(found.values(), Counts())
     return {
         "inputs": whole.tried,
