@@ -44,7 +44,8 @@ def sentence_piece(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], d
     bytes_said = (
         token for token, kind in zip(vocabulary.tokens, vocabulary.types, strict=True) if kind == BYTE
     )
-    if odd := next((token for token in bytes_said if token not in single), None):
+    odd = next((token for token in bytes_said if token not in single), None)
+    if odd is not None:
         raise LoadError(f"is a SentencePiece tokenizer whose token {odd[:40]!r} is said to be a byte's", path)
     added = [
         {"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False,

@@ -96,10 +96,8 @@ def plant_working(root: Path, text: str) -> Path:
     (root / "twice.jsonl").write_text(f"{json.dumps(problem)}\n" * 2)
     (root / "answers.jsonl").write_text(json.dumps({"task_id": text, "completion": f"\n{text}"}))
     (root / "strange.jsonl").write_text(json.dumps({"task_id": text + "?", "completion": ""}))
-    for name, count in ((_BASE, 400), (f"held{_BASE}", 100)):
-        (root / f"{name}.txt").write_text(
-            "".join(f"{text} {count} words {number} " for number in range(count))
-        )
+    (root / f"{_BASE}.txt").write_text("".join(f"{text} to be learnt {number} " for number in range(200)))
+    shutil.copy(MODEL.parent / "heldout.txt", root / f"held{_BASE}.txt")
     return folder
 
 
@@ -109,17 +107,8 @@ def working_commands(root: Path, model: Path, paths: Sequence[str], text: str) -
     small = ["--prompt-tokens", "4", "--new-tokens", "2", "--iterations", "2", *one]
     problems, learnt = ["--benchmark", str(root / "problems.jsonl")], str(root / f"{_BASE}.txt")
     steps = ["--num-steps", "1", "--batch-size", "1", "--seq-length", "8", "--val-windows", "1", *one]
-    learn = [
-        "pretrain",
-        "--device",
-        "cpu",
-        "--dataset",
-        learnt,
-        "--tokenizer",
-        str(model),
-        *steps,
-        "--run-dir",
-    ]
+    learn = ["pretrain", "--device", "cpu", "--dataset", learnt, "--tokenizer", str(model), *steps]
+    learn += ["--val-shard", str(root / f"held{_BASE}.txt"), "--run-dir"]
     return [
         ["bench", str(model), *small], ["bench", str(model), *small, "--json"], ["bench", paths[0], *small],
         ["bench", str(model), "--dtype", said],
@@ -137,7 +126,7 @@ def working_commands(root: Path, model: Path, paths: Sequence[str], text: str) -
         ["pretrain", "--run-dir", paths[-1], "--resume"],
         ["run", str(model), "--prompt", "a", "--max-tokens", said],
         ["trace", str(model), "--payload", said, *one],
-        ["qa", str(model), "--gates", "tensor_contract", "--json"],
+        ["qa", str(model), "--gates", "tensor_contract", "--allow-declined", "--json"],
     ]  # fmt: skip
 
 

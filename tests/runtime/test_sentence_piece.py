@@ -129,7 +129,7 @@ def test_what_cannot_be_a_tokenizer_is_refused(tmp_path: Path, wrong: Vocabulary
         tokenizer_of(open_checkpoint(written(tmp_path, wrong)))
 
 
-NO_BYTES = ["<0x-1>", "<0x+1>", "<0x 1>", "<0x1>", "<0xab>", "<0x100>", "<0x\u0661\u0661>", "<0x\n1>"]
+NO_BYTES = ["", "<0x-1>", "<0x+1>", "<0x 1>", "<0x1>", "<0xab>", "<0x100>", "<0x\u0661\u0661>", "<0x\n1>"]
 """What a lenient parser of numbers takes for a byte."""
 
 
@@ -145,7 +145,7 @@ def test_only_what_is_a_byte_is_one(tmp_path: Path, token: str) -> None:
     )
     number = len(TRAINED.tokens)
     assert found.decode([300, number]) == found.decode([300]) + token
-    assert found.stream(continues=True).feed(number) == token
+    assert (found.stream(continues=True).feed(number) or "") == token
 
 
 def test_apr_has_the_same_keys() -> None:
