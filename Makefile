@@ -19,7 +19,7 @@ WHEELS := pydantic pydantic-core annotated-types typing-extensions typing-inspec
 SOURCES := pv runtime kernels tests benchmarks models docs
 
 .DEFAULT_GOAL := help
-.PHONY: help discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b fuzz injection defects replay fraud soak oracles models format docs clean
+.PHONY: help trust discharge test check kernels mutants triton-versions services bench bench-gpu wheels bench-7b fuzz injection defects replay fraud soak oracles models format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -134,6 +134,9 @@ replay: $(VENV)/.dev ## plant 25 defects of the past on the working stack: each 
 
 fraud: $(VENV)/.dev ## try to get greens that are not earned: each must be refused or shown, and the honest project be green
 	$(BIN)/python -m benchmarks.fraud
+
+trust: $(VENV)/.fuzz ## what is promised of evidence and of bad files, measured: one table (half an hour; QUICK=1: two minutes)
+	$(BIN)/python -m benchmarks.trust $(if $(QUICK),--quick)
 
 # Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.
 bench-gpu: ## on a GPU: are kernels right, how fast are they, and evidence of both (stops after 8 minutes; docs/how-to/measure-on-a-gpu.md)

@@ -2,8 +2,8 @@
 
 A child, forked so that a round takes milliseconds, replaces a record (with a sidecar each third time), puts
 an object into a store, and adds lines to a journal; after each such step it says so through a pipe. Meanwhile
-the record is read again and again. Then the child is ended with SIGKILL, and what lies there is held against
-what was said. The next child goes on in the same folder.
+the record is read again and again. Then the child is ended with SIGKILL, and what lies there is held
+against what was said. The next child goes on in the same folder.
 
     python -m benchmarks.trust.kills_store [ROUNDS] [SEED]      by default 1,000 rounds, seed 0
 """

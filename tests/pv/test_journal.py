@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pv.config import load_config
 from pv.errors import EvidenceError, SelectionError
 from pv.journal import Journal, Reading, ends, latest_journal, read_journal
 from pv.outcome import Discharge
 from pv.planning import Declined
+from pv.sweep_run import new_journal_path
 
 IDS = ("c#A", "c#B", "c#C")
 
@@ -190,3 +193,42 @@ def test_the_latest_is_the_one_that_began_last_and_is_not_empty(tmp_path: Path) 
     found = latest_journal(tmp_path)
     assert found is not None
     assert found.name == "20260102T000000.000Z-1.jsonl"
+
+
+def test_a_clock_that_was_set_back_does_not_hide_the_last_sweep(tmp_path: Path) -> None:
+    (tmp_path / "pv.toml").write_text("[project]\n", encoding="utf-8")
+    folder = tmp_path / ".pv" / "sweeps"
+    folder.mkdir(parents=True)
+    (folder / "20990101T000000.000Z-9.jsonl").write_text("{}\n", encoding="utf-8")
+    (folder / "my-own.jsonl").write_text("{}\n", encoding="utf-8")
+    path = new_journal_path(load_config(tmp_path))
+    assert path.name.startswith("20990101T000000.001Z-")
+
+
+def test_a_line_after_one_that_could_not_be_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with begun(path, "run") as journal:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", fails)
+            patch.setattr(os, "ftruncate", fails)
+            with pytest.raises(OSError, match="no more"):
+                journal.write(start("c#A"))
+        journal.write(start("c#A"), end("c#A"))
+    assert path.read_bytes().count(b'"start"') == 1
+    assert read_journal(path).outcomes == {"c#A": "Pass"}
+
+
+def fails(*_: object) -> None:
+    raise OSError(28, "no more")
+
+
+def test_what_a_loss_of_power_left_as_zeros_was_never_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    begun(path, "run").close()
+    whole = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(bytes(300) + b'c#A"}\n' + json.dumps(end("c#A")).encode() + b"\n")
+    journal, reading = Journal.resume(path)
+    journal.close()
+    assert reading.outcomes == {}
+    assert path.stat().st_size == whole

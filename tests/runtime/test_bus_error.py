@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +83,31 @@ def test_a_checkpoint_that_is_cut_off_while_it_is_mapped(form: str, tmp_path: Pa
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == f"error: {path}: was cut short while it was read\n    read it again\n"
+
+
+COMMAND = """
+import os, sys
+from pv_runtime import cli, weight_statistics
+from pv_runtime.formats.table import TableCheckpoint
+raw = TableCheckpoint.raw
+def cut(self, name):
+    found = raw(self, name)
+    os.truncate(self.path, 100)
+    return found
+TableCheckpoint.raw = cut
+sys.exit(cli.main(["inspect", "--weights", sys.argv[1]]))
+"""
+
+
+def test_a_command_whose_file_is_cut_off_says_so_and_rejects_it(tmp_path: Path) -> None:
+    """The view was handed out when the file was whole: its pages are gone when they are touched."""
+    path = tmp_path / "model.safetensors"
+    size = 1 << 22
+    header = json.dumps({"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
+    command = [sys.executable, "-c", COMMAND, str(path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith(": was cut short while it was read\n    read it again\n")
