@@ -14,24 +14,24 @@ from pathlib import Path
 
 from benchmarks.fuzz.finds import FINDS, kept
 from benchmarks.fuzz.guided import is_installed
-from benchmarks.fuzz.registry import TARGETS
+from benchmarks.fuzz.registry import FORMATS
 from benchmarks.fuzz.table import fuzz_all, lines
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Fuzz the formats that are named, or all, and print one table."""
     parser = argparse.ArgumentParser(prog="benchmarks.fuzz", description=__doc__)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"only these: {', '.join(TARGETS)}")
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"only these: {', '.join(FORMATS)}")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each format, on one core")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes at a time")
     parser.add_argument("--seed", type=int, default=1, help="another one tries other inputs")
     parser.add_argument("--finds", type=Path, default=FINDS, help="where escapes are kept")
     given = parser.parse_args(words)
-    if unknown := set(given.formats) - set(TARGETS):
-        parser.error(f"no format is called {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    if unknown := set(given.formats) - set(FORMATS):
+        parser.error(f"no format is called {', '.join(sorted(unknown))}; there are {', '.join(FORMATS)}")
     if not is_installed():
         print("atheris is not installed, so that no input is guided by coverage: pip install 'pv[fuzz]'")
-    found = fuzz_all(given.formats or list(TARGETS), given.seconds, given.seed, given.jobs, given.finds)
+    found = fuzz_all(given.formats or list(FORMATS), given.seconds, given.seed, given.jobs, given.finds)
     print(*lines(found), sep="\n")
     escaped = sum(each.escaped for each in found.values())
     for find in kept(given.finds) if escaped else ():

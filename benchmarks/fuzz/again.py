@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.fuzz.registry import TARGETS
+from benchmarks.fuzz.registry import target_of
 
 __all__ = ["main"]
 
@@ -23,9 +23,9 @@ def main(words: Sequence[str]) -> int:
         name = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["format"]
         with tempfile.TemporaryDirectory() as folder:
             try:
-                TARGETS[name].read(path.read_bytes(), Path(folder))
+                target_of(name).read(path.read_bytes(), Path(folder))
                 print(f"{path}: accepted")
-            except TARGETS[name].errors as error:
+            except target_of(name).errors as error:
                 print(f"{path}: rejected: {str(error)!a}")
             except Exception:
                 escaped += 1

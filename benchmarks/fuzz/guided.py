@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
+import time
+import traceback
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from benchmarks.fuzz.loop import Trial
 
 __all__ = ["instrumented", "is_installed", "try_guided"]
+
+_NEVER = 1_000_000
+"""Seconds. With 0, atheris asks every second whether the input has taken more than none, and ends the process
+where it began in an earlier second. How long an input may take is for `attempt`, and for the parent."""
 
 
 def is_installed() -> bool:
@@ -35,8 +42,14 @@ def instrumented() -> contextlib.AbstractContextManager[object]:
 
 
 def try_guided(trial: Trial, seconds: float, seed: int, corpus: Path) -> None:
-    """Try inputs for so many seconds; ends the process, as libFuzzer does."""
+    """Try inputs for so many seconds by the clock, and end the process: with 0, or 1 where damage fails.
+
+    libFuzzer never returns. It is left at once rather than by its own end, which runs what libraries do at
+    exit: whatever else the process ends with is what an input did.
+    """
     import atheris
+
+    end = time.monotonic() + seconds
 
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(trial.target.seeds()):
@@ -45,24 +58,30 @@ def try_guided(trial: Trial, seconds: float, seed: int, corpus: Path) -> None:
     def damage(data: bytes, most: int, number: int) -> bytes:
         random = Random(number)
         kind = random.random()
-        if kind < 0.2:
-            found = trial.target.made(random)
-        elif kind < 0.6:
-            found = damaged(data, random, trial.target.words)
-        else:
-            found = atheris.Mutate(data, most)
-        return trial.target.mended(found, random)[:most]
+        try:
+            if kind < 0.2:
+                found = trial.target.made(random)
+            elif kind < 0.6:
+                found = damaged(data, random, trial.target.words)
+            else:
+                found = atheris.Mutate(data, most)
+            return trial.target.mended(found, random)[:most]
+        except BaseException:  # libFuzzer would report it as a fault of the last input
+            traceback.print_exc()
+            os._exit(1)
 
     def one(data: bytes) -> None:
+        if time.monotonic() >= end:
+            os._exit(0)
         trial.one(data)
 
     arguments = [
         "fuzz",
-        f"-max_total_time={max(1, round(seconds))}",
         f"-seed={seed}",
+        f"-timeout={_NEVER}",
+        f"-artifact_prefix={corpus.parent}/",
         "-max_len=65536",
         "-rss_limit_mb=0",
-        "-timeout=0",
         "-verbosity=0",
         "-print_final_stats=0",
         "-reload=0",

@@ -28,8 +28,8 @@ _QUIET = {
     **dict.fromkeys(("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
     "TOKENIZERS_PARALLELISM": "false",
 }
-_FUZZERS_OWN = 77
-"""With which libFuzzer ends for any reason of its own; a signal is another number."""
+_OUR_FAULT = 1
+"""With which a child ends that fails otherwise than at an input, of which it catches every exception."""
 _STARTS = 60.0
 """Seconds that a child may take to import and to read the seeds."""
 
@@ -63,36 +63,47 @@ def _child(
     with Board(folder / "board") as board, (folder / "said").open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "benchmarks.fuzz.child", *arguments],
-            stdout=subprocess.DEVNULL,
+            stdout=said,  # where atheris says what was raised
             stderr=said,
             cwd=_ROOT,
-            env={**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join((str(_ROOT), *sys.path[1:]))},
+            env=_environment(),
         )
         hung = _wait(process, board)
         counts = board.counts()
         if process.returncode == 0:
             return counts, True
         words = (folder / "said").read_text(encoding="utf-8", errors="replace")[-2000:]
-        if not counts.tried:
+        if not counts.tried or process.returncode == _OUR_FAULT:
             raise RuntimeError(f"{name}: the child ended with {process.returncode}: {words}")
-        if process.returncode == _FUZZERS_OWN and _reads_well(name, board.current()):
-            print(f"{name}: libFuzzer ended by itself at an input that is read well alone: {words[-200:]!r}")
-            return counts, False
+        data = board.current()
         how = "hung" if hung else f"ended the process with {process.returncode}"
-        keep(finds, name, ("process", how), f"{how}: {words}", board.current())
+        if not hung and _reads_well_alone(name, data):
+            how += ", but not alone: it takes what was read before it"
+        keep(finds, name, ("process", how), f"{how} (seed {seed}): {words}", data)
         return counts + Counts(tried=1, escaped=1), False
 
 
-def _reads_well(name: str, data: bytes) -> bool:
-    """Read an input again in a process that does nothing else, and say whether it came to its end."""
+def _reads_well_alone(name: str, data: bytes) -> bool:
+    """Read an input again in a process that does nothing else, and say whether that came to its end."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "input").write_bytes(data)
-        environment = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join((str(_ROOT), *sys.path[1:]))}
         command = [sys.executable, "-P", "-c", _AGAIN, name, folder]
-        ended = subprocess.run(
-            command, cwd=_ROOT, env=environment, check=False, capture_output=True, timeout=_STARTS + STILL
-        )
+        try:
+            ended = subprocess.run(
+                command,
+                cwd=_ROOT,
+                env=_environment(),
+                check=False,
+                capture_output=True,
+                timeout=_STARTS + STILL,
+            )
+        except subprocess.TimeoutExpired:
+            return False
     return ended.returncode == 0
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join((str(_ROOT), *sys.path[1:]))}
 
 
 def _wait(process: subprocess.Popen[bytes], board: Board) -> bool:

@@ -40,14 +40,14 @@ def hostile_files(scale: Scale) -> Iterator[Line]:
     from benchmarks.trust.hostile import hostile
 
     found = hostile(scale.fuzz_seconds)
-    inputs, escapes = int(found["inputs"]), int(found["escapes"])
-    worst = f"the worst took {found['seconds']:.2f} s and {found['mebibytes']:.0f} MiB"
+    worst = f"the worst took {found.worst_seconds:.2f} s and {found.worst_mebibytes:.0f} MiB"
     yield Line(
         "bad inputs over the formats",
-        f"{inputs:,} read, {escapes} escaped; {worst}",
+        f"{found.inputs:,} read, {found.escapes} escaped; {worst}",
         "1,000,000, none escapes",
-        escapes == 0,
-        escapes == 0 and inputs >= 1_000_000,
+        found.escapes == 0,
+        found.escapes == 0 and found.inputs >= 1_000_000,
+        found.finds,
     )
 
 

@@ -30,16 +30,23 @@ def sentence_piece(vocabulary: Vocabulary, path: str) -> tuple[dict[str, Any], d
     Raises
     ------
     LoadError
-        There are no scores, two tokens are alike, or some bytes have no token: then a text may have
-        characters that cannot be said.
+        There are no scores, two tokens are alike, a token is said to be a byte's and is none, or some bytes
+        have no token: then a text may have characters that cannot be said.
     """
     if len(vocabulary.scores) != len(vocabulary.tokens):
         raise LoadError("is a SentencePiece tokenizer without scores", path)
     numbers = {token: number for number, token in enumerate(vocabulary.tokens)}
     if len(numbers) != len(vocabulary.tokens):
         raise LoadError("is a SentencePiece tokenizer that has a token twice", path)
-    if not {f"<0x{byte:02X}>" for byte in range(256)} <= set(numbers):
+    single = {f"<0x{byte:02X}>" for byte in range(256)}
+    if not single <= set(numbers):
         raise LoadError("is a SentencePiece tokenizer that lacks tokens of single bytes", path)
+    bytes_said = (
+        token for token, kind in zip(vocabulary.tokens, vocabulary.types, strict=True) if kind == BYTE
+    )
+    odd = next((token for token in bytes_said if token not in single), None)
+    if odd is not None:
+        raise LoadError(f"is a SentencePiece tokenizer whose token {odd[:40]!r} is said to be a byte's", path)
     added = [
         {"id": number, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
          "normalized": False, "special": kind == CONTROL}

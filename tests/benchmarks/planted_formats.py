@@ -1,4 +1,4 @@
-"""Readers with one fault each, which fuzzing must find."""
+"""Readers with one fault each, which fuzzing must find; and one that is only slow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from random import Random
 
 from benchmarks.fuzz.target import Target
 
@@ -26,3 +27,27 @@ def _on_sight(fault: str) -> Target:
 
 
 SIGNAL, SLEEP, OTHER = _on_sight("signal"), _on_sight("sleep"), _on_sight("other")
+
+_SEEN: list[bytes] = []
+
+
+def _twice(data: bytes, _: Path) -> None:
+    """Fail at the second input with a mark, and never where there is but one."""
+    if b"!" in data:
+        _SEEN.append(data)
+    if len(_SEEN) > 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _slowly(_: bytes, __: Path) -> None:
+    """Take more than a second by the clock, across the beginning of one, and none of the processor's."""
+    time.sleep(1.1)
+
+
+def _fails(_: Random) -> bytes:
+    raise LookupError("no such field")
+
+
+TWICE = Target(lambda: [b"xa"], lambda _: b"x!", _twice, (ValueError,), words=(b"!",))
+SLOW = Target(lambda: [b"xa"], lambda _: b"x!", _slowly, (ValueError,))
+UNMADE = Target(lambda: [b"xa"], _fails, lambda *_: None, (ValueError,))

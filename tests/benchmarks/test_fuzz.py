@@ -15,27 +15,29 @@ from benchmarks.fuzz.attempt import attempt
 from benchmarks.fuzz.board import Counts
 from benchmarks.fuzz.byte_damage import damaged
 from benchmarks.fuzz.finds import kept
-from benchmarks.fuzz.registry import TARGETS
+from benchmarks.fuzz.guided import is_installed
+from benchmarks.fuzz.registry import FORMATS, target_of
 from benchmarks.fuzz.table import lines
 from benchmarks.fuzz.target import Target
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_seed_is_accepted(name: str, tmp_path: Path) -> None:
-    seeds = TARGETS[name].seeds()
+    target = target_of(name)
+    seeds = target.seeds()
     assert seeds
     for data in seeds:
-        ending = attempt(TARGETS[name], data, tmp_path)
+        ending = attempt(target, data, tmp_path)
         assert ending.kind == "accepted", ending.message
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), built=st.booleans())
 def test_a_damaged_file_is_accepted_or_ends_in_its_layers_error(
     name: str, tmp_path_factory: pytest.TempPathFactory, seed: int, built: bool
 ) -> None:
-    target, chance = TARGETS[name], random.Random(seed)
+    target, chance = target_of(name), random.Random(seed)
     folder = tmp_path_factory.getbasetemp() / f"fuzz-{name}"
     folder.mkdir(exist_ok=True)
     seeds = target.seeds()
@@ -48,19 +50,56 @@ def test_a_damaged_file_is_accepted_or_ends_in_its_layers_error(
     assert ending.kind != "escaped", ending.message
 
 
+PLANTED = "tests.benchmarks.planted_formats"
+GUIDED = pytest.param(
+    "guided", marks=pytest.mark.skipif(not is_installed(), reason="the fuzz extra is not installed")
+)
+ENGINES = ["plain", GUIDED]
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("OTHER", "KeyError: 'other'"), ("SIGNAL", "ended the process with -11"), ("SLEEP", "hung")],
+    [
+        ("OTHER", "KeyError: 'other'"),
+        ("SIGNAL", "ended the process with -11 (seed 1)"),
+        ("TWICE", "ended the process with -11, but not alone: it takes what was read before it (seed 1)"),
+        ("SLEEP", "hung"),
+    ],
 )
 def test_a_planted_fault_is_found_and_kept(
     name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parent, "STILL", 2.0)
-    found = parent.fuzz(f"tests.benchmarks.planted_formats:{name}", "plain", 1.0, 1, tmp_path)
+    monkeypatch.setattr(parent, "STILL", 1.0)
+    found = parent.fuzz(f"{PLANTED}:{name}", "plain", 0.5, 1, tmp_path)
     assert found.escaped > 0
     finds = kept(tmp_path)
     assert any(str(find["message"]).startswith(says) for find in finds)
     assert all(b"!" in Path(str(find["input"])).read_bytes() for find in finds)
+
+
+@pytest.mark.parametrize("engine", [GUIDED])
+def test_a_signal_that_libfuzzer_catches_is_an_escape(engine: str, tmp_path: Path) -> None:
+    """It ends the process with a number of its own, whatever the signal was."""
+    found = parent.fuzz(f"{PLANTED}:TWICE", engine, 0.5, 1, tmp_path)
+    assert found.escaped > 0
+    assert {str(find["message"])[:38] for find in kept(tmp_path)} == {
+        "ended the process with 77, but not alo"
+    }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_end_of_the_time_is_no_escape(engine: str, tmp_path: Path) -> None:
+    """Not where an input is read across a full second either, when atheris looks at its clock."""
+    found = parent.fuzz(f"{PLANTED}:SLOW", engine, 1.5, 1, tmp_path)
+    assert found.tried == found.accepted > 0
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_damage_that_fails_is_a_fault_of_ours(engine: str, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"the child ended with 1: (.|\n)*no such field"):
+        parent.fuzz(f"{PLANTED}:UNMADE", engine, 9.0, 1, tmp_path)
+    assert kept(tmp_path) == []
 
 
 def test_what_costs_too_much_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

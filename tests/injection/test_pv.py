@@ -153,6 +153,7 @@ def test_no_output_is_driven_by_what_a_project_says(project: Path) -> None:
     assert len(pages) > 5
     for page in pages:
         assert unsafe_html(page.read_bytes()) == [], page.name
+    assert sum(MARK.encode() in page.read_bytes() for page in pages) > 2  # shown, and driving nothing
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,25 @@ def test_what_cannot_be_a_tokenizer_is_refused(tmp_path: Path, wrong: Vocabulary
         tokenizer_of(open_checkpoint(written(tmp_path, wrong)))
 
 
+NO_BYTES = ["", "<0x-1>", "<0x+1>", "<0x 1>", "<0x1>", "<0xab>", "<0x100>", "<0x\u0661\u0661>", "<0x\n1>"]
+"""What a lenient parser of numbers takes for a byte."""
+
+
+@pytest.mark.parametrize("token", NO_BYTES)
+def test_only_what_is_a_byte_is_one(tmp_path: Path, token: str) -> None:
+    """A token that says so is its own text; one that is said to be a byte's is refused."""
+    more = {"tokens": (*TRAINED.tokens, token), "scores": (*TRAINED.scores, -1e6)}
+    wrong = dataclasses.replace(TRAINED, types=(*TRAINED.types, 6), **more)
+    with pytest.raises(LoadError, match="is said to be a byte's"):
+        tokenizer_of(open_checkpoint(written(tmp_path, wrong)))
+    found = tokenizer_of(
+        open_checkpoint(written(tmp_path, dataclasses.replace(TRAINED, types=(*TRAINED.types, 1), **more)))
+    )
+    number = len(TRAINED.tokens)
+    assert found.decode([300, number]) == found.decode([300]) + token
+    assert (found.stream(continues=True).feed(number) or "") == token
+
+
 def test_apr_has_the_same_keys() -> None:
     assert apr_keys(TRAINED)["tokenizer.scores"] == TRAINED.scores
 
