@@ -21,6 +21,7 @@ _STARTS = {"subprocess.Popen": 1, "os.exec": 1, "os.posix_spawn": 1, "os.system"
 """Audit event → which of its arguments has the words: https://docs.python.org/3/library/audit_events.html."""
 _MOST_FILES = 1000
 """A pattern that a shell is given is looked at no further than this."""
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh", "busybox"})
 _OPENS = frozenset({"ctypes.dlopen", "sqlite3.connect"})
 
 
@@ -88,19 +89,23 @@ def _split(text: str) -> list[str]:
 def _named(words: object) -> Iterator[str]:
     """Yield what may be files among the words that start a program, and the files of ``-m MODULE``."""
     if isinstance(words, str | bytes):
-        words = _split(os.fsdecode(words))
+        words = ["sh", "-c", words]
     if not isinstance(words, Iterable):
         return
-    before = ""
+    shell, before = None, ""
     for given in words:
         if not isinstance(given, str | bytes | os.PathLike):
             continue
         word = os.fsdecode(os.fspath(given))
         yield word
+        if shell is None:
+            shell = word.rpartition(os.sep)[2] in _SHELLS
         if before == "-c":
             for part in _split(word):
                 yield part
-                yield from itertools.islice(glob.iglob(part), _MOST_FILES) if "*" in part else ()  # noqa: PTH207
+                # To Python, which has such an option as well, a star is no pattern.
+                if shell and "*" in part:
+                    yield from itertools.islice(glob.iglob(part), _MOST_FILES)  # noqa: PTH207
         if before == "-m":
             base = word.replace(".", os.sep)
             for folder in ("", *sys.path):
