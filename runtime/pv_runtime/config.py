@@ -62,8 +62,8 @@ APR_KEYS = {
 """config.json's keys, and APR's."""
 
 _MOST_LAYERS = 1 << 12
-"""The deepest have some hundreds (llama.cpp allows 512). Names are made for each: without a bound, a number in
-a file would take as much memory as it likes."""
+"""The deepest have some hundreds (llama.cpp allows 512). Names are made for each: without a bound, a number
+in a file would take as much memory as it likes."""
 
 CONFIG = "config"
 """Metadata key, in safetensors and APR, of the whole config.json; as text in safetensors."""
