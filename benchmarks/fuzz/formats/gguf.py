@@ -23,7 +23,7 @@ _QWEN2 = {
 }  # fmt: skip
 
 
-_EMBEDDING = [(b"token_embd.weight", (64, 4), 8)]
+_EMBEDDING: list[tuple[bytes, tuple[int, ...], int]] = [(b"token_embd.weight", (64, 4), 8)]
 """Without which a file does not say how large its vocabulary is, and has no config."""
 
 
