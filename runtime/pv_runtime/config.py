@@ -61,6 +61,10 @@ APR_KEYS = {
 }
 """config.json's keys, and APR's."""
 
+_MOST_LAYERS = 1 << 12
+"""The deepest have some hundreds (llama.cpp allows 512). Names are made for each: without a bound, a number
+in a file would take as much memory as it likes."""
+
 CONFIG = "config"
 """Metadata key, in safetensors and APR, of the whole config.json; as text in safetensors."""
 GGUF_CONFIG = "pv.config"
@@ -112,7 +116,8 @@ def carried_config(model: Checkpoint) -> dict[str, Any]:
 def _from_gguf(model: Checkpoint) -> dict[str, Any]:
     architecture = model.metadata.get("general.architecture")
     values = {hf: model.metadata.get(f"{architecture}.{key}") for hf, key in GGUF_KEYS.items()}
-    values["num_key_value_heads"] = values["num_key_value_heads"] or values["num_attention_heads"]
+    if values["num_key_value_heads"] is None:
+        values["num_key_value_heads"] = values["num_attention_heads"]
     values["vocab_size"] = _embedding_rows(model)
     if architecture == "llama" and values["rope_theta"] is None:
         values["rope_theta"] = 10000.0  # what llama.cpp takes where the key is left out
@@ -130,7 +135,8 @@ def _from_gguf(model: Checkpoint) -> dict[str, Any]:
 def _from_apr(model: Checkpoint) -> dict[str, Any]:
     architecture = model.metadata.get("hf_model_type") or model.metadata.get("architecture")
     values = {hf: stated(model.metadata, key) for hf, key in APR_KEYS.items()}
-    values["vocab_size"] = values["vocab_size"] or _embedding_rows(model)
+    if values["vocab_size"] is None:
+        values["vocab_size"] = _embedding_rows(model)
     tied = model.metadata.get("tie_word_embeddings")
     return {
         "model_type": _short(architecture) if isinstance(architecture, str) else architecture,
@@ -215,7 +221,7 @@ def _check(config: dict[str, Any], path: str) -> None:
     for key in APR_KEYS:
         value = parameter(config, key)
         number = isinstance(value, (int, float) if key in FLOATS else int) and not isinstance(value, bool)
-        if not number or not 0 < value < 2**31:
+        if not number or not 0 < value < 2**31 or (key == "num_hidden_layers" and value > _MOST_LAYERS):
             raise LoadError(f"its {key} is {value!r}, which no model of its kind can have", path)
     head = config.get("head_dim")
     if head is not None and not (type(head) is int and 0 < head < 2**31):

@@ -153,7 +153,8 @@ class _Reader:
             return ()
         listed = isinstance(value, Sequence) and not isinstance(value, str)
         items = tuple(value) if isinstance(value, Sequence) and listed else ()
-        if not listed or not all(isinstance(item, kind) for item in items):
+        truths = kind is not str and any(isinstance(item, bool) for item in items)  # which are int in Python
+        if not listed or truths or not all(isinstance(item, kind) for item in items):
             raise LoadError(f"{key} is no array of the type that it should have", self.path)
         return items
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pv_runtime.config import config_of, expected_tensors
+from pv_runtime.errors import LoadError
+from pv_runtime.formats import open_checkpoint
 
 from benchmarks.fuzz import attempt as attempts
 from benchmarks.fuzz import parent
@@ -29,6 +33,18 @@ def test_every_seed_is_accepted(name: str, tmp_path: Path) -> None:
     for data in seeds:
         ending = attempt(target, data, tmp_path)
         assert ending.kind == "accepted", ending.message
+
+
+@pytest.mark.parametrize("name", ["gguf", "apr", "safetensors"])
+def test_a_seed_of_each_kind_of_model_file_says_what_model_it_is(name: str, tmp_path: Path) -> None:
+    """Else what is made of its numbers is never reached: reading one that says none ends before."""
+    path = tmp_path / "m.safetensors"
+    said = 0
+    for data in target_of(name).seeds():
+        path.write_bytes(data)
+        with contextlib.suppress(LoadError):
+            said += bool(expected_tensors(config_of(open_checkpoint(path))))
+    assert said
 
 
 @pytest.mark.parametrize("name", FORMATS)

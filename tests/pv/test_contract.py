@@ -162,6 +162,16 @@ def test_a_version_without_quotes_is_told_to_take_them(tmp_path: Path) -> None:
     assert (finding.where.line, finding.where.column) == (2, 12)
 
 
+@pytest.mark.parametrize("number", ["010", "1.10", "0x1F", "1e3"])
+def test_an_id_that_is_a_number_is_told_to_take_quotes(tmp_path: Path, number: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        load_contract(
+            write(tmp_path, f"metadata:\n  version: '1'\nfalsification_tests:\n- id: {number}\n  rule: x\n")
+        )
+    said = [each for each in caught.value.findings if (each.where.line, each.where.column) == (4, 7)]
+    assert ["quotes" in each.remedy for each in said] == [True]
+
+
 @pytest.mark.parametrize(
     ("text", "artefact"),
     [

@@ -30,6 +30,8 @@ def kinds(*rule: str) -> list[str]:
         (["min(cosine) > 1"], ["unsatisfiable"]),
         (["min(cosine) >= 0.9 and max(cosine) <= 0.8"], ["unsatisfiable"]),
         (["word == 3"], ["unsatisfiable"]),
+        (["tensors <= -1"], ["unsatisfiable"]),
+        (["all(abs(cosine) <= -0.001)"], ["unsatisfiable"]),
         (["loss <= 3"], ["undeclared"]),
     ],
 )

@@ -85,6 +85,15 @@ def test_what_cannot_be_mapped_is_refused_by_name(
         config_of(with_config(model_folder, tmp_path / "m", **changes))
 
 
+@pytest.mark.parametrize("key", ["vocab_size", "num_kv_heads", "num_layers"])
+def test_a_zero_is_not_taken_for_what_is_not_said(model_folder: Path, tmp_path: Path, key: str) -> None:
+    stated = {**apr_config(config_of(open_checkpoint(model_folder)))}
+    stated.pop("config")
+    assert key in stated
+    with pytest.raises(LoadError, match="is 0, which no model of its kind can have"):
+        config_of(made(tmp_path / "x.apr", {**stated, key: 0}, "apr"))
+
+
 def test_newer_configs_keep_theta_elsewhere(model_folder: Path, tmp_path: Path) -> None:
     nested = {"rope_theta": None, "rope_parameters": {"rope_theta": 5e5, "rope_type": "default"}}
     config = config_of(with_config(model_folder, tmp_path / "m", **nested))

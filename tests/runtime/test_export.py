@@ -370,7 +370,8 @@ def test_what_a_config_says_bounds_memory_and_agrees_with_the_tensors(
     shutil.copytree(model_folder, folder)
     config = json.loads((folder / "config.json").read_text())
     for changes, message in [
-        ({"num_hidden_layers": 2**31 - 1}, "says it has 2147483647 layers, and has 26 tensors"),
+        ({"num_hidden_layers": 4096}, "says it has 4096 layers, and has 26 tensors"),
+        ({"num_hidden_layers": 2**31 - 1}, "num_hidden_layers is 2147483647"),
         ({"vocab_size": 2**31 - 1}, r"embed_tokens.weight has the shape \[96, 256\]"),
         ({"intermediate_size": 256}, r"gate_proj.weight .* asks for \[256, 256\]"),
         ({"head_dim": 32}, r"q_proj.weight .* asks for \[128, 256\]"),

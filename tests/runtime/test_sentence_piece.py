@@ -136,13 +136,18 @@ NO_BYTES = ["", "<0x-1>", "<0x+1>", "<0x 1>", "<0x1>", "<0xab>", "<0x100>", "<0x
 @pytest.mark.parametrize("token", NO_BYTES)
 def test_only_what_is_a_byte_is_one(tmp_path: Path, token: str) -> None:
     """A token that says so is its own text; one that is said to be a byte's is refused."""
-    more = {"tokens": (*TRAINED.tokens, token), "scores": (*TRAINED.scores, -1e6)}
-    wrong = dataclasses.replace(TRAINED, types=(*TRAINED.types, 6), **more)
+    wrong, right = (
+        dataclasses.replace(
+            TRAINED,
+            tokens=(*TRAINED.tokens, token),
+            types=(*TRAINED.types, kind),
+            scores=(*TRAINED.scores, -1e6),
+        )
+        for kind in (6, 1)
+    )
     with pytest.raises(LoadError, match="is said to be a byte's"):
         tokenizer_of(open_checkpoint(written(tmp_path, wrong)))
-    found = tokenizer_of(
-        open_checkpoint(written(tmp_path, dataclasses.replace(TRAINED, types=(*TRAINED.types, 1), **more)))
-    )
+    found = tokenizer_of(open_checkpoint(written(tmp_path, right)))
     number = len(TRAINED.tokens)
     assert found.decode([300, number]) == found.decode([300]) + token
     assert (found.stream(continues=True).feed(number) or "") == token

@@ -23,12 +23,16 @@ _QWEN2 = {
 }  # fmt: skip
 
 
+_EMBEDDING: list[tuple[bytes, tuple[int, ...], int]] = [(b"token_embd.weight", (64, 4), 8)]
+"""Without which a file does not say how large its vocabulary is, and has no config."""
+
+
 def seeds() -> list[bytes]:
     """Return the smallest file, one of each kind of value, and one of each type of tensor."""
     random = Random(0)
     return [
         packed(whole([], [])),
-        packed(whole(_stated(), [_tensor(b"blk.0.ffn_up.weight", (32, 2), 8)])),
+        packed(whole(_stated(), _EMBEDDING)),
         packed(whole([_scalar(b"k.%d" % kind, kind, random) for kind in SCALARS], [])),
         packed(whole(_vocabulary(), [_tensor(b"token_embd.weight", (64, 4), 0)])),
         *(packed(whole([], [_tensor(b"w", (GGML_TYPES[kind][1], 2), kind)])) for kind in GGML_TYPES),
@@ -53,7 +57,7 @@ def made(random: Random) -> bytes:
         )
         for number, kind in enumerate(kinds)
     ]
-    parts = whole(keys, tensors)
+    parts = whole(keys, tensors + _EMBEDDING * random.getrandbits(1))
     damage_fields(parts, random)
     return packed(parts)
 

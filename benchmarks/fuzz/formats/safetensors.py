@@ -23,8 +23,21 @@ _BYTES = {
 """Bits of one element."""
 
 
-def _header(shapes: dict[str, tuple[str, list[int]]]) -> tuple[dict[str, Any], int]:
+_CONFIG = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+    "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "vocab_size": 4,
+    "tie_word_embeddings": True, "rope_scaling": {"rope_type": "default"},
+}  # fmt: skip
+"""As metadata carry it, in text."""
+
+
+def _header(
+    shapes: dict[str, tuple[str, list[int]]], config: bytes | None = None
+) -> tuple[dict[str, Any], int]:
     found: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    if config is not None:
+        found["__metadata__"]["config"] = config.decode("utf-8", "surrogatepass")
     position = 0
     for name, (dtype, shape) in shapes.items():
         bits = _BYTES[dtype]
@@ -39,16 +52,17 @@ def _file(header: bytes, data: int) -> bytes:
     return struct.pack("<Q", len(header)) + header + (b"\x00\x3c\x11\x80" * (data // 4 + 1))[:data]
 
 
-def _honest(shapes: dict[str, tuple[str, list[int]]]) -> bytes:
-    header, data = _header(shapes)
+def _honest(shapes: dict[str, tuple[str, list[int]]], config: bytes | None = None) -> bytes:
+    header, data = _header(shapes, config)
     return _file(json.dumps(header).encode(), data)
 
 
 def seeds() -> list[bytes]:
-    """Return the smallest file and one of each dtype, in several shapes."""
+    """Return the smallest file and one of each dtype, several shapes, and one with a config."""
     shapes: tuple[list[int], ...] = ([4], [2, 4], [], [0], [1, 2, 2, 2, 1, 1])
     return [
         _file(b"{}", 0),
+        _honest({"model.embed_tokens.weight": ("F16", [4, 64])}, json.dumps(_CONFIG).encode()),
         *(_honest({"w": (dtype, [4])}) for dtype in _BYTES),
         *(_honest({"model.norm.weight": ("F32", list(shape)), "b": ("U8", [3])}) for shape in shapes),
     ]
@@ -63,6 +77,9 @@ def made(random: Random) -> bytes:
         )
         for number in range(random.randrange(5))
     }
+    if random.random() < 0.3:
+        header, data = _header(shapes, json_text(damage_json(_CONFIG, random), random))
+        return _file(json_text(header, random), data)
     header, data = _header(shapes)
     raw = _file(json_text(damage_json(header, random), random), data)
     if random.random() < 0.1:

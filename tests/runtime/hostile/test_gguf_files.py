@@ -70,6 +70,7 @@ SHAPES: dict[str, tuple[bytes, str]] = {
     "array-whose-size-wraps": (file([key(b"a", ARRAY, struct.pack("<IQ", U64, 2**61 + 1))]), "needs"),
     "alignment-0": (file([key(b"general.alignment", U32, bytes(4))]), "power of two"),
     "alignment-2^31": (file([key(b"general.alignment", U32, struct.pack("<I", 2**31))]), "power of two"),
+    "alignment-2^21": (file([key(b"general.alignment", U32, struct.pack("<I", 2**21))]), "power of two"),
     "alignment-as-text": (file([key(b"general.alignment", STRING, text(b"32"))]), "no UINT32"),
     "alignment-twice": (file([key(b"general.alignment", U32, struct.pack("<I", 32))] * 2), "occurs twice"),
     "dimensions-5": (file((), [tensor(dims=(1,) * 5)], 32), "5 dimensions"),
