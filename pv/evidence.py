@@ -53,6 +53,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:pv:discharge:v1"
 SCHEMA_VERSION = 2
 _SIDECAR_BYTES = 1 << 18
+_LONGEST_NAME = 255  # bytes that Linux has for the name of a file
 
 
 class RepeatedKeyError(EvidenceError):
@@ -222,9 +223,14 @@ def read_record(path: Path) -> Record:
 
     def beside(name: str) -> bytes | None:
         sidecar = path.with_name(name)
-        with contextlib.suppress(FileNotFoundError):  # it may go after it was seen
+        try:
             return read_regular_file(sidecar) if sidecar.is_file() else None
-        return None
+        except FileNotFoundError:  # it may go after it was seen
+            return None
+        except OSError as error:
+            raise EvidenceError(
+                f"{name[:60]} cannot be read: {error.strerror}", remedy="restore it, or discharge again"
+            ) from error
 
     while True:
         try:
@@ -312,7 +318,8 @@ def sidecars_of(name: str, data: bytes) -> tuple[str, ...]:
 
 def _sidecar_name(record: str, key: str, stored: Mapping[str, Any]) -> str:
     name = str(stored["sidecar"])
-    if not name.endswith(SIDECAR_SUFFIX) or "/" in name or "\0" in name:
+    too_long = len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME
+    if not name.endswith(SIDECAR_SUFFIX) or "/" in name or "\0" in name or too_long:
         raise _unusable(record, f"section {key} names no sidecar")
     return name
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pv import evidence
 from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, read_record, seal, write_record
 from pv.exits import Exit
@@ -242,11 +244,36 @@ def test_long_series_lie_beside_the_record(long: Path) -> None:
         read_record(long)
 
 
-def test_a_sidecar_lies_beside_its_record_and_nowhere_else(long: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../secret.series.json",
+        "a\0.series.json",
+        "a" * 244 + ".series.json",
+        "\ud800" * 100 + ".series.json",
+    ],
+)
+def test_a_sidecar_lies_beside_its_record_and_nowhere_else(long: Path, name: str) -> None:
+    """Under a name that a file can have."""
     whole = json.loads(long.read_bytes())
-    whole["predicate"]["measurements"]["sidecar"] = "../../secret.series.json"
+    whole["predicate"]["measurements"]["sidecar"] = name
     long.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(EvidenceError, match="section measurements names no sidecar"):
+        read_record(long)
+
+
+def test_a_sidecar_that_cannot_be_read_is_an_error_of_evidence(
+    long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = evidence.read_regular_file
+
+    def failing(path: Path) -> bytes:
+        if path.name.endswith(".series.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return read(path)
+
+    monkeypatch.setattr(evidence, "read_regular_file", failing)
+    with pytest.raises(EvidenceError, match=r"\.series\.json cannot be read: Input/output error"):
         read_record(long)
 
 

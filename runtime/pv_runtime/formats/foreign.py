@@ -6,6 +6,7 @@ Nothing here reads further than the bytes that tell; nothing is unpacked or unpi
 from __future__ import annotations
 
 import pickletools
+import warnings
 
 from pv_runtime.errors import LoadError
 from pv_runtime.formats.file_bytes import FileBytes
@@ -71,12 +72,14 @@ def _is_pickle(head: bytes) -> bool:
     if head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
         return True
     opcodes = set()
-    try:
-        for opcode, _, position in pickletools.genops(head):
-            opcodes.add(opcode.name)
-            if opcode.name == "STOP":
-                return bool(position)
-    except (ValueError, UnicodeError, OverflowError, IndexError):  # where the head is cut, or no pickle
-        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python will not know any more
+        try:
+            for opcode, _, position in pickletools.genops(head):
+                opcodes.add(opcode.name)
+                if opcode.name == "STOP":
+                    return bool(position)
+        except (ValueError, UnicodeError, OverflowError, IndexError):  # where the head is cut, or no pickle
+            pass
     # A memo, a mark or a global beside other opcodes: text and zeros decode to none of these.
     return len(opcodes) > 2 and bool(opcodes & {"PUT", "BINPUT", "LONG_BINPUT", "GLOBAL", "REDUCE", "BUILD"})

@@ -74,7 +74,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"\0" * 100, b"hello, this is a text. It ends.", b"GGUF", b"\x80", b"."]
+    "head", [b"", b"\0" * 100, b"hello, this is a text. It ends.", b"GGUF", b"\x80", b".", b"P+\\u0000\n"]
 )
 def test_what_is_none_of_them_is_called_none_of_them(head: bytes) -> None:
     assert foreign_format(head) is None
