@@ -123,7 +123,7 @@ FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECON
 fuzz: $(VENV)/.fuzz ## read bad files of every format, a minute each (SECONDS=600 FORMATS="gguf apr": longer, and only these)
 	$(BIN)/python -m benchmarks.fuzz --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FORMATS)
 
-injection: $(VENV)/.dev ## plant hostile texts everywhere and run every command over them (a minute or two)
+injection: $(VENV)/.dev ## plant hostile texts everywhere and run every command over them (some minutes)
 	$(SHARED) $(BIN)/python -m pytest -m injection --numprocesses $(JOBS) --dist worksteal tests/injection
 
 defects: $(VENV)/.dev ## plant known defects in working models and in the trainer, and count how many are named

@@ -20,6 +20,7 @@ from pv import evidence
 from pv.errors import EvidenceError
 from pv.evidence import Record, parse_record, read_record, seal, write_record
 from pv.exits import Exit
+from pv.regular_file import read_regular_file
 from pv.verify import verify
 
 if TYPE_CHECKING:
@@ -265,12 +266,10 @@ def test_a_sidecar_lies_beside_its_record_and_nowhere_else(long: Path, name: str
 def test_a_sidecar_that_cannot_be_read_is_an_error_of_evidence(
     long: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = evidence.read_regular_file
-
     def failing(path: Path) -> bytes:
         if path.name.endswith(".series.json"):
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
-        return read(path)
+        return read_regular_file(path)
 
     monkeypatch.setattr(evidence, "read_regular_file", failing)
     with pytest.raises(EvidenceError, match=r"\.series\.json cannot be read: Input/output error"):
