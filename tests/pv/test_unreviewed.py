@@ -15,7 +15,8 @@ from tests.pv.staging import commit, git
 
 ONE, TESTED, COMMANDED = "FALSIFY-SMALL-001", "FALSIFY-SMALL-002", "FALSIFY-SMALL-003"
 OTHER = "FALSIFY-OTHER-001"
-MARK = "import pathlib\npathlib.Path({mark!r}).touch()\n"
+# By another program: what a check writes itself outside of its scratch folder is refused.
+MARK = "import subprocess\nsubprocess.run(['touch', {mark!r}], check=True)\n"
 
 
 @pytest.fixture(scope="module")
