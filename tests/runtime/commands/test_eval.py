@@ -136,10 +136,10 @@ def test_limits_are_those_that_were_asked_for(tmp_path: Path, capsys: pytest.Cap
     }
     benchmark, given = tmp_path / "benchmark", tmp_path / "given"
     benchmark.write_text(json.dumps(problem))
-    texts = ("    while True: pass\n", "    return bytearray(200 << 20)\n")
+    texts = ("    while True: pass\n", "    return bytearray(160 << 20)\n")
     lines = [json.dumps({"task_id": "T/0", "completion": text}) for text in texts]
     given.write_text("\n".join(lines))
-    words = ("--benchmark", str(benchmark), "--completions", str(given), "--timeout", "0.5")
+    words = ("--benchmark", str(benchmark), "--completions", str(given), "--timeout", "3")
     assert reported(capsys, *words)["outcomes"] == {"passed": 1, "timeout": 1}
     found = reported(capsys, *words, "--memory", "128")
     assert found["outcomes"] == {"memory": 1, "timeout": 1}
