@@ -135,7 +135,7 @@ replay: $(VENV)/.dev ## plant 25 defects of the past on the working stack: each 
 fraud: $(VENV)/.dev ## try to get greens that are not earned: each must be refused or shown, and the honest project be green
 	$(BIN)/python -m benchmarks.fraud
 
-trust: $(VENV)/.fuzz ## what is promised of evidence and of bad files, measured: one table (half an hour; QUICK=1: two minutes)
+trust: $(VENV)/.fuzz ## what is promised of evidence and of bad files, measured: one table (long; QUICK=1: a small part)
 	$(BIN)/python -m benchmarks.trust $(if $(QUICK),--quick)
 
 # Not by a venv: a host with a GPU may have no network. Its own Python has torch; wheels/ has the rest.
