@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pv.evidence import records_of
 from pv.regular_file import read_regular_file
 
-__all__ = ["Forecast", "recorded_seconds"]
+__all__ = ["Forecast", "longest_first", "recorded_seconds"]
 
 _MOST = 2000
 """Of more falsifiers than these, the mean of those that ended says enough, and reading takes its time too."""
@@ -90,6 +91,18 @@ def recorded_seconds(addresses: Collection[str], evidence: Path) -> dict[str, fl
         if taken:
             found[address] = sum(taken)
     return found
+
+
+def longest_first(addresses: Sequence[str], known: Mapping[str, float]) -> list[str]:
+    """Return `addresses` so that what takes long does not begin last, and run alone while others have ended.
+
+    `known` is address → seconds. What was never run counts as the others do on average; of equals the order
+    stays. Where `known` is right, such a list takes at most 4/3 of the best possible (Graham, Bounds on
+    multiprocessing timing anomalies, 1969).
+    """
+    usual = [known[address] for address in addresses if address in known]
+    mean = math.fsum(usual) / len(usual) if usual else 0.0  # the same in whatever order they come
+    return sorted(addresses, key=lambda address: -known.get(address, mean))
 
 
 def _seconds(path: Path) -> float:

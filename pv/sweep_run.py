@@ -21,7 +21,7 @@ from pv.evidence import remove_partial
 from pv.executors import make_executor
 from pv.executors.local import LocalExecutor
 from pv.executors.protocol import Executor, Setup
-from pv.forecast import recorded_seconds
+from pv.forecast import longest_first, recorded_seconds
 from pv.journal import Journal, Reading, read_journal
 from pv.outcome import Discharge, Options
 from pv.selection import load_paths
@@ -79,9 +79,15 @@ class Place:
 
 
 def begin(
-    path: Path, planned: Sequence[Planned], options: Options, argv: Sequence[str], place: Place
+    path: Path,
+    planned: Sequence[Planned],
+    options: Options,
+    argv: Sequence[str],
+    place: Place,
+    *,
+    ordered: bool = False,
 ) -> Journal:
-    """Write down what is planned, and the ends of what needs no run.
+    """Write down what is planned, and the ends of what needs no run; `ordered` says that its order is wanted.
 
     Raises
     ------
@@ -98,6 +104,7 @@ def begin(
             "options": options.to_json(),
             "executor": place.executor,
             "settings": dict(place.settings),
+            "ordered": ordered,
             "falsifiers": len(planned),
         },
         [one.to_json() for one in planned],
@@ -143,7 +150,12 @@ def go_on(
                 continue
             end = dataclasses.replace(end, attempts=reading.attempts.get(address, ()))
             journal.write({"event": "end", "at": now(), "end": end.to_json(), "stepped_over": killed})
-    tasks = [_task(reading, address) for address in (*again, *reading.left)]
+    left = [*again, *reading.left]
+    known = recorded_seconds([*(str(task["address"]) for task in adopted), *left], config.evidence)
+    # Where the first failures end it, what is asked first is what was named first.
+    if executor.slots > 1 and failures is None and not reading.sweep.get("ordered"):
+        left = longest_first(left, known)
+    tasks = [_task(reading, address) for address in left]
     whole = True
     if tasks or adopted:
         gates = LocalExecutor(1, config.root, scratch, options.to_json())
@@ -152,7 +164,7 @@ def go_on(
             contextlib.closing(gates),
             contextlib.closing(executor),
             _asked_to_stop() as interrupted,
-            show_sweep(stream, run, recorded_seconds(run, config.evidence)) as watcher,
+            show_sweep(stream, run, known) as watcher,
         ):
             whole = run_tasks(
                 tasks,

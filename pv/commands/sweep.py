@@ -180,7 +180,8 @@ def _run(arguments: argparse.Namespace, config: Config, gathered: Gathered | Non
                 if not text:
                     print(printable_json(json.dumps(lines, indent=1)))
                 return Exit.ACCEPTED
-            with begin(path, planned, asked, arguments.argv, place) as journal:
+            ordered = arguments.shuffle is not None
+            with begin(path, planned, asked, arguments.argv, place, ordered=ordered) as journal:
                 planned.clear()
                 lines.clear()  # the journal has them
                 whole = go_on(journal, read_journal(path), config, executor, retry=False, **options)

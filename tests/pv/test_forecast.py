@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pv.forecast import Forecast, recorded_seconds
+from pv.forecast import Forecast, longest_first, recorded_seconds
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
@@ -86,3 +86,18 @@ def test_the_records_of_a_falsifier_say_what_it_took_with_its_counter_examples(c
     copied.record().write_text("[]", encoding="utf-8")
     assert recorded_seconds([f"small-v1#{ID}"], config.evidence) == {}
     assert recorded_seconds([str(number) for number in range(3000)], config.evidence) == {}
+
+
+@given(st.dictionaries(st.text("abc", max_size=3), st.none() | st.floats(0, 1e6)))
+def test_the_longest_begin_first_and_nobody_is_lost(taken: dict[str, float | None]) -> None:
+    known = {address: seconds for address, seconds in taken.items() if seconds is not None}
+    order = longest_first([*taken], known)
+    assert sorted(order) == sorted(taken)
+    seconds = [known[address] for address in order if address in known]
+    assert seconds == sorted(seconds, reverse=True)
+    assert longest_first(order, known) == order
+
+
+def test_what_was_never_run_begins_among_those_of_middling_length() -> None:
+    assert longest_first(["new", "short", "long"], {"short": 1.0, "long": 9.0}) == ["long", "new", "short"]
+    assert longest_first(["b", "a"], {}) == ["b", "a"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pv.exits import Exit
+from pv.forecast import longest_first, recorded_seconds
 from pv.host import gpus
 from pv.journal import latest_journal, read_journal
 
@@ -270,6 +271,25 @@ def test_those_that_failed_last_are_run_alone(project: Project) -> None:
     ended = project.pv("sweep", "--lf", "--json")
     assert outcomes(ended) == {IDS[1]: "Pass", IDS[3]: "Fail"}
     assert outcomes(project.pv("sweep", "--lf", "--json")) == {IDS[3]: "Fail"}
+
+
+def test_what_took_longest_the_last_time_begins_first_unless_an_order_is_wanted(project: Project) -> None:
+    write(project)
+    addresses = [f"small-v1#{one}" for one in IDS]
+    assert project.pv("sweep").code == Exit.ACCEPTED
+    known = recorded_seconds(addresses, project.root / "evidence")
+    assert sorted(known) == addresses
+    longest = [address.partition("#")[2] for address in longest_first(addresses, known)]
+
+    def order(*words: str) -> list[str]:
+        assert project.pv("sweep", "--force", "--no-record", *words).code == Exit.ACCEPTED
+        return started(journal_of(project))
+
+    assert order("--jobs", "2") == longest
+    assert order("--jobs", "1") == order("--jobs", "2", "--max-fail", "1") == list(IDS)
+    shuffled = project.pv("sweep", "--shuffle", "7", "--no-record", "--force", "--dry-run", "--json").json
+    wanted = [line["falsifier"].partition("#")[2] for line in shuffled]
+    assert order("--jobs", "2", "--shuffle", "7") == wanted
 
 
 def test_a_seed_shuffles_always_alike(project: Project) -> None:
