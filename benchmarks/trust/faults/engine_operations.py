@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import io
 import tempfile
 from collections.abc import Hashable
 from pathlib import Path
@@ -38,8 +39,8 @@ def _nothing(_: Path) -> None:
 
 
 def _pv(folder: Path, *words: str) -> None:
-    """Run a command of the engine in `folder`."""
-    with contextlib.chdir(folder):
+    """Run a command of the engine in `folder`; what it prints is not ours to show."""
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         arguments = parser(words).parse_args(words)
         arguments.argv = ("pv", *words)
         if (code := arguments.run(arguments)) != Exit.ACCEPTED:
