@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 import time
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.fuzz.peak import begin_anew, peak_kibibytes
 from benchmarks.fuzz.target import Target
 
 __all__ = ["MEBIBYTES", "SECONDS", "Ending", "attempt"]
@@ -15,7 +15,7 @@ __all__ = ["MEBIBYTES", "SECONDS", "Ending", "attempt"]
 SECONDS = 2.0
 """Of processor, for one input of at most 64 KiB."""
 MEBIBYTES = 96
-"""That one input may bring beyond what the process ever had."""
+"""That one input may take beyond what the process has."""
 
 Kind = Literal["accepted", "rejected", "escaped"]
 
@@ -33,7 +33,7 @@ class Ending:
     message
         What was raised; empty where nothing was.
     seconds, mebibytes
-        Of processor; and by how much the most memory that the process ever had grew.
+        Of processor; and by how much the memory of the process grew, at most, meanwhile.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ class Ending:
 
 def attempt(target: Target, data: bytes, folder: Path) -> Ending:
     """Read `data` as `target` does, in `folder`, and say how it ended."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = begin_anew()
     started = time.process_time()
     kind: Kind = "accepted"
     key: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def attempt(target: Target, data: bytes, folder: Path) -> Ending:
     except BaseException as error:  # a panic of Rust is no Exception
         kind, key, message = "escaped", _place(error), f"{type(error).__name__}: {error}"
     seconds = time.process_time() - started
-    mebibytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    mebibytes = (peak_kibibytes() - before) / 1024
     if seconds > SECONDS or mebibytes > MEBIBYTES:
         cost = f"took {seconds:.1f} s and {mebibytes:.0f} MiB"
         kind, key, message = "escaped", ("cost", *key), f"{cost}; {message or 'accepted'}"

@@ -125,6 +125,22 @@ def test_what_costs_too_much_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (ending.kind, ending.key) == ("escaped", ("cost",))
 
 
+def test_memory_escapes_whatever_the_process_had_before(tmp_path: Path) -> None:
+    """Of a process that was large once, the greatest size ever says nothing: each input is measured anew."""
+    kept = bytearray(300 << 20)
+    del kept
+
+    def read(data: bytes, _: Path) -> None:
+        bytearray(len(data) << 20)
+
+    target = Target(lambda: [b""], lambda _: b"", read, (ValueError,))
+    for _ in range(2):
+        ending = attempt(target, b"x" * 150, tmp_path)
+        assert (ending.kind, ending.key) == ("escaped", ("cost",))
+        assert 140 < ending.mebibytes < 160
+    assert attempt(target, b"x" * 40, tmp_path).kind == "accepted"
+
+
 def test_an_error_without_a_message_escapes(tmp_path: Path) -> None:
     def read(data: bytes, _: Path) -> None:
         raise ValueError(data.decode())
