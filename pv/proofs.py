@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ __all__ = ["ProofReference", "missing", "proof_references"]
 
 _NAME = re.compile(r"[\w.']+")
 _COMMENT = re.compile(r"/-.*?-/|--[^\n]*", re.DOTALL)
-_DEPTHS = ("", "*/", "*/*/")
+_DEPTHS = ("*/", "*/*/")
 _LONGEST = 1000
 
 
@@ -82,7 +81,6 @@ def missing(reference: ProofReference, root: Path, beside: Path) -> str:
     return f"{reference.module} declares no theorem {reference.theorem}"
 
 
-@functools.lru_cache(maxsize=1024)
 def _files(module: str, root: Path, beside: Path) -> tuple[Path, ...]:
     if len(module) > _LONGEST or not _NAME.fullmatch(module) or not all(module.split(".")):
         return ()
@@ -94,7 +92,6 @@ def _files(module: str, root: Path, beside: Path) -> tuple[Path, ...]:
         return ()
 
 
-@functools.lru_cache(maxsize=64)
 def _code(path: Path) -> str:
     try:
         return _COMMENT.sub(" ", read_regular_file(path).decode("utf-8", "replace"))
