@@ -34,11 +34,10 @@ def unbound_links(contract: Contract, *, ours: bool) -> Iterator[Link | Finding]
 
 def executed_links(contract: Contract, project: Project) -> Iterator[Link | Finding]:
     """Yield the links of the falsifiers that are bound, to the check and from there to its evidence."""
-    broken: set[str] = set()
-    for rule in (binding, plant, basis):
-        for finding in rule.check(contract, project):
-            broken.add(finding.message.partition(":")[0])
-            yield finding
+    findings = [found for rule in (binding, plant, basis) for found in rule.check(contract, project)]
+    yield from findings
+    # Each begins with the id that it is about; an id may have colons in it, and no blank.
+    broken = {finding.message.partition(": ")[0] for finding in findings}
     for falsifier in contract.falsifiers:
         if falsifier.excluded or not falsifier.bound:
             continue

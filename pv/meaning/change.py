@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from pv.differences import shorten
 from pv.errors import Location
@@ -21,6 +21,7 @@ __all__ = [
     "bump_of",
     "claims",
     "one",
+    "paired",
     "prose",
     "single",
 ]
@@ -109,6 +110,24 @@ class Change:
 def bump_of(changes: Iterable[Change]) -> Bump:
     """Return what `changes` ask together: as much as the one that asks most."""
     return max((change.bump for change in changes), default=Bump.NONE)
+
+
+Part = TypeVar("Part")
+
+
+def paired(
+    before: Iterable[Part], after: Iterable[Part], same: Callable[[Part, Part], bool]
+) -> tuple[list[tuple[Part, Part]], list[Part], list[Part]]:
+    """Pair each old part with the first new one left that is the `same`; return also what has no partner."""
+    pairs: list[tuple[Part, Part]] = []
+    old, new = [], list(after)
+    for one in before:
+        place = next((index for index, other in enumerate(new) if same(one, other)), None)
+        if place is None:
+            old.append(one)
+        else:
+            pairs.append((one, new.pop(place)))
+    return pairs, old, new
 
 
 def prose(value: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pv.contract import Contract, Hypothesis
 from pv.errors import Location
-from pv.meaning.change import Change, Effect, claims, prose, single
+from pv.meaning.change import Change, Effect, claims, paired, prose, single
 from pv.meaning.falsifiers import added_falsifier, falsifier_changes, falsifier_pairs, removed_falsifier
 from pv.meaning.statements import (
     equation_changes,
@@ -123,15 +123,11 @@ def _equations(before: Contract, after: Contract) -> Iterator[Change]:
 
 
 def _harnesses(before: Contract, after: Contract) -> Iterator[Change]:
-    old, new = ({harness.id: harness for harness in side.kani} for side in (before, after))
-    for name, harness in old.items():
-        if name in new:
-            yield from harness_changes(harness, new[name])
-        else:
-            yield _whole(f"harness {name}", "removed", harness.where)
-    for name, harness in new.items():
-        if name not in old:
-            yield _whole(f"harness {name}", "added", harness.where)
+    same, gone, come = paired(before.kani, after.kani, lambda one, other: one.id == other.id)
+    for one, other in same:
+        yield from harness_changes(one, other)
+    yield from (_whole(f"harness {each.id}", "removed", each.where) for each in gone)
+    yield from (_whole(f"harness {each.id}", "added", each.where) for each in come)
 
 
 def _hypotheses(before: Contract, after: Contract) -> Iterator[Change]:

@@ -9,7 +9,7 @@ from typing import Any
 from pv.contract import LEVELS, Falsifier
 from pv.differences import clause_differences
 from pv.errors import Location
-from pv.meaning.change import REVERSED, Change, Effect, Relation, claims, single
+from pv.meaning.change import REVERSED, Change, Effect, Relation, claims, paired, single
 from pv.meaning.rule_lines import line_changes, relation
 from pv.normal_form import normal_clause
 
@@ -32,19 +32,13 @@ def falsifier_pairs(
     before: tuple[Falsifier, ...], after: tuple[Falsifier, ...]
 ) -> Iterator[tuple[Falsifier | None, Falsifier | None]]:
     """Yield old and new by id, or by an alias that the other goes by; None where there is no counterpart."""
-    left = {falsifier.id: falsifier for falsifier in after}
-    waiting: list[Falsifier] = []
-    for old in before:
-        if old.id in left:
-            yield old, left.pop(old.id)
-        else:
-            waiting.append(old)
-    for old in waiting:
-        known = (name for name, new in left.items() if old.id in new.aliases or name in old.aliases)
-        name = next(known, None)
-        yield old, None if name is None else left.pop(name)
-    for new in left.values():
-        yield None, new
+    same, old, new = paired(before, after, lambda one, other: one.id == other.id)
+    known, gone, come = paired(
+        old, new, lambda one, other: one.id in other.aliases or other.id in one.aliases
+    )
+    yield from (*same, *known)
+    yield from ((one, None) for one in gone)
+    yield from ((None, other) for other in come)
 
 
 def added_falsifier(falsifier: Falsifier) -> Change:

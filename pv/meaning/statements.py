@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pv.contract import SPELLINGS, Equation, Harness, Obligation
-from pv.meaning.change import REVERSED, Change, Effect, claims, prose, single
+from pv.meaning.change import REVERSED, Change, Effect, claims, paired, prose, single
 
 __all__ = ["equation_changes", "harness_changes", "named", "obligation_changes", "obligation_pairs"]
 
@@ -80,25 +80,16 @@ def obligation_pairs(
     before: Sequence[Obligation], after: Sequence[Obligation]
 ) -> Iterator[tuple[Obligation | None, Obligation | None]]:
     """Yield old and new by id; those that are left by what they state, in their order."""
-    matched: list[tuple[Obligation | None, Obligation | None]] = []
-    old, new = list(before), list(after)
-    for name in (_id, _property):
-        for one in list(old):
-            if not (key := name(one)):
-                continue
-            partner = next((other for other in new if name(other) == key), None)
-            # Two that have ids, and not the same, are two.
-            if partner is not None and (name is _id or not (one.id and partner.id)):
-                matched.append((one, partner))
-                old.remove(one)
-                new.remove(partner)
-    yield from matched
-    yield from ((one, None) for one in old)
-    yield from ((None, other) for other in new)
-
-
-def _id(obligation: Obligation) -> str:
-    return obligation.id or ""
+    same, old, new = paired(before, after, lambda one, other: bool(one.id) and one.id == other.id)
+    # Two that have ids, and not the same, are two.
+    alike, gone, come = paired(
+        old,
+        new,
+        lambda one, other: not (one.id and other.id) and _property(one) == _property(other),
+    )
+    yield from (*same, *alike)
+    yield from ((one, None) for one in gone)
+    yield from ((None, other) for other in come)
 
 
 def _property(obligation: Obligation) -> str:

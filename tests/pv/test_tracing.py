@@ -164,6 +164,13 @@ def test_from_a_falsifier_to_its_evidence(
     assert reached(copied) == [reach]
 
 
+def test_an_id_may_have_colons(copied: Project) -> None:
+    clause = CLAUSE | {"id": "FALSIFY:SMALL:001", "check": "small_checks.gone:wholeness", "covers": ["A"]}
+    written(copied, clause)
+    named = "small_checks.gone:wholeness"
+    assert strength(copied, "falsifier → check") == [("FALSIFY:SMALL:001", named, "broken")]
+
+
 def test_evidence_that_was_edited_is_worse_than_none(copied: Project) -> None:
     written(copied)
     record = copied.record()

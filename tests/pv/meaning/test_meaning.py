@@ -223,6 +223,19 @@ def test_an_obligation_that_gets_an_id_and_a_falsifier_that_is_renamed_stay_what
     assert {change.effect for change in gone} == {"removed", "added"}
 
 
+@pytest.mark.parametrize("block", ["proof_obligations", "falsification_tests", "kani_harnesses"])
+def test_what_stands_twice_is_two(block: str) -> None:
+    def again(document: dict[str, Any]) -> None:
+        document[block].append(copy.deepcopy(document[block][0]))
+
+    twice = contract(edited(again))
+    assert compare_contracts(twice, twice) == ()
+    (change,) = compare_contracts(contract(BASE), twice)
+    assert change.effect == "added"
+    (change,) = compare_contracts(twice, contract(BASE))
+    assert change.effect == "removed"
+
+
 def test_the_same_under_every_spelling_is_no_difference() -> None:
     other = edited()
     (first, second) = other["falsification_tests"]
