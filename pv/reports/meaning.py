@@ -67,12 +67,16 @@ class Compared:
 
 def text(every: Sequence[Compared], records: Sequence[Unsettled]) -> Iterator[str]:
     """Yield each contract that differs, what its version should be, and the records that it unsettles."""
-    same = 0
+    same, blank = 0, True
     for one in every:
         if one.before and one.after and not one.changes and one.before.version == one.after.version:
             same += 1
             continue
         yield from _contract(one)
+        blank = bool(one.before and one.after)
+        if blank:
+            yield ""
+    if not blank:
         yield ""
     if same:
         yield f"{same} contract(s) without a difference in meaning"

@@ -155,7 +155,7 @@ def test_from_a_falsifier_to_its_evidence(
     copied: Project, changes: dict[str, Any], code: str, strengths: list[str], reach: str
 ) -> None:
     clause = {
-        key: value for key, value in (CLAUSE | {"covers": ["A"]} | changes).items() if value is not None
+        key: value for key, value in (dict(CLAUSE) | {"covers": ["A"]} | changes).items() if value is not None
     }
     written(copied, clause)
     assert codes(copied) == [code]
@@ -165,7 +165,11 @@ def test_from_a_falsifier_to_its_evidence(
 
 
 def test_an_id_may_have_colons(copied: Project) -> None:
-    clause = CLAUSE | {"id": "FALSIFY:SMALL:001", "check": "small_checks.gone:wholeness", "covers": ["A"]}
+    clause = dict(CLAUSE) | {
+        "id": "FALSIFY:SMALL:001",
+        "check": "small_checks.gone:wholeness",
+        "covers": ["A"],
+    }
     written(copied, clause)
     named = "small_checks.gone:wholeness"
     assert strength(copied, "falsifier → check") == [("FALSIFY:SMALL:001", named, "broken")]

@@ -67,7 +67,7 @@ def test_folders_show_what_came_and_went(committed: Project) -> None:
     (committed.root / CONTRACT).unlink()
     ended = committed.pv("diff", "HEAD:contracts", "contracts")
     assert ended.code == Exit.ACCEPTED  # there is no version that could have been raised
-    assert ended.out.splitlines()[:3] == ["other-v1: added (minor)", "", "small-v1: removed (major)"]
+    assert ended.out.splitlines()[:3] == ["other-v1: added (minor)", "small-v1: removed (major)", ""]
     assert "falsifier gone" in ended.out
     assert committed.pv("diff", "HEAD:contracts", "contracts", "--json").json["bump"] == "major"
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pv.check import Metric
+from pv.check import Metric, Value
 from pv.expression.implication import implies
 from pv.expression.parse import parse
 from pv.expression.syntax import Node
-from pv.expression.values import Series, Value
+from pv.expression.values import Series
 from pv.verdict import passes
 
 METRICS = {name: Metric(name) for name in "ab"} | {"t": Metric("t", kind="text")}
