@@ -26,6 +26,8 @@ COMMANDS = {
     "status": "show the status that evidence supports, for every falsifier",
     "report": "write a static site that says what holds, a page a falsifier",
     "coverage": "show which proof obligations are covered by falsifiers that ran",
+    "audit": "follow claims from their sources to evidence, and name every link that does not hold",
+    "diff": "say in what two versions of contracts differ in meaning, and which evidence that unsettles",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",
     "evidence": "show and verify records, share them between hosts, and look back at earlier ones",

@@ -16,6 +16,7 @@ from pv.document import parse
 from pv.investigation_judgement import CODES as INVESTIGATION_CODES
 from pv.rules import RULES
 from pv.rules.project_rules import PROJECT_RULES
+from pv.traceability_codes import CODES as CHAIN_CODES
 
 __all__ = ["ALIASES", "Code", "find_code", "known_codes"]
 
@@ -71,6 +72,9 @@ def find_code(name: str) -> Code | None:
     elif name in INVESTIGATION_CODES:
         severity, summary, remedy = INVESTIGATION_CODES[name]
         told |= {"severity": severity, "summary": summary, "remedy": remedy}
+    elif name in CHAIN_CODES:
+        severity, elsewhere, summary, remedy = CHAIN_CODES[name]
+        told |= {"severity": severity, "elsewhere": elsewhere, "summary": summary, "remedy": remedy}
     return Code(
         code=name,
         severity=told["severity"],

@@ -85,6 +85,13 @@ TESTED_THROUGH = {
     "tests/pv/test_json_schema.py": ["pv/schema_descriptions.py"],
     "tests/pv/commands/test_status.py": ["pv/reports/status.py"],
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
+    "tests/pv/commands/test_audit.py": ["pv/reports/traceability.py"],
+    "tests/pv/commands/test_diff.py": ["pv/reports/meaning.py"],
+    "tests/pv/test_tracing.py": [
+        "pv/traceability.py",
+        "pv/traceability_codes.py",
+        "pv/traceability_evidence.py",
+    ],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
     "tests/pv/reports/site/test_write.py": [

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
-_LOOKS_LIKE_A_CODE = re.compile(r"(?:SCHEMA|PROVABILITY|YAML|WAIVER|PV)(?:-\w+)*", re.IGNORECASE | re.ASCII)
+_LOOKS_LIKE_A_CODE = re.compile(
+    r"(?:SCHEMA|PROVABILITY|YAML|WAIVER|AUDIT|BIND|PV)(?:-\w+)*", re.IGNORECASE | re.ASCII
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ from pv.expression.syntax import (
     names,
 )
 
-__all__ = ["EVERYTHING", "Bounds", "Interval", "contradictory", "decide", "extent"]
+__all__ = ["EVERYTHING", "Bounds", "Interval", "contradictory", "decide", "extent", "follows"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,6 +230,19 @@ def contradictory(parts: Iterable[Node], metrics: Mapping[str, Metric]) -> bool:
         return any(_decide(part, bounds) is False for part in parts)
     except _NothingError:
         return True
+
+
+def follows(parts: Iterable[Node], conclusion: Node, metrics: Mapping[str, Metric]) -> bool:
+    """Tell whether `conclusion` surely holds where all `parts` do; not where these cannot hold together."""
+    bounds = Bounds(metrics)
+    try:
+        for part in parts:
+            _learn(part, bounds)
+        for operand in bounds.operands:
+            extent(operand, bounds)
+        return _decide(conclusion, bounds) is True
+    except _NothingError:
+        return False
 
 
 def _learn(part: Node, bounds: Bounds) -> None:

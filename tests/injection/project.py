@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,11 @@ def louder_still(numbers):
 def plant(root: Path, text: str) -> Path:
     """Make a project in `root` that says `text` in contracts, waivers, configuration, findings and checks.
 
-    Beside it, `bad` holds files that are refused in messages that quote them.
+    Beside it, `bad` holds files that are refused in messages that quote them, and `before` what the contract
+    was when it did not say it.
     """
     project = Project(root)
+    shutil.copytree(root / "contracts", root / "before")
     (root / "contracts" / "small-v1.yaml").write_text(yaml.safe_dump(_contract(text), sort_keys=False))
     (root / "small_checks" / "shouting.py").write_text(_CHECKS.format(text=text))
     waiver = {"id": "FALSIFY-SMALL-003", "reason": text, "approver": text}

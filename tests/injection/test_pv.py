@@ -74,6 +74,11 @@ LOOKING: list[Command] = [
     *both("status"),
     (("status", "--format", "markdown"), unsafe_markdown),
     *both("coverage"),
+    *reported("audit", "contracts", "bad"),
+    *both("audit", "contracts"),
+    *both("diff", "contracts", "bad"),
+    *both("diff", "before", "contracts"),
+    *both("diff", "contracts", "before"),
     *both("graph"),
     *((("graph", "--format", form), unsafe) for form in ("dot", "mermaid")),
     *both("explain", "small-v1"),
@@ -96,6 +101,7 @@ LOOKING: list[Command] = [
             *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
             )),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
+            *(("audit",), ("audit", "contracts", "--binding"), ("diff", "contracts")),
             *(("status", "--against"), ("gate", "--base"), ("scaffold",), ("waivers", "list", "--on"),
             ("init",)),
             *(("sync", "--date"), ("report", "--html", "x", "--"), (f"-{NAME}",), (NAME,)),
@@ -144,7 +150,7 @@ def test_no_output_is_driven_by_what_a_project_says(project: Path) -> None:
         found = list(pool.map(lambda command: faults(project, command), LOOKING))
     assert [fault for fault in found if fault] == []
     reports = sorted(path for path in project.glob("*.*") if path.suffix[1:] in FILES)
-    assert len(reports) == 4 * len(FILES) + len(FILES)
+    assert len(reports) == 5 * len(FILES) + len(FILES)
     for report in reports:
         raw = report.read_bytes()
         assert FILES[report.suffix[1:]](raw) == [], report.name

@@ -19,13 +19,16 @@ from pv.project import Project as Surroundings
 from pv.rules import RULES, judge
 from pv.rules.project_rules import PROJECT_RULES, judge_in_project
 from pv.selection import load_all
+from pv.traceability_codes import CODES as CHAIN_CODES
 from pv.waivers import WaiverError, lint_waivers, load_waivers
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
 
 ROOT = Path(__file__).parents[2]
-PRINTED = re.compile(r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|EDIT|BUMP|PV-[A-Z]+)-\d{3}(?![\w-])")
+PRINTED = re.compile(
+    r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|EDIT|BUMP|AUDIT|BIND|PV-[A-Z]+)-\d{3}(?![\w-])"
+)
 RECORDED = {"PV-VERSION-001", "PV-STATUS-002", "PV-FINDING-010"}
 """Of changes since evidence was recorded."""
 
@@ -189,6 +192,30 @@ def found_in_investigation(project: Project, code: Code, part: str) -> set[str]:
     return {finding.code for finding in judge_investigation(folder / "a.md", project.config())}
 
 
+def found_in_audit(project: Project, code: Code, part: str) -> set[str]:
+    """Audit what is in order up to its evidence, but for `part`."""
+    base = WHOLE | {"equations": {"identity": {"formula": "f(x) = x"}}}
+    path = written(project.root / "contracts" / "base-v1.yaml", base, "")
+    registry = project.root / "binding.yaml"
+    registry.write_text("bindings: []", encoding="utf-8")
+    stated = yaml.safe_load(part)
+    if "nobody ran" not in part and code.code != "PV-CHAIN-009":
+        assert project.pv("discharge", path).code == 0
+    if "edited" in part:
+        record = next((project.root / "evidence" / "base-v1").rglob("live-*.json"))
+        record.write_text(record.read_text(encoding="utf-8").replace('"Pass"', '"Fail"'), encoding="utf-8")
+    if stated and "bindings" in stated:
+        registry.write_text(part, encoding="utf-8")
+    else:
+        written(path, base, part)
+    if code.code == "PV-CHAIN-009":
+        project.pv("discharge", path)
+    words = ("--binding", registry) if "bindings" in code.bad else ()
+    ended = project.pv("audit", path, *words)
+    assert ended.code == (1 if " error[" in ended.out else 0)
+    return set(PRINTED.findall(ended.out))
+
+
 def found(project: Project, tmp_path: Path, code: Code, part: str) -> set[str]:
     if code.code.startswith("YAML"):
         return found_in_yaml(tmp_path, part)
@@ -196,6 +223,7 @@ def found(project: Project, tmp_path: Path, code: Code, part: str) -> set[str]:
     ways = {
         "contracts/*.yaml": found_in_contract,
         "waivers.yaml": found_in_waivers,
+        "pv audit": found_in_audit,
         "pv graph": found_in_graph,
         "findings/*.md": found_in_investigation,
         "pv sync": found_in_sync,
@@ -229,6 +257,7 @@ def test_every_code_that_can_be_printed_is_explained_and_no_other() -> None:
         for name in PRINTED.findall(path.read_text(encoding="utf-8"))
     }
     from_parts = {f"WAIVER-{number:03}" for number in range(1, 9)} | set(INVESTIGATION_CODES)
+    from_parts |= set(CHAIN_CODES)
     assert {*RULES, *PROJECT_RULES} <= printed
     assert {*printed, *from_parts} - ALIASES.keys() == set(known_codes())
 

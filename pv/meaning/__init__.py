@@ -1,0 +1,1 @@
+"""In what two versions of a contract differ in meaning: claims that came, went, or changed."""
