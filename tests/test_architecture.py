@@ -24,6 +24,7 @@ SOURCES = sorted(
 )
 
 OPTIONAL = {
+    "pv/notation/mathml.py": {"latex2mathml"},
     "pv/reports/site/templates.py": {"jinja2"},
     "pv/executors/ray_actor.py": {"ray"},
     "pv/executors/ray_driver.py": {"ray"},
