@@ -24,7 +24,10 @@ def text(contracts: Contracts) -> Iterator[str]:
             yield printable(f"  {spoken.equation.name}")
             lines = spoken.equation.formula.strip().splitlines() or ["(no formula)"]
             yield from (printable(f"    {line.strip()}") for line in lines)
-            yield from (printable(f"    {label:<13} {' '.join(said.split())}") for label, said in _said(spoken))
+            for label, said in _said(spoken):
+                yield printable(f"    {label:<13} {' '.join(said.split())}")
+            if not (spoken.obligations or spoken.falsifiers):
+                yield "    no obligation and no falsifier names it"
 
 
 def tex(contracts: Contracts) -> Iterator[str]:
