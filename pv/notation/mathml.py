@@ -14,6 +14,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from pv.notation.latex import segments
+from pv.printable import printable
 
 __all__ = ["available", "mathml"]
 
@@ -88,5 +89,7 @@ def _copied(element: ET.Element) -> str:
         if name in _ATTRIBUTES and _ATTRIBUTES[name].fullmatch(value)
     )
     text = _ENTITY.sub(lambda match: chr(int(match[1], 16)), element.text or "")
+    if printable(text) != text:
+        raise _NotPlainError(element.tag)
     inner = "".join(map(_copied, element))
     return f"<{element.tag}{attributes}>{html.escape(text)}{inner}</{element.tag}>"
