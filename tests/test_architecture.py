@@ -86,6 +86,8 @@ TESTED_THROUGH = {
     "tests/pv/test_json_schema.py": ["pv/schema_descriptions.py"],
     "tests/pv/commands/test_status.py": ["pv/reports/status.py"],
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
+    "tests/pv/commands/test_equations.py": ["pv/equations.py", "pv/reports/equations.py"],
+    "tests/pv/roofline/test_roofline.py": ["pv/commands/roofline.py", "pv/reports/roofline.py"],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
     "tests/pv/reports/site/test_write.py": [

@@ -76,6 +76,10 @@ LOOKING: list[Command] = [
     *both("coverage"),
     *both("graph"),
     *((("graph", "--format", form), unsafe) for form in ("dot", "mermaid")),
+    *both("equations"),
+    (("equations", "--format", "latex"), unsafe),
+    *both("roofline"),
+    *both("roofline", "--hardware", "h200"),
     *both("explain", "small-v1"),
     *(each for number in (1, 2, 3, 5, 6, 7) for each in both("explain", f"FALSIFY-SMALL-00{number}")),
     *both("evidence", "show"),
@@ -93,7 +97,8 @@ LOOKING: list[Command] = [
     *(
         ((*words, NAME), unsafe)
         for words in (
-            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
+            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("equations",),
+            ("roofline",), ("roofline", "--params", "1", "--hardware"), ("explain",), ("fetch",
             )),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
             *(("status", "--against"), ("gate", "--base"), ("scaffold",), ("waivers", "list", "--on"),

@@ -181,13 +181,17 @@ def test_obligations_stand_on_the_pages_of_contract_and_falsifier(copied: Projec
 
 def test_formulas_are_mathematics_and_what_cannot_be_read_is_text(copied: Project) -> None:
     path = copied.root / "contracts" / "small-v1.yaml"
-    stated = {"good": {"formula": "y = x / 2"}, "bad": {"formula": "it is <b>so</b>"}}
-    stated["part"] = {"formula": "y = x / 2; <script>alert(1)</script> & so on", "preconditions": ["x > 0"]}
+    part = "y = x / 2; <script>alert(1)</script> & so on"
+    stated = {
+        "good": {"formula": "y = x / 2"},
+        "bad": {"formula": "it is <b>so</b>"},
+        "part": {"formula": part, "preconditions": ["x > 0"]},
+    }
     path.write_text(path.read_text() + yaml.safe_dump({"equations": stated}))
     (contract,) = (make_site(copied) / "c").iterdir()
     page = Page(contract)
     assert page.count("math") == page.count("mfrac") == 2
-    assert page.attributes("span", "title") == ["y = x / 2", stated["part"]["formula"]]
+    assert page.attributes("span", "title") == ["y = x / 2", part]
     assert page.count("b") == 0
     assert page.count("script") == 1  # our own
     assert "it is <b>so</b>" in page.shown
