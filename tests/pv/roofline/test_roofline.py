@@ -40,6 +40,9 @@ def test_keys_and_values_lower_the_ceiling(bench: Project) -> None:
     (one,) = outcomes(bench, "--hardware", "bench.toml", "--context", "1000")
     # 2 * 2 layers * 2 heads * 16 values * 1000 positions * 2 bytes
     assert one[2] == pytest.approx(1e9 / (WEIGHTS - 128_000 + 256_000))
+    words = ("--hardware", "bench.toml", "--context", "1000", "--kv-bits", "8")
+    (told,) = bench.pv("roofline", "contracts", "--format", "json", *words).json["claims"]
+    assert told["ceiling"] == pytest.approx(1e9 / (WEIGHTS - 128_000 + 128_000))
 
 
 def test_a_record_above_the_ceiling_of_its_machine_is_an_error(bench: Project) -> None:
