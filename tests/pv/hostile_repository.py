@@ -67,7 +67,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("graph", "--format", "mermaid"),
     ("equations",),
     ("equations", "--format", "latex"),
-    ("roofline",),
+    ("roofline", "--hardware", "h200"),
     ("roofline", "--hardware", "h200", "--json"),
     ("explain", ONE),
     ("explain", "SCHEMA-003"),
@@ -132,6 +132,9 @@ def hostile(project: Project, marks: Marks) -> Path:
     contract.write_text(
         f"{contract.read_text()}proof_obligations:\n"
         "- {id: WHOLE-1, type: invariant, property: numbers are nearly whole}\n"
+        "equations:\n"
+        f"  whole: {{formula: 'x = round(x)', preconditions: [\"{marks.shell('precondition')}\"]}}\n"
+        f"  hostile: {{formula: '\\input{{|{marks.shell('latex')}}}'}}\n"
     )
     git(root, "add", "contracts")
     _git(root, marks)
@@ -182,8 +185,11 @@ def _texts(project: Project, marks: Marks) -> None:
             "id": "FALSIFY-HOSTILE-003",
             "rule": words,
             "command": called,
-            "expect": ["exit_code == 0"],
-            "metrics": [{"name": "exit_code", "kind": "count"}],
+            "expect": ["exit_code == 0", "min(rate) >= 1"],
+            "metrics": [
+                {"name": "exit_code", "kind": "count"},
+                {"name": "rate", "pointer": "", "unit": "GB/s"},
+            ],
         },
         stem="hostile-v1",
     )
