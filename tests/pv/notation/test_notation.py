@@ -169,11 +169,13 @@ def test_pages_get_elements_of_mathml_and_escaped_text_only() -> None:
 
 # What is read means what Python means by the same text.
 
+OPERATOR = st.sampled_from([" + ", " - ", " * ", "*", " / ", "/"])
 ATOM = st.one_of(st.sampled_from(["a", "b_1", "theta"]), st.integers(1, 9).map(str))
 EXPRESSION = st.recursive(
     ATOM,
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from([" + ", " - ", " * ", "*", " / ", "/"]), inner).map("".join),
+        st.tuples(inner, OPERATOR, inner).map("".join),
+        st.tuples(inner, OPERATOR, inner, OPERATOR, inner).map("".join),
         inner.map(lambda text: f"({text})"),
         inner.map(lambda text: f"exp({text})"),
         inner.map(lambda text: f"sqrt(abs({text}))"),
