@@ -29,6 +29,8 @@ COMMANDS = {
     "audit": "follow claims from their sources to evidence, and name every link that does not hold",
     "diff": "say in what two versions of contracts differ in meaning, and which evidence that unsettles",
     "graph": "show how contracts, obligations and falsifiers depend on each other",
+    "equations": "print the equations of contracts, as text or LaTeX, and what speaks of each",
+    "roofline": "say what no machine can exceed, and which claims of speed do",
     "explain": "say what a finding's code means, or all there is to say of a falsifier",
     "evidence": "show and verify records, share them between hosts, and look back at earlier ones",
     "fetch": "bring subjects from the Hugging Face hub here, and hold them against their pinned digests",

@@ -13,6 +13,7 @@ from pv.rules.blocking import blocking
 from pv.rules.covers import covers
 from pv.rules.rule import uses_our_fields
 from pv.selection import place
+from pv.standing import ObligationState, State, contract_state, states_of, throughout
 from pv.status import contract_status, derive
 
 __all__ = ["CYCLE", "DANGLING", "ContractNode", "Edge", "FalsifierNode", "Graph", "build_graph"]
@@ -41,6 +42,12 @@ class ContractNode:
     status: str | None
     obligations: tuple[str, ...] = ()
     falsifiers: tuple[FalsifierNode, ...] = ()
+    state: State = "nothing"
+    """The worst of its obligations, and of its ship-blocking falsifiers."""
+    throughout: bool = False
+    """Whether it holds, and so does all that it depends on, directly and through others."""
+    states: tuple[ObligationState, ...] = ()
+    """How each of `obligations` stands."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -74,11 +81,23 @@ def build_graph(contracts: Sequence[Contract], known: Sequence[Contract], config
     """
     named = {contract.stem: contract for contract in contracts}
     universe = {contract.stem: contract for contract in known} | named
-    nodes = [_node(contract, config) for contract in named.values()]
+    nodes_of: dict[str, ContractNode] = {}
+
+    def node_of(stem: str) -> ContractNode:
+        if stem not in nodes_of:
+            nodes_of[stem] = _node(universe[stem], config)
+        return nodes_of[stem]
+
     edges = {Edge(c.stem, target) for c in contracts for target in c.depends_on}
+    held = throughout(
+        sorted({*named, *(edge.end for edge in edges)}),
+        lambda stem: universe[stem].depends_on if stem in universe else None,
+        lambda stem: node_of(stem).state,
+    )
+    nodes = [dataclasses.replace(node_of(stem), throughout=stem in held) for stem in named]
     # Of one that is known but was not asked for, the status is still worth showing.
     nodes += [
-        dataclasses.replace(_node(universe[stem], config), obligations=(), falsifiers=())
+        dataclasses.replace(node_of(stem), obligations=(), falsifiers=(), states=(), throughout=stem in held)
         if stem in universe
         else ContractNode(stem, None, None)
         for stem in {edge.end for edge in edges} - set(named)
@@ -109,6 +128,7 @@ def build_graph(contracts: Sequence[Contract], known: Sequence[Contract], config
 def _node(contract: Contract, config: Config) -> ContractNode:
     statuses = [(falsifier, derive(contract, falsifier, config)) for falsifier in contract.falsifiers]
     obligations = tuple(dict.fromkeys(o.id for o in contract.obligations if o.id))
+    states = states_of(contract, config, statuses)
     return ContractNode(
         contract.stem,
         contract.path,
@@ -123,6 +143,8 @@ def _node(contract: Contract, config: Config) -> ContractNode:
             )
             for falsifier, status in statuses
         ),
+        contract_state(states, statuses),
+        states=tuple({one.id: one for one in reversed(states) if one.id}[name] for name in obligations),
     )
 
 

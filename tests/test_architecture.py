@@ -24,6 +24,7 @@ SOURCES = sorted(
 )
 
 OPTIONAL = {
+    "pv/notation/mathml.py": {"latex2mathml"},
     "pv/reports/site/templates.py": {"jinja2"},
     "pv/executors/ray_actor.py": {"ray"},
     "pv/executors/ray_driver.py": {"ray"},
@@ -92,6 +93,8 @@ TESTED_THROUGH = {
         "pv/traceability_codes.py",
         "pv/traceability_evidence.py",
     ],
+    "tests/pv/commands/test_equations.py": ["pv/equations.py", "pv/reports/equations.py"],
+    "tests/pv/roofline/test_roofline.py": ["pv/commands/roofline.py", "pv/reports/roofline.py"],
     "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
     "tests/pv/reports/site/test_write.py": [

@@ -8,11 +8,12 @@ https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pv.graph import ContractNode, Graph
 from pv.printable import printable
+from pv.standing import ObligationState, State
 
 __all__ = ["as_json", "dot", "mermaid", "text"]
 
@@ -27,13 +28,28 @@ _COLOURS = {
     "VACUOUS": "#f4a7a3",
 }
 _OTHER = "#ffffff"
+_STATES: Mapping[State, str] = {
+    "proved": "#8fd19e",
+    "exhaustive": "#b7e1a1",
+    "covered": "#dcedc8",
+    "algorithm": "#fff2ae",
+    "refuted": "#bcd7e6",
+    "claimed proved": "#e4d7f5",
+    "stale": "#ffcc80",
+    "falsified": "#f4a7a3",
+    "not applicable": "#eeeeee",
+}
+"""State → colour, by which :mod:`pv.standing` orders obligations and contracts; the rest is white."""
+_THROUGHOUT = "#1b7837"
 
 
 def text(graph: Graph, *, detailed: bool) -> Iterator[str]:
     """Yield one block a contract: what it depends on, what its falsifiers cover and hold up."""
     for node in graph.contracts:
-        yield printable(f"{node.stem}: {_status(node)}")
+        yield printable(f"{node.stem}: {_status(node)}, {_standing(node)}")
         yield from (f"  depends on  {printable(e.end)}" for e in graph.depends_on if e.start == node.stem)
+        for one in node.states if detailed else ():
+            yield printable(f"  {one.id}  {_said(one)}")
         for falsifier in node.falsifiers if detailed else ():
             ship = "  ship-blocking" if falsifier.ship_blocking else ""
             yield printable(f"  {falsifier.address.rpartition('#')[2]}  {falsifier.status}{ship}")
@@ -50,15 +66,23 @@ def dot(graph: Graph, *, detailed: bool) -> Iterator[str]:
     yield "  rankdir=LR;"
     yield '  node [shape=box, style=filled, fontname="sans-serif"];'
     for node in graph.contracts:
-        yield _dot_node(numbers["contract", node.stem], node.stem, _status(node), "box")
+        # Its border says whether it holds with all that it depends on.
+        more = f', penwidth=4, color="{_THROUGHOUT}"' if node.throughout else ""
+        told = f"{_status(node)}\\n{_standing(node)}"
+        fill = _STATES.get(node.state, _OTHER)
+        yield _dot_node(numbers["contract", node.stem], node.stem, told, "box", fill, more)
         if not detailed:
             continue
-        for name in node.obligations:
-            yield _dot_node(numbers["obligation", f"{node.stem}#{name}"], name, "", "note")
+        for one in node.states:
+            number = numbers["obligation", f"{node.stem}#{one.id}"]
+            more = ', style="filled,dashed"' if one.claims else ""
+            yield _dot_node(number, one.id, _said(one), "note", _STATES.get(one.state, _OTHER), more)
         for falsifier in node.falsifiers:
             number = numbers["falsifier", falsifier.address]
             shape = "octagon" if falsifier.ship_blocking else "ellipse"
-            yield _dot_node(number, falsifier.address.rpartition("#")[2], falsifier.status, shape)
+            name = falsifier.address.rpartition("#")[2]
+            fill = _COLOURS.get(falsifier.status, _OTHER)
+            yield _dot_node(number, name, falsifier.status, shape, fill)
             yield f"  {numbers['contract', node.stem]} -> {number} [arrowhead=none];"
             for name in falsifier.covers:
                 yield f'  {number} -> {numbers["obligation", f"{node.stem}#{name}"]} [label="covers"];'
@@ -76,12 +100,17 @@ def mermaid(graph: Graph, *, detailed: bool) -> Iterator[str]:
     yield "flowchart LR"
     for node in graph.contracts:
         number = numbers["contract", node.stem]
-        yield f'  {number}["{_entity(node.stem)}<br/>{_entity(_status(node))}"]'
-        yield f"  style {number} fill:{_COLOURS.get(node.status or '', _OTHER)},color:#000000"
+        told = f"{_entity(_status(node))}<br/>{_standing(node)}"
+        yield f'  {number}["{_entity(node.stem)}<br/>{told}"]'
+        border = f",stroke:{_THROUGHOUT},stroke-width:4px" if node.throughout else ""
+        yield f"  style {number} fill:{_STATES.get(node.state, _OTHER)},color:#000000{border}"
         if not detailed:
             continue
-        for name in node.obligations:
-            yield f'  {numbers["obligation", f"{node.stem}#{name}"]}(["{_entity(name)}"])'
+        for one in node.states:
+            other = numbers["obligation", f"{node.stem}#{one.id}"]
+            yield f'  {other}(["{_entity(one.id)}<br/>{_entity(_said(one))}"])'
+            border = ",stroke-dasharray:5 5" if one.claims else ""
+            yield f"  style {other} fill:{_STATES.get(one.state, _OTHER)},color:#000000{border}"
         for falsifier in node.falsifiers:
             other = numbers["falsifier", falsifier.address]
             label = f"{_entity(falsifier.address.rpartition('#')[2])}<br/>{_entity(falsifier.status)}"
@@ -103,9 +132,12 @@ def as_json(graph: Graph, *, detailed: bool) -> dict[str, Any]:
             "contract": node.stem,
             "path": node.path,
             "status": node.status,
+            "state": node.state,
+            "throughout": node.throughout,
             **(
                 {
                     "obligations": list(node.obligations),
+                    "states": {one.id: {"state": one.state, "claims": [*one.claims]} for one in node.states},
                     "falsifiers": [
                         {
                             "falsifier": f.address,
@@ -152,9 +184,18 @@ def _status(node: ContractNode) -> str:
     return node.status or "not here"
 
 
-def _dot_node(number: str, name: str, status: str, shape: str) -> str:
-    label = _quoted(name) + (f"\\n{_quoted(status)}" if status else "")
-    return f'  {number} [label="{label}", shape={shape}, fillcolor="{_COLOURS.get(status, _OTHER)}"];'
+def _standing(node: ContractNode) -> str:
+    return f"{node.state} throughout" if node.throughout else node.state
+
+
+def _said(one: ObligationState) -> str:
+    """Say how an obligation stands, and what only its author says."""
+    claims = [name for name in one.claims if one.state not in {name, f"claimed {name}"}]
+    return f"{one.state} (claimed {', '.join(claims)})" if claims else one.state
+
+
+def _dot_node(number: str, name: str, told: str, shape: str, fill: str, more: str = "") -> str:
+    return f'  {number} [label="{_quoted(name)}\\n{told}", shape={shape}, fillcolor="{fill}"{more}];'
 
 
 def _quoted(name: str) -> str:

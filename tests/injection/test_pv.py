@@ -81,6 +81,10 @@ LOOKING: list[Command] = [
     *both("diff", "contracts", "before"),
     *both("graph"),
     *((("graph", "--format", form), unsafe) for form in ("dot", "mermaid")),
+    *both("equations"),
+    (("equations", "--format", "latex"), unsafe),
+    *both("roofline"),
+    *both("roofline", "--hardware", "h200"),
     *both("explain", "small-v1"),
     *(each for number in (1, 2, 3, 5, 6, 7) for each in both("explain", f"FALSIFY-SMALL-00{number}")),
     *both("evidence", "show"),
@@ -98,7 +102,8 @@ LOOKING: list[Command] = [
     *(
         ((*words, NAME), unsafe)
         for words in (
-            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
+            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("equations",),
+            ("roofline",), ("roofline", "--params", "1", "--hardware"), ("explain",), ("fetch",
             )),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
             *(("audit",), ("audit", "contracts", "--binding"), ("diff", "contracts")),

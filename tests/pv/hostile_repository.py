@@ -28,6 +28,7 @@ LIKE_LIBRARIES = (
         "numpy",
         "git",
         "jinja2",
+        "latex2mathml",
         "pytest",
     ),
     *("sqlalchemy", "fsspec", "csv", "email", "random", "socket", "inspect", "typing_extensions", "_yaml"),
@@ -67,6 +68,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("audit", "contracts", "--binding", "contracts/small-v1.yaml"),
     ("diff", "HEAD:contracts", "contracts"),
     ("graph", "--format", "mermaid"),
+    ("equations",),
+    ("equations", "--format", "latex"),
+    ("roofline", "--hardware", "h200"),
+    ("roofline", "--hardware", "h200", "--json"),
     ("explain", ONE),
     ("explain", "SCHEMA-003"),
     ("schema",),
@@ -130,6 +135,9 @@ def hostile(project: Project, marks: Marks) -> Path:
     contract.write_text(
         f"{contract.read_text()}proof_obligations:\n"
         "- {id: WHOLE-1, type: invariant, property: numbers are nearly whole}\n"
+        "equations:\n"
+        f"  whole: {{formula: 'x = round(x)', preconditions: [\"{marks.shell('precondition')}\"]}}\n"
+        f"  hostile: {{formula: '\\input{{|{marks.shell('latex')}}}'}}\n"
     )
     git(root, "add", "contracts")
     _git(root, marks)
@@ -180,8 +188,11 @@ def _texts(project: Project, marks: Marks) -> None:
             "id": "FALSIFY-HOSTILE-003",
             "rule": words,
             "command": called,
-            "expect": ["exit_code == 0"],
-            "metrics": [{"name": "exit_code", "kind": "count"}],
+            "expect": ["exit_code == 0", "min(rate) >= 1"],
+            "metrics": [
+                {"name": "exit_code", "kind": "count"},
+                {"name": "rate", "pointer": "", "unit": "GB/s"},
+            ],
         },
         stem="hostile-v1",
     )

@@ -57,6 +57,10 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["waivers", "list"], ["--on", "today"]),
     (["status"], ["--report", "none"]),
     (["coverage"], ["--minimum", "101"]),
+    (["roofline"], ["--bits", "4"]),
+    (["roofline"], ["--batch", "2"]),
+    (["roofline"], ["--dtype", "bf16"]),
+    (["roofline", "--params", "7e9", "--hardware", "h200"], ["--context", "8"]),
     (["fetch", "shipped"], ["--all"]),
 ]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pv.coverage import COUNTED
+from pv.equations import spoken_of
+from pv.notation.mathml import mathml
 from pv.reports.gathering import moved
 from pv.reports.model import top_of
 from pv.reports.site.ladder import bar, counted
@@ -34,6 +36,9 @@ def contract_context(stem: str, source: Source, days: Mapping[str, str]) -> dict
         "obligations": source.coverage[stem].obligations,
         "covering": COUNTED["functional"],
         "named": source.named,
+        "equations": spoken_of(contract),
+        # HTML: every text in it is escaped already.
+        "formulas": {equation.name: mathml(equation.formula) for equation in contract.equations},
         "contracts": source.contracts,
         "needed_by": [
             other for other, found in source.contracts.items() if stem in found.depends_on and other != stem

@@ -22,7 +22,10 @@ def depend(project: Project, *targets: str) -> None:
 def test_a_graph_of_a_project(copied: Project) -> None:
     ended = copied.pv("graph")
     assert ended.code == Exit.ACCEPTED
-    assert ended.out == "small-v1: DISCHARGED\n  FALSIFY-SMALL-001  DISCHARGED  ship-blocking\n"
+    assert (
+        ended.out
+        == "small-v1: DISCHARGED, covered throughout\n  FALSIFY-SMALL-001  DISCHARGED  ship-blocking\n"
+    )
     assert ended.err == ""
 
 
@@ -52,7 +55,7 @@ def test_one_contract_finds_its_neighbours(project: Project) -> None:
     depend(project, "other-v1")
     ended = project.pv("graph", "contracts/small-v1.yaml")
     assert ended.code == Exit.ACCEPTED, ended.err
-    assert ended.out.splitlines()[0] == "other-v1: UNBOUND"
+    assert ended.out.splitlines()[0] == "other-v1: UNBOUND, nothing"
     assert "FALSIFY-OTHER-001" not in ended.out
     both = project.pv("graph")
     assert "    blocks    small-v1#FALSIFY-SMALL-001" in both.out

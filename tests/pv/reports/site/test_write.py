@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+import yaml
 
 from tests.pv.reports.site.conftest import Page, make_site
 
@@ -171,9 +174,45 @@ def test_obligations_stand_on_the_pages_of_contract_and_falsifier(copied: Projec
     page = Page(contract).apart
     assert f"O-1 live they are whole {ID}" in page
     assert "O-2 uncovered none is lost no falsifier names it" in page
-    assert "distance |x - round(x)| domain: x: a < b invariant: never negative" in page
+    assert "distance | x − round ( x ) | domain: x: a < b invariant: never negative" in page  # noqa: RUF001
     assert "Covers O-1 : they are whole" in falsifier_page(folder).apart
     assert "1 of 2" in Page(folder / "index.html").shown
+
+
+def test_formulas_are_mathematics_and_what_cannot_be_read_is_text(copied: Project) -> None:
+    path = copied.root / "contracts" / "small-v1.yaml"
+    part = "y = x / 2; <script>alert(1)</script> & so on"
+    stated = {
+        "good": {"formula": "y = x / 2"},
+        "bad": {"formula": "it is <b>so</b>"},
+        "part": {"formula": part, "preconditions": ["x > 0"]},
+    }
+    path.write_text(path.read_text() + yaml.safe_dump({"equations": stated}))
+    (contract,) = (make_site(copied) / "c").iterdir()
+    page = Page(contract)
+    assert page.count("math") == page.count("mfrac") == 2
+    assert page.attributes("span", "title") == ["y = x / 2", part]
+    assert page.count("b") == 0
+    assert page.count("script") == 1  # our own
+    assert "it is <b>so</b>" in page.shown
+    assert "; <script>alert(1)</script> & so on precondition: x > 0" in page.apart
+
+
+def test_without_the_converter_formulas_are_text(copied: Project) -> None:
+    path = copied.root / "contracts" / "small-v1.yaml"
+    path.write_text(path.read_text() + yaml.safe_dump({"equations": {"good": {"formula": "y = x / 2"}}}))
+    program = "import sys; sys.modules['latex2mathml'] = None; from pv.cli import main; sys.exit(main())"
+    subprocess.run(
+        [sys.executable, "-c", program, "report", "--html", "site"],
+        cwd=copied.root,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
+        check=True,
+        capture_output=True,
+    )
+    (contract,) = (copied.root / "site" / "c").iterdir()
+    page = Page(contract)
+    assert page.count("math") == 0
+    assert "good y = x / 2" in page.apart
 
 
 def test_a_site_is_replaced_as_a_whole_and_nothing_else_is(copied: Project) -> None:
