@@ -12,11 +12,11 @@ from typing import Any
 
 from pv.contract import SPELLINGS
 from pv.document import Document
+from pv.edit import Edit
 from pv.errors import Location
 from pv.key_edits import Move, Remove, Rename
 from pv.rules.keys import misspelt
 from pv.schema import KINDS
-from pv.splice import OwnEdit
 
 __all__ = ["Left", "Planned", "Rewrite", "items_of", "old_spellings"]
 
@@ -33,7 +33,7 @@ class Rewrite:
 
     where: Location
     said: str
-    edit: OwnEdit
+    edit: Edit
     resolves: frozenset[str] | None = frozenset()
     moves: bool = False
 
@@ -76,7 +76,7 @@ _SAYS = {
 """Block → keys of which an item of it has at least one."""
 
 
-def old_spellings(document: Document) -> Iterator[Planned]:
+def old_spellings(document: Document, _: str = "") -> Iterator[Planned]:
     """Yield a rewrite for every old spelling of `document`, a contract of whatever shape."""
     if isinstance(document.value, dict):
         yield from _aliases(document)

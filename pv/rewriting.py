@@ -22,8 +22,8 @@ from pv.rewrites import Left, Planned, Rewrite
 
 __all__ = ["Judged", "Plan", "Rewritten", "judged", "rewrite"]
 
-Plan = Callable[[Document], Iterable[Planned]]
-"""What could be rewritten in a document, and what could not."""
+Plan = Callable[[Document, str], Iterable[Planned]]
+"""What could be rewritten in a document, which is written as the text, and what could not."""
 
 _MISSHAPEN = "SCHEMA-000"
 _ASSUMED = " (no metadata.kind, judged kernel by default)"
@@ -92,7 +92,7 @@ def rewrite(text: str, path: str, plan: Plan) -> Rewritten:
     now: Judged | None = None
     made: list[Rewrite] = []
     while True:
-        planned = list(plan(document))
+        planned = list(plan(document, text))
         left = [one for one in planned if isinstance(one, Left)]
         possible = [one for one in planned if isinstance(one, Rewrite)]
         if not possible:
