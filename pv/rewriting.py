@@ -92,7 +92,7 @@ def rewrite(text: str, path: str, plan: Plan) -> Rewritten:
     now: Judged | None = None
     made: list[Rewrite] = []
     while True:
-        planned = list(plan(document, text))
+        planned = sorted(plan(document, text), key=lambda one: one.where)
         left = [one for one in planned if isinstance(one, Left)]
         possible = [one for one in planned if isinstance(one, Rewrite)]
         if not possible:
