@@ -88,12 +88,18 @@ LOOKING: list[Command] = [
     (("fetch", "--all"), unsafe),
     (("scaffold", "--dry-run", "--into", "small_checks.made", "contracts"), unsafe),
     (("sync", "--check"), unsafe),
+    (("migrate", "contracts", "--check"), unsafe),
+    *both("migrate", "bad", "--check"),
+    (("migrate", "contracts", "--dry-run"), unsafe),
+    (("validate", "contracts", "bad", "--baseline", "known.json", "--write-baseline"), unsafe),
+    *both("validate", "contracts", "bad", "--baseline", "known.json"),
     (("report", "--html", "site"), unsafe),
     (("schema",), unsafe_json),
+    (("schema", "--with-checks"), unsafe_json),
     *(
         ((*words, NAME), unsafe)
         for words in (
-            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
+            *(("validate",), ("migrate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
             )),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
             *(("status", "--against"), ("gate", "--base"), ("scaffold",), ("waivers", "list", "--on"),
