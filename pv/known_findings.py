@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +19,14 @@ def take_known(
     findings: Sequence[Finding],
     contracts: Sequence[Contract],
     files: Sequence[Path],
-    arguments: argparse.Namespace,
+    path: Path,
+    *,
+    write: bool,
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the findings that count, and those that the baseline knows.
+    """Return the findings that count, and those that the baseline at `path` knows.
 
-    `files` were judged, of which `contracts` have the shape of one. With ``write_baseline`` the file is
-    written first, so that all that may be known is.
+    `files` were judged, of which `contracts` have the shape of one. With `write` the file is written first,
+    so that all that may be known is.
 
     Raises
     ------
@@ -36,15 +37,14 @@ def take_known(
     by_path = {contract.path: contract for contract in contracts}
 
     def clause_of(finding: Finding) -> str:
-        path = finding.where.path
-        if path not in by_path:
+        name = finding.where.path
+        if name not in by_path:
             return ""
-        if path not in clauses:
-            clauses[path] = Clauses(by_path[path])
-        return clauses[path].at(finding.where)
+        if name not in clauses:
+            clauses[name] = Clauses(by_path[name])
+        return clauses[name].at(finding.where)
 
-    path = Path(arguments.baseline)
-    if arguments.write_baseline:
+    if write:
         count = write_baseline(path, findings, clause_of, files)
         print(printable(f"{path}: {count} finding(s) are known from here on"), file=sys.stderr)
     found = sort_out(read_baseline(path), findings, clause_of, files)

@@ -114,7 +114,10 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     if arguments.baseline:
         from pv.known_findings import take_known
 
-        findings, more["known"] = take_known(findings, contracts, files, arguments)
+        baseline = Path(arguments.baseline)
+        findings, more["known"] = take_known(
+            findings, contracts, files, baseline, write=arguments.write_baseline
+        )
     if gathered is not None:
         gathered.strict = arguments.strict
         gathered.add_findings(findings, files)

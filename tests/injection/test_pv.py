@@ -91,16 +91,16 @@ LOOKING: list[Command] = [
     (("migrate", "contracts", "--check"), unsafe),
     *both("migrate", "bad", "--check"),
     (("migrate", "contracts", "--dry-run"), unsafe),
-    (("validate", "contracts", "bad", "--baseline", "known.json", "--write-baseline"), unsafe),
-    *both("validate", "contracts", "bad", "--baseline", "known.json"),
+    (("validate", "contracts", "bad", "--baseline", "known.baseline", "--write-baseline"), unsafe),
+    *both("validate", "contracts", "bad", "--baseline", "known.baseline"),
     (("report", "--html", "site"), unsafe),
     (("schema",), unsafe_json),
     (("schema", "--with-checks"), unsafe_json),
     *(
         ((*words, NAME), unsafe)
         for words in (
-            *(("validate",), ("migrate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
-            )),
+            *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("explain",), ("fetch",
+            ), ("migrate",)),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
             *(("status", "--against"), ("gate", "--base"), ("scaffold",), ("waivers", "list", "--on"),
             ("init",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 import yaml
@@ -132,7 +133,7 @@ VALUES = st.recursive(
 @dataclasses.dataclass(frozen=True)
 class Case:
     text: str
-    value: dict[str, object]
+    value: Mapping[str, object]
 
 
 @st.composite

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from pv.config import load_config
 from pv.declared_checks import declared_checks
@@ -67,11 +68,19 @@ def accepts(clause: dict[str, Any]) -> bool:
     return bool(validator().is_valid(contract(clause)))
 
 
+@functools.cache
+def seventh() -> Draft7Validator:
+    """What reads draft 7 alone, as older language servers do, reads the schema alike."""
+    return Draft7Validator({**schema(), "$schema": "http://json-schema.org/draft-07/schema#"})
+
+
 def test_the_whole_one_is_valid() -> None:
     assert accepts(bound())
+    Draft7Validator.check_schema(schema())
+    assert seventh().is_valid(contract(bound()))
 
 
-SLIPS = {
+SLIPS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "a check that is none": {"check": lambda old: f"{old}s"},
     "an argument that the check does not take": {"with": lambda old: {**old, "sceme": 1}},
     "a counter-example that is not planted": {"counter_examples": lambda old: [*old, "flipped_tyle"]},
@@ -94,10 +103,11 @@ SLIPS = {
 def test_a_slip_is_refused_and_only_by_the_schema_of_the_project(slip: str) -> None:
     clause = bound()
     ((key, change),) = SLIPS[slip].items()
-    clause[key] = change(clause.get(key))  # type: ignore[no-untyped-call]
+    clause[key] = change(clause.get(key))
     shipped = json.loads((ROOT / "pv/contract.schema.json").read_text(encoding="utf-8"))
     assert Draft202012Validator(shipped).is_valid(contract(clause))
     assert not accepts(clause)
+    assert not seventh().is_valid(contract(clause))
 
 
 def test_other_bindings_may_name_what_they_like() -> None:
