@@ -36,6 +36,7 @@ COMMANDS = {
     "fetch": "bring subjects from the Hugging Face hub here, and hold them against their pinned digests",
     "scaffold": "write skeletons of checks and tests that falsifiers lack, which fail until written",
     "sync": "write the statuses that evidence supports into contracts, and nothing else",
+    "migrate": "write old spellings of contracts as they are written now, and nothing else",
     "waivers": "list the failures that somebody took responsibility for, and check that each is in order",
     "schema": "print the JSON Schema of a contract, for editors",
     "doctor": "say what can be judged on this host, what cannot, and why",

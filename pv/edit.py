@@ -19,11 +19,11 @@ from pv.errors import DocumentError, Location, PvError
 from pv.exits import Exit
 from pv.spans import Node, read_spans
 from pv.spelling import block_lines, flow, key_text, scalar
+from pv.splice import BREAK, OwnEdit, Splice, changed_at, line_of, node_at, same
 
 __all__ = ["Add", "Edit", "EditError", "Put", "edit_text"]
 
 BYTE_ORDER_MARK = "\ufeff"
-_BREAK = re.compile(r"\r\n|\r|\n")
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
 
 
@@ -54,14 +54,7 @@ class Add:
     first: bool = False
 
 
-Edit = Put | Add
-
-
-@dataclasses.dataclass(frozen=True)
-class _Splice:
-    start: int
-    end: int
-    text: str
+Edit = Put | Add | OwnEdit
 
 
 def edit_text(text: str, edits: Sequence[Edit], path: str) -> str:
@@ -109,31 +102,22 @@ def _alone(text: str, edit: Edit, path: str) -> str:
     raise _refusal(edit, root, text, document.where(*edit.path))
 
 
-def _verified(text: str, splices: Sequence[_Splice], wanted: Any, path: str) -> str | None:
+def _verified(text: str, splices: Sequence[Splice], wanted: Any, path: str) -> str | None:
     for splice in reversed(splices):
         text = text[: splice.start] + splice.text + text[splice.end :]
     try:
         found = parse(text, path).value
     except DocumentError:
         return None
-    return text if _same(found, wanted) else None
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Compare by type and value: 1, 1.0 and true are three things."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+    return text if same(found, wanted) else None
 
 
 def _edited(value: Any, edit: Edit) -> Any:
     """Return a copy of `value` with `edit` made; what aliases share is changed at its path alone."""
     if isinstance(edit, Put):
-        return _at(value, edit.path, lambda _: edit.value)
+        return changed_at(value, edit.path, lambda _: edit.value)
+    if not isinstance(edit, Add):
+        return edit.edited(value)
 
     def added(collection: Any) -> Any:
         if isinstance(collection, dict):
@@ -142,22 +126,13 @@ def _edited(value: Any, edit: Edit) -> Any:
             return [edit.value, *collection] if edit.first else [*collection, edit.value]
         return edit  # equal to no document: there is no such collection
 
-    return _at(value, edit.path, added)
-
-
-def _at(value: Any, path: Sequence[str | int], change: Any) -> Any:
-    if not path:
-        return change(value)
-    step, rest = path[0], path[1:]
-    if isinstance(value, dict):
-        return {**value, step: _at(value.get(str(step)), rest, change)}
-    if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return [*value[:step], _at(value[step], rest, change), *value[step + 1 :]]
-    return change(None)
+    return changed_at(value, edit.path, added)
 
 
 def _refusal(edit: Edit, root: Node, text: str, where: Location) -> EditError:
-    name = edit.path[-1] if isinstance(edit, Put) else edit.key or f"an entry of {edit.path[-1]}"
+    name: str | int = edit.path[-1]
+    if isinstance(edit, Add):
+        name = edit.key or f"an entry of {name}"
     shared = ""
     node: Node | None = root
     for step in edit.path:
@@ -165,7 +140,7 @@ def _refusal(edit: Edit, root: Node, text: str, where: Location) -> EditError:
         if node is not None and node.kind == "alias":
             shared = f": it is read through the alias *{node.text}"
             # The document knows where the anchor is; what must be rewritten is where the alias is.
-            breaks = [match.end() for match in _BREAK.finditer(text, 0, node.start)]
+            breaks = [match.end() for match in BREAK.finditer(text, 0, node.start)]
             column = node.start - (breaks[-1] if breaks else 0) + 1
             where = Location(where.path, len(breaks) + 1, column)
         elif node is not None and node.anchored:
@@ -178,12 +153,13 @@ def _refusal(edit: Edit, root: Node, text: str, where: Location) -> EditError:
     )
 
 
-def _places(edit: Edit, root: Node, text: str) -> Iterator[_Splice]:
+def _places(edit: Edit, root: Node, text: str) -> Iterator[Splice]:
     """Yield the splices that may make `edit`, the best one first."""
+    if not isinstance(edit, Put | Add):
+        yield from edit.places(root, text)
+        return
     path = edit.path[:-1] if isinstance(edit, Put) else edit.path
-    node: Node | None = root
-    for step in path:
-        node = node.child(step) if node is not None else None
+    node = node_at(root, path)
     if node is None:
         return
     if isinstance(edit, Add):
@@ -196,14 +172,14 @@ def _places(edit: Edit, root: Node, text: str) -> Iterator[_Splice]:
         yield from _additions(node, Add(path, edit.value, edit.path[-1]), text)
 
 
-def _replacements(node: Node, value: str, text: str) -> Iterator[_Splice]:
+def _replacements(node: Node, value: str, text: str) -> Iterator[Splice]:
     written = text[node.start : node.end]
     if node.kind == "alias":
-        yield _Splice(node.start, node.end, scalar(value, None))
+        yield Splice(node.start, node.end, scalar(value, None))
         return
     if node.style is None and not node.text:
         apart = "" if text[: node.end][-1:].isspace() else " "
-        yield _Splice(node.end, node.end, f"{apart}{scalar(value, None)}")
+        yield Splice(node.end, node.end, f"{apart}{scalar(value, None)}")
         return
     match = _PROPERTIES.match(written)
     properties = match[0] if match else ""
@@ -215,10 +191,10 @@ def _replacements(node: Node, value: str, text: str) -> Iterator[_Splice]:
         spelled = scalar(value, node.style, replaces=True)
     # A tag such as !!null would make something else of the text: it goes where it cannot stay.
     for kept in dict.fromkeys((properties, "")):
-        yield _Splice(node.start, node.end, kept + spelled)
+        yield Splice(node.start, node.end, kept + spelled)
 
 
-def _additions(node: Node, edit: Add, text: str) -> Iterator[_Splice]:
+def _additions(node: Node, edit: Add, text: str) -> Iterator[Splice]:
     if node.kind not in {"mapping", "sequence"} or (edit.key is None) != (node.kind == "sequence"):
         return
     if node.flow:
@@ -246,53 +222,42 @@ def _first(node: Node, text: str) -> int:
     return node.start if text.startswith("-", node.start) else node.content
 
 
-def _line(text: str, offset: int) -> tuple[int, int, str]:
-    """Return where the line of `offset` begins and ends, and how lines end there."""
-    starts = [match.end() for match in _BREAK.finditer(text, max(0, offset - 4096), offset)]
-    if not starts and offset > 4096:
-        starts = [match.end() for match in _BREAK.finditer(text, 0, offset)]
-    # Between the two characters of one line break no line begins.
-    found = _BREAK.search(text, offset)
-    nearest = found or _BREAK.search(text)
-    return starts[-1] if starts else 0, found.start() if found else len(text), nearest[0] if nearest else "\n"
-
-
 def _lines(node: Node, edit: Add, text: str) -> list[str]:
     """Spell the new entry of a block collection, with the indentation of its siblings."""
     at = _first(node, text)
-    indent = " " * (at - _line(text, at)[0])
+    indent = " " * (at - line_of(text, at)[0])
     quote = _key_style(node)
     value = [edit.value] if edit.key is None else {edit.key: edit.value}
     return list(block_lines(value, indent, quote))
 
 
-def _after(node: Node, end: int, edit: Add, text: str) -> _Splice:
-    _, line_end, ending = _line(text, end)
-    return _Splice(line_end, line_end, "".join(f"{ending}{line}" for line in _lines(node, edit, text)))
+def _after(node: Node, end: int, edit: Add, text: str) -> Splice:
+    _, line_end, ending = line_of(text, end)
+    return Splice(line_end, line_end, "".join(f"{ending}{line}" for line in _lines(node, edit, text)))
 
 
-def _before(node: Node, at: int, edit: Add, text: str) -> Iterator[_Splice]:
-    start, _, ending = _line(text, at)
+def _before(node: Node, at: int, edit: Add, text: str) -> Iterator[Splice]:
+    start, _, ending = line_of(text, at)
     if not text[start:at].strip(" "):
-        yield _Splice(start, start, "".join(f"{line}{ending}" for line in _lines(node, edit, text)))
+        yield Splice(start, start, "".join(f"{line}{ending}" for line in _lines(node, edit, text)))
 
 
-def _into_flow(node: Node, edit: Add, text: str) -> _Splice:
+def _into_flow(node: Node, edit: Add, text: str) -> Splice:
     quote = _key_style(node)
     spelled = flow(edit.value, quote)
     if edit.key is not None:
         spelled = f"{key_text(edit.key, quote)}: {spelled}"
     if not node.entries:
-        return _Splice(node.content, node.content, spelled)
+        return Splice(node.content, node.content, spelled)
     key, value = node.entries[0 if edit.first else -1]
     at = (key or value).start
-    start, _, ending = _line(text, at)
+    start, _, ending = line_of(text, at)
     # An entry on a line of its own gets another line; on a line with others it gets a blank.
     own_line = start > node.start and not text[start:at].strip()
     between = f",{ending}{text[start:at]}" if own_line else ", "
     if edit.first:
-        return _Splice(at, at, f"{spelled}{between}")
-    return _Splice(value.end, value.end, f"{between}{spelled}")
+        return Splice(at, at, f"{spelled}{between}")
+    return Splice(value.end, value.end, f"{between}{spelled}")
 
 
 def _key_style(node: Node) -> str | None:

@@ -14,7 +14,7 @@ from pv.errors import Location
 from pv.finding import Finding
 from pv.schema import CITED, NEEDS, REPLACEMENT, RUNS, SATISFYING_EXAMPLE, equation_name
 
-__all__ = ["contradictions", "problem", "translate"]
+__all__ = ["contradictions", "place_of", "problem", "siblings", "translate"]
 
 Path = tuple[str | int, ...]
 
@@ -50,7 +50,7 @@ def problem(where: Location, message: str, remedy: str) -> Finding:
 def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
     """Yield one finding for each of pydantic's errors."""
     for detail in error.errors(include_url=False):
-        path, tail = _resolve(detail["loc"], document.value)
+        path, tail = place_of(detail["loc"], document.value)
         name = _dotted(path)
         kind = detail["type"]
         value = detail["input"]
@@ -63,7 +63,7 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
             remedy = _meant(path[-1], LEVELS) or "Use one of them."
             yield problem(document.where_key(*path), what, remedy)
         elif kind == "extra_forbidden":
-            remedy = _meant(path[-1], _siblings(path)) or "Remove it, or correct its name."
+            remedy = _meant(path[-1], siblings(path)) or "Remove it, or correct its name."
             yield problem(document.where_key(*path), f"{name} is not known here", remedy)
         elif kind in _EXPECTED:
             number = kind == "string_type" and isinstance(value, (int, float))
@@ -96,7 +96,7 @@ def _meant(key: str | int, known: Iterable[str]) -> str:
     return f"Did you mean {meant}?" if meant else ""
 
 
-def _siblings(path: Path) -> Iterable[str]:
+def siblings(path: Path) -> Iterable[str]:
     """Return the keys of the closed mapping, of a falsifier, that the key at the end of `path` stands in."""
     closed = {
         "needs": [*NEEDS["fields"], *LEVELS],
@@ -134,7 +134,7 @@ def _contradictions(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "outcome", what, "Add `satisfying_example:` with the arguments for which the rule holds."
 
 
-def _resolve(loc: Path, value: Any) -> tuple[Path, list[str | int]]:
+def place_of(loc: Path, value: Any) -> tuple[Path, list[str | int]]:
     """Split pydantic's location into the part that is in the document, and what is left."""
     path: list[str | int] = []
     tail: list[str | int] = []

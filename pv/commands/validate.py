@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
-from pv.errors import DocumentError, Location, SelectionError
+from pv.errors import ConfigError, DocumentError, Location, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
 from pv.printable import printable, printable_json
@@ -35,6 +35,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="first mend what leaves nothing to decide, as `pv migrate` does and more; says what it mended",
+    )
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="findings that FILE holds are shown as known, and do not reject"
+    )
+    parser.add_argument(
+        "--write-baseline", action="store_true", help="write what is found to the FILE of --baseline"
+    )
     add_report_argument(parser)
 
 
@@ -45,7 +56,11 @@ def run(arguments: argparse.Namespace) -> Exit:
     ------
     SelectionError
         A path names nothing, or neither contract nor investigation.
+    ConfigError
+        The baseline is none, or is to be written and not named.
     """
+    if arguments.write_baseline and not arguments.baseline:
+        raise ConfigError("--write-baseline has no file to write", remedy="add --baseline FILE")
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     try:
         with reporting(arguments.report, "validate", json_on_stdout=arguments.format == "json") as gathered:
@@ -63,10 +78,16 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     files: list[Path] = []
     contracts: list[Contract] = []
     misshapen = 0
+    more: dict[str, Any] = {}
     written = [word for word in arguments.paths if _names_investigations(word)]
     # A folder of investigations that holds contracts as well is both.
     others = [word for word in arguments.paths if word not in written or any(Path(word).rglob("*.y*ml"))]
-    for path in find_contracts(others) if others or not written else ():
+    paths = find_contracts(others) if others or not written else []
+    if arguments.fix:
+        from pv.mending import mend_files
+
+        more["mended"] = mend_files(paths, told=arguments.format == "text")
+    for path in paths:
         found = _read(path)
         if isinstance(found, Contract):
             contracts.append(found)
@@ -90,15 +111,22 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
         findings += judge(contract)
     findings += extra_findings(contracts)
     findings.sort(key=lambda finding: (finding.where, finding.code, finding.message))
+    if arguments.baseline:
+        from pv.known_findings import take_known
+
+        baseline = Path(arguments.baseline)
+        findings, more["known"] = take_known(
+            findings, contracts, files, baseline, write=arguments.write_baseline
+        )
     if gathered is not None:
         gathered.strict = arguments.strict
         gathered.add_findings(findings, files)
     errors = sum(finding.severity == "error" for finding in findings)
     count = len(contracts) + misshapen
     if arguments.format == "json":
-        _json(findings, count, investigations, errors)
+        _json(findings, count, investigations, errors, more)
     else:
-        _text(findings, count, investigations, errors, strict=arguments.strict)
+        _text(findings, count, investigations, errors, more.get("known", ()), strict=arguments.strict)
     return Exit.REJECTED if errors or (arguments.strict and findings) else Exit.ACCEPTED
 
 
@@ -140,16 +168,28 @@ def _read(path: Path) -> Contract | NotAContractError | Sequence[Finding]:
 
 
 def _text(
-    findings: Sequence[Finding], contracts: int, investigations: int, errors: int, *, strict: bool
+    findings: Sequence[Finding],
+    contracts: int,
+    investigations: int,
+    errors: int,
+    known: Sequence[Finding] = (),
+    *,
+    strict: bool,
 ) -> None:
+    for finding in known:
+        print(printable(f"{finding.where}: known {finding.severity}[{finding.code}]: {finding.message}"))
     for finding in findings:
         where = finding.where
         print(printable(f"{where}: {finding.severity}[{finding.code}]: {finding.message}"))
         print(printable(f"    {finding.remedy}"))
-    print(f"\n{errors} error(s), {len(findings) - errors} warning(s)")
+    besides = f", {len(known)} known" if known else ""
+    print(f"\n{errors} error(s), {len(findings) - errors} warning(s){besides}")
     if strict and findings and not errors:
         sys.stdout.flush()
         print(f"error: --strict: {len(findings)} warning(s)", file=sys.stderr)
+        return
+    if not errors and any(finding.severity == "error" for finding in known):
+        print("Nothing is wrong that the baseline does not know.")
         return
     if not errors:
         for noun, count in (("Contract", contracts), ("Investigation", investigations)):
@@ -167,7 +207,9 @@ def _text(
         print(f"error: {failed} of {contracts} contracts are not valid", file=sys.stderr)
 
 
-def _json(findings: Sequence[Finding], contracts: int, investigations: int, errors: int) -> None:
+def _json(
+    findings: Sequence[Finding], contracts: int, investigations: int, errors: int, more: Mapping[str, Any]
+) -> None:
     import json
 
     report = {
@@ -176,5 +218,6 @@ def _json(findings: Sequence[Finding], contracts: int, investigations: int, erro
         **({"investigations": investigations} if investigations else {}),
         "errors": errors,
         "warnings": len(findings) - errors,
+        **{key: [one.to_json() for one in listed] for key, listed in more.items()},
     }
     print(printable_json(json.dumps(report, indent=2)))

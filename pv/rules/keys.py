@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pv.contract import SPELLINGS
 
-__all__ = ["known_keys", "misspelt"]
+__all__ = ["Block", "known_keys", "misspelt"]
 
 Block = Literal["contract", "metadata", "obligation", "falsifier"]
 

@@ -7,7 +7,7 @@ from pv.errors import Location
 from pv.rules.keys import misspelt
 from pv.rules.rule import rule
 
-_OF_METADATA = ("depends_on", "references", "registry", "model")
+OF_METADATA = ("depends_on", "references", "registry", "model")
 """Keys of the metadata that change what a contract means, and mean nothing at the top."""
 
 
@@ -21,7 +21,7 @@ _OF_METADATA = ("depends_on", "references", "registry", "model")
 def near_miss_key(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find values that are dropped because their key is misspelt."""
     document = contract.document
-    for key in _OF_METADATA:
+    for key in OF_METADATA:
         if key in document.value:
             yield document.where_key(key), f"{key} is read by nothing here; it is read under metadata"
     for key, meant in misspelt(contract.metadata, "metadata"):

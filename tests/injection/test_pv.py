@@ -97,14 +97,20 @@ LOOKING: list[Command] = [
     (("fetch", "--all"), unsafe),
     (("scaffold", "--dry-run", "--into", "small_checks.made", "contracts"), unsafe),
     (("sync", "--check"), unsafe),
+    (("migrate", "contracts", "--check"), unsafe),
+    *both("migrate", "bad", "--check"),
+    (("migrate", "contracts", "--dry-run"), unsafe),
+    (("validate", "contracts", "bad", "--baseline", "known.baseline", "--write-baseline"), unsafe),
+    *both("validate", "contracts", "bad", "--baseline", "known.baseline"),
     (("report", "--html", "site"), unsafe),
     (("schema",), unsafe_json),
+    (("schema", "--with-checks"), unsafe_json),
     *(
         ((*words, NAME), unsafe)
         for words in (
             *(("validate",), ("discharge",), ("status",), ("coverage",), ("graph",), ("equations",),
             ("roofline",), ("roofline", "--params", "1", "--hardware"), ("explain",), ("fetch",
-            )),
+            ), ("migrate",)),
             *(("evidence", "show"), ("evidence", "import"), ("evidence", "push"), ("sweep", "--select")),
             *(("audit",), ("audit", "contracts", "--binding"), ("diff", "contracts")),
             *(("status", "--against"), ("gate", "--base"), ("scaffold",), ("waivers", "list", "--on"),

@@ -170,6 +170,14 @@ def found_in_sync(project: Project, code: Code, part: str) -> set[str]:
     return set(PRINTED.findall(ended.err))
 
 
+def found_in_baseline(project: Project, _: Code, part: str) -> set[str]:
+    written(project.root / "contracts" / "base-v1.yaml", WHOLE, "")
+    (project.root / "known.json").write_text(part, encoding="utf-8")
+    ended = project.pv("validate", "contracts", "--baseline", "known.json")
+    assert ended.code == 0, ended.said
+    return set(PRINTED.findall(ended.out))
+
+
 def found_in_investigation(project: Project, code: Code, part: str) -> set[str]:
     base = written(project.root / "contracts" / "base-v1.yaml", WHOLE, "")
     assert project.pv("discharge", base).code == 0
@@ -227,6 +235,7 @@ def found(project: Project, tmp_path: Path, code: Code, part: str) -> set[str]:
         "pv graph": found_in_graph,
         "findings/*.md": found_in_investigation,
         "pv sync": found_in_sync,
+        "pv validate --baseline": found_in_baseline,
         "pv sync --bump": found_in_sync,
     }
     return ways[code.of](project, code, part)

@@ -56,6 +56,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["scaffold", "contracts"], ["--into", "a-b"]),
     (["waivers", "list"], ["--on", "today"]),
     (["status"], ["--report", "none"]),
+    (["validate", "contracts"], ["--write-baseline"]),
+    (["validate", "contracts"], ["--baseline", "nowhere.json"]),
     (["coverage"], ["--minimum", "101"]),
     (["roofline"], ["--bits", "4"]),
     (["roofline"], ["--batch", "2"]),
