@@ -82,6 +82,7 @@ TESTED_THROUGH = {
         "pv/shape.py",
         "pv/shape_problems.py",
     ],
+    "tests/pv/test_artefacts.py": ["pv/schema_artefacts.py"],
     "tests/pv/test_json_schema.py": ["pv/schema_descriptions.py"],
     "tests/pv/commands/test_status.py": ["pv/reports/status.py"],
     "tests/pv/commands/test_coverage.py": ["pv/reports/coverage.py"],
