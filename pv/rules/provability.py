@@ -33,7 +33,7 @@ def provability(contract: Contract) -> Iterator[tuple[Location, str]]:
         if not shown:
             yield contract.document.where_key(section), f"the {what} has no {section}{assumed}"
     falsifiers, obligations = len(contract.falsifiers), len(contract.obligations)
-    if 0 < falsifiers < obligations:
+    if falsifiers < obligations:
         where = contract.document.where_key("falsification_tests")
         yield where, f"{falsifiers} falsifier(s) for {obligations} proof obligations{assumed}"
 
