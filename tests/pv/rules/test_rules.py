@@ -35,7 +35,7 @@ WARNINGS = {"SCHEMA-006", "SCHEMA-009", "SCHEMA-012", "SCHEMA-013"}
 
 
 def test_the_registry_has_each_code_once_and_all_of_the_rust_tool_to_013() -> None:
-    assert len(ALL) == sum(map(len, (RULES, KIND_RULES, PROJECT_RULES, ARTEFACT_RULES)))
+    assert len(ALL) == sum(len(rules) for rules in (RULES, KIND_RULES, PROJECT_RULES, ARTEFACT_RULES))
     assert all(rule.code == code for code, rule in ALL.items())
     assert set(UPSTREAM) <= RULES.keys()
     assert {code for code in UPSTREAM if RULES[code].severity == "warning"} == WARNINGS
