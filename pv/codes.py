@@ -15,6 +15,8 @@ from typing import Any
 from pv.document import parse
 from pv.investigation_judgement import CODES as INVESTIGATION_CODES
 from pv.rules import RULES
+from pv.rules.artefact_rules import ARTEFACT_RULES
+from pv.rules.kind_rules import KIND_RULES
 from pv.rules.project_rules import PROJECT_RULES
 from pv.traceability_codes import CODES as CHAIN_CODES
 
@@ -61,7 +63,8 @@ def find_code(name: str) -> Code | None:
         return None
     text = (resources.files("pv") / "explanations" / f"{name}.yaml").read_text(encoding="utf-8")
     told: dict[str, Any] = parse(text, f"{name}.yaml").value
-    rule = RULES.get(name) or PROJECT_RULES.get(name)
+    judged = (RULES, KIND_RULES, PROJECT_RULES, ARTEFACT_RULES)
+    rule = next((rules[name] for rules in judged if name in rules), None)
     if rule is not None:
         told |= {
             "severity": rule.severity,

@@ -49,11 +49,17 @@ class ShapeError(ContractError):
 
 
 class NotAContractError(ContractError):
-    """The document is another kind of artefact, which `artefact` names; that is no fault of it."""
+    """The document is another kind of artefact, which `artefact` names; that is no fault of it.
 
-    def __init__(self, artefact: str, where: Location) -> None:
-        super().__init__(f"this is a {artefact}, not a contract", where=where, remedy="Name a contract.")
+    `document` is there where the artefact has rules of its own (:func:`pv.artefacts.judge_artefact`).
+    """
+
+    def __init__(self, artefact: str, where: Location, document: Document | None = None) -> None:
+        article = "an" if artefact[0] in "aeiou" else "a"
+        what = f"this is {article} {artefact}, not a contract"
+        super().__init__(what, where=where, remedy="Name a contract.")
         self.artefact = artefact
+        self.document = document
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,12 +112,17 @@ class Obligation(Clause):
     applies_to_phase: str | None
     parent_contract: str | None
     not_applicable: bool
+    """``applies_to: not_applicable``, or the key of that name, which only we have."""
     na_reason: str | None
     na_owner: str | None
     proved: bool
     """Its ``lean`` block says proved."""
     exhaustive: bool
     """The check that covers it enumerates the whole domain."""
+
+    def where_set_aside(self) -> Location:
+        """Return where it says that it does not apply, under whichever key."""
+        return self.key_where("not_applicable" if self.raw.get("not_applicable") else "applies_to")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -297,7 +308,7 @@ def load_contract(path: str | Path) -> Contract:
     ShapeError
         It does not have the shape of a contract; the error carries every problem.
     NotAContractError
-        It is another artefact that we know: a binding registry or a publish manifest.
+        It is another artefact that we know: a binding registry, say, or a publish manifest.
     """
     # Imported late: pydantic is most of the start-up time.
     from pv.shape import build

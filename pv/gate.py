@@ -156,7 +156,7 @@ class _Found:
             try:
                 contracts[path] = load_contract(file)
             except NotAContractError as note:
-                self.notes.append(f"{path}: {note.what}; it was not checked")
+                self._artefact(path, note)
             except ShapeError as error:
                 self._take(error.findings)
             except DocumentError as error:
@@ -168,6 +168,22 @@ class _Found:
                     where = Location(str(file), 1, 1)
                     self._take([Finding(where, "YAML-007", "error", f"not in the tree: {error.what}", _LOST)])
         return contracts
+
+    def _artefact(self, path: str, note: NotAContractError) -> None:
+        """Judge what is no contract; a manifest, by the contract of manifests that stands near it."""
+        # Imported late: few changes are of such files.
+        from pv.artefacts import judge_artefact
+        from pv.publish_manifest import places_of_schema
+
+        if note.artefact == "publish manifest":
+            top = self.view.top
+            near = [place for place in places_of_schema(top / path) if place.is_relative_to(top)]
+            self.view.add(place.relative_to(top).as_posix() for place in near)
+        found = judge_artefact(note)
+        if found is None:
+            self.notes.append(f"{path}: {note.what}; it was not checked")
+        else:
+            self._take(found)
 
     def judge(self, contracts: Mapping[str, Contract], config: Config) -> None:
         """Judge `contracts` by every rule, those that look at the project included."""

@@ -40,7 +40,7 @@ __all__ = ["CONTRACT", "equation_name", "validator"]
 
 KINDS = """
 kernel registry model-family model-family-variant tokenizer training-loop pretraining-corpus
-training-precondition-gate corpus-assembly pattern schema beat-benchmark kaizen
+training-precondition-gate corpus-assembly pattern schema beat-benchmark kaizen competitive-parity
 """.split()  # noqa: SIM905  (one word a line would fill the page)
 OBLIGATION_TYPES = """
 invariant equivalence bound monotonicity idempotency linearity symmetry associativity conservation ordering

@@ -1,4 +1,4 @@
-"""The blocks that only the Rust ``pv`` reads: they must load, and we judge nothing by them."""
+"""The blocks of the Rust ``pv``: they must load. Some have rules, most have none."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pv.schema_types import (
     Schema,
     default,
     mapping,
+    one_of,
     optional,
 )
 
@@ -85,7 +86,7 @@ STORY = mapping(
         "id": default(None, OPTIONAL_TEXT),
         "competitor": default(None, OPTIONAL_TEXT),
         "demand_score": default(None, core.nullable_schema(core.int_schema())),
-        "status": default(None, OPTIONAL_TEXT),
+        "status": optional(one_of("missing", "partial", "supported", "unclear")),
     },
 )
 

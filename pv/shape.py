@@ -65,13 +65,13 @@ def _waivers(document: Document) -> None:
 
 
 def _other_artefact(document: Document) -> None:
+    # Imported late: most files are contracts.
+    from pv.artefacts import recognise
+
     where = document.where()
-    for artefact, keys in (
-        ("binding registry", {"bindings", "target_crate"}),
-        ("publish manifest", {"model_id", "provenance"}),
-    ):
-        if keys <= document.value.keys():
-            raise NotAContractError(artefact, where)
+    artefact = recognise(document.value)
+    if artefact is not None:
+        raise NotAContractError(artefact, where, document)
     remedy = "Add `metadata:` with version, description and references, or name contracts only."
     raise ShapeError((problem(where, "metadata is missing: this is not a contract", remedy),))
 
@@ -120,7 +120,7 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
                 requires=item["requires"],
                 applies_to_phase=item["applies_to_phase"],
                 parent_contract=item["parent_contract"],
-                not_applicable=item["not_applicable"],
+                not_applicable=item["not_applicable"] or item["applies_to"] == "not_applicable",
                 na_reason=item["na_reason"],
                 na_owner=item["na_owner"],
                 proved=item["lean"] is not None and item["lean"]["status"] == "proved",

@@ -109,7 +109,18 @@ def siblings(path: Path) -> Iterable[str]:
 
 
 def contradictions(document: Document) -> Iterator[Finding]:
-    """Yield what two keys of one item say against each other; anything misshapen is passed over."""
+    """Yield what two keys of one item say against each other; anything misshapen is passed over.
+
+    Of an improvement's record, whose keys have that meaning in contracts of its kind only, yield what is
+    not text besides.
+    """
+    metadata = document.value.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("kind") == "kaizen":
+        for key in ("contract", "title", "parent", "status"):
+            value = document.value.get(key)
+            if value is not None and not isinstance(value, str):
+                what = f"{key}: expected text, found {_FOUND.get(type(value), 'something else')}"
+                yield problem(document.where(key), what, "Correct it, or put it in quotes.")
     for section in ("falsification_tests", "proof_obligations"):
         items = document.value.get(section)
         for index, item in enumerate(items if isinstance(items, list) else []):

@@ -83,6 +83,7 @@ TESTED_THROUGH = {
         "pv/shape.py",
         "pv/shape_problems.py",
     ],
+    "tests/pv/test_artefacts.py": ["pv/schema_artefacts.py"],
     "tests/pv/test_json_schema.py": ["pv/schema_descriptions.py"],
     "tests/pv/test_edit.py": ["pv/splice.py"],
     "tests/pv/test_rewriting.py": ["pv/rewrites.py"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Check the shape and the rules of contracts. Nothing that a contract names is run."
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="a contract, an investigation (*.md), or a folder of such"
+    )
+    parser.add_argument(
+        "--check-ids", action="store_true", help="judge nothing; count the ids of obligations and their uses"
     )
     parser.add_argument("--strict", action="store_true", help="warnings reject as well")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
@@ -63,6 +67,8 @@ def run(arguments: argparse.Namespace) -> Exit:
         raise ConfigError("--write-baseline has no file to write", remedy="add --baseline FILE")
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     try:
+        if arguments.check_ids:
+            return _count_ids(arguments.paths, json_wanted=arguments.format == "json")
         with reporting(arguments.report, "validate", json_on_stdout=arguments.format == "json") as gathered:
             ended = _run(arguments, gathered)
             if gathered is not None:
@@ -79,6 +85,7 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     contracts: list[Contract] = []
     misshapen = 0
     more: dict[str, Any] = {}
+    others_judged: Counter[str] = Counter()
     written = [word for word in arguments.paths if _names_investigations(word)]
     # A folder of investigations that holds contracts as well is both.
     others = [word for word in arguments.paths if word not in written or any(Path(word).rglob("*.y*ml"))]
@@ -93,7 +100,16 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
             contracts.append(found)
             files.append(path)
         elif isinstance(found, NotAContractError):
-            print(printable(f"{path}: note: {found.what}; it was not checked"), file=sys.stderr)
+            # Imported late: few folders have such files.
+            from pv.artefacts import NOUNS, judge_artefact
+
+            about_artefact = judge_artefact(found)
+            if about_artefact is None:
+                print(printable(f"{path}: note: {found.what}; it was not checked"), file=sys.stderr)
+                continue
+            findings += about_artefact
+            files.append(path)
+            others_judged[NOUNS[found.artefact]] += 1
         else:
             findings += found
             files.append(path)
@@ -105,7 +121,7 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
 
         about, investigations = judge_investigations(written)
         findings += about
-    if not contracts and not misshapen and not investigations:
+    if not contracts and not misshapen and not investigations and not others_judged:
         raise SelectionError("no contract was named", remedy="Name a contract or a folder with contracts.")
     for contract in contracts:
         findings += judge(contract)
@@ -122,11 +138,13 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
         gathered.strict = arguments.strict
         gathered.add_findings(findings, files)
     errors = sum(finding.severity == "error" for finding in findings)
-    count = len(contracts) + misshapen
+    judged = {"Contract": len(contracts) + misshapen, **others_judged, "Investigation": investigations}
     if arguments.format == "json":
-        _json(findings, count, investigations, errors, more)
+        _json(findings, judged, errors, more)
     else:
-        _text(findings, count, investigations, errors, more.get("known", ()), strict=arguments.strict)
+        _text(findings, judged, errors, more.get("known", ()), strict=arguments.strict)
+        folders = [word for word in others if Path(word).is_dir()]
+        _folders(folders, files, {one.where.path for one in findings if one.severity == "error"})
     return Exit.REJECTED if errors or (arguments.strict and findings) else Exit.ACCEPTED
 
 
@@ -150,6 +168,34 @@ def extra_findings(contracts: Sequence[Contract]) -> Iterable[Finding]:
         yield from judge_in_project(contract, projects[folder])
 
 
+def _count_ids(paths: Sequence[str], *, json_wanted: bool) -> Exit:
+    """Print, of each path, how many obligations there are, have an id, and are named by a harness by it."""
+    for word in paths:
+        contracts = [found for path in find_contracts([word]) if isinstance(found := _read(path), Contract)]
+        if not contracts:
+            raise SelectionError(f"0 contracts under {word}", remedy="Name a contract or a folder of such.")
+        ids = [{each.id for each in contract.obligations if each.id} for contract in contracts]
+        counts = {
+            "obligations": sum(len(contract.obligations) for contract in contracts),
+            "with_id": sum(map(len, ids)),
+            "referenced": sum(
+                harness.obligation in known
+                for contract, known in zip(contracts, ids, strict=True)
+                for harness in contract.kani
+            ),
+            "contracts": len(contracts),
+        }
+        if json_wanted:
+            import json
+
+            print(printable_json(json.dumps({"path": word, **counts})))
+        else:
+            obligations, with_id, referenced, count = counts.values()
+            said = f"{obligations} obligations, {with_id} with id, {referenced} referenced"
+            print(printable(f"{said}   ({count} contract(s) under {word})"))
+    return Exit.ACCEPTED
+
+
 def _names_investigations(word: str) -> bool:
     return word.endswith(".md") or ("\0" not in word and Path(word).resolve().name == "findings")
 
@@ -169,13 +215,13 @@ def _read(path: Path) -> Contract | NotAContractError | Sequence[Finding]:
 
 def _text(
     findings: Sequence[Finding],
-    contracts: int,
-    investigations: int,
+    judged: Mapping[str, int],
     errors: int,
     known: Sequence[Finding] = (),
     *,
     strict: bool,
 ) -> None:
+    """Print the findings and the verdict; `judged` is noun → how many files of that kind were judged."""
     for finding in known:
         print(printable(f"{finding.where}: known {finding.severity}[{finding.code}]: {finding.message}"))
     for finding in findings:
@@ -191,31 +237,47 @@ def _text(
     if not errors and any(finding.severity == "error" for finding in known):
         print("Nothing is wrong that the baseline does not know.")
         return
+    there = {noun: count for noun, count in judged.items() if count}
     if not errors:
-        for noun, count in (("Contract", contracts), ("Investigation", investigations)):
-            if count:
-                print(f"{noun} is valid." if count == 1 else f"{count} {noun.lower()}s are valid.")
+        for noun, count in there.items():
+            print(f"{noun} is valid." if count == 1 else f"{count} {_plural(noun)} are valid.")
         return
     sys.stdout.flush()
-    if investigations:
-        failed = len({finding.where.path for finding in findings if finding.severity == "error"})
-        print(f"error: {failed} of {contracts + investigations} files are not valid", file=sys.stderr)
-    elif contracts == 1:
-        print(f"error: Contract has {errors} validation error(s)", file=sys.stderr)
+    failed = len({finding.where.path for finding in findings if finding.severity == "error"})
+    if len(there) > 1 or "Investigation" in there:
+        print(f"error: {failed} of {sum(there.values())} files are not valid", file=sys.stderr)
+        return
+    ((noun, count),) = there.items()
+    if count == 1:
+        print(f"error: {noun} has {errors} validation error(s)", file=sys.stderr)
     else:
-        failed = len({finding.where.path for finding in findings if finding.severity == "error"})
-        print(f"error: {failed} of {contracts} contracts are not valid", file=sys.stderr)
+        print(f"error: {failed} of {count} {_plural(noun)} are not valid", file=sys.stderr)
+
+
+def _plural(noun: str) -> str:
+    """Return how several are called: a kind in brackets is left out, and the last word has its ending."""
+    word = noun.partition(" (")[0].lower()
+    return f"{word.removesuffix('y')}ies" if word.endswith("y") else f"{word}s"
+
+
+def _folders(folders: Iterable[str], files: Sequence[Path], failed: Collection[str]) -> None:
+    """Print, of each folder that was named, how many files of it were judged, and how many failed."""
+    for folder in folders:
+        within = [file for file in files if file.is_relative_to(folder)]
+        bad = sum(str(file) in failed for file in within)
+        print()
+        print(printable(f"{len(within)} artifact(s) under {folder}, {bad} failed"))
 
 
 def _json(
-    findings: Sequence[Finding], contracts: int, investigations: int, errors: int, more: Mapping[str, Any]
+    findings: Sequence[Finding], judged: Mapping[str, int], errors: int, more: Mapping[str, Any]
 ) -> None:
     import json
 
+    named = {_plural(noun).replace(" ", "_"): count for noun, count in judged.items()}
     report = {
         "findings": [finding.to_json() for finding in findings],
-        "contracts": contracts,
-        **({"investigations": investigations} if investigations else {}),
+        **{noun: count for noun, count in named.items() if count or noun == "contracts"},
         "errors": errors,
         "warnings": len(findings) - errors,
         **{key: [one.to_json() for one in listed] for key, listed in more.items()},

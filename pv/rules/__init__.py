@@ -23,6 +23,7 @@ from pv.rules.na_reason import na_reason
 from pv.rules.near_miss import near_miss
 from pv.rules.near_miss_key import near_miss_key
 from pv.rules.not_applicable import not_applicable
+from pv.rules.obligation_count import obligation_count
 from pv.rules.obligation_property import obligation_property
 from pv.rules.parent import parent
 from pv.rules.parent_dependency import parent_dependency
@@ -72,6 +73,7 @@ RULES: dict[str, Rule] = {
         na_reason,
         na_owner,
         not_applicable,
+        obligation_count,
         near_miss_key,
         dropped,
         excluded,
@@ -79,9 +81,19 @@ RULES: dict[str, Rule] = {
 }
 
 
+_KINDS = frozenset({"beat-benchmark", "kaizen"})
+_OF_STORIES = frozenset({"competitor", "demand_score"})
+
+
 def judge(contract: Contract) -> list[Finding]:
     """Return what every rule says of `contract`, sorted by place, then code."""
     findings = [finding for rule in RULES.values() for finding in rule.check(contract)]
+    stories = "stories" in contract.document.value or not _OF_STORIES.isdisjoint(contract.metadata)
+    if contract.kind in _KINDS or stories:
+        # Imported late: few contracts are of such a kind.
+        from pv.rules.kind_rules import KIND_RULES
+
+        findings += [finding for rule in KIND_RULES.values() for finding in rule.check(contract)]
     return sorted(findings, key=lambda finding: (finding.where, finding.code))
 
 

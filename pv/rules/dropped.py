@@ -18,18 +18,27 @@ _ASSERTS = frozenset({
 _OF_FALSIFIERS = frozenset({"verdict", "discharge_status", "evidence_discharged_by"})
 """Of these, those that say that something was shown: of a whole contract, only its falsifiers say it."""
 
+_SHOWN = frozenset({"verdict", "discharged_evidence", "evidence_discharged_by", "harness_discharged_by"})
+"""Keys of a falsifier by which somebody wrote down that something was shown."""
+_STATUSES = frozenset({
+    "PARTIAL_ALGORITHM_LEVEL", "FUNCTIONAL", "DISCHARGED", "PASS", "PASSED", "PROVED", "VERIFIED",
+})  # fmt: skip
+"""Words that do the same, under ``status`` of a falsifier."""
+
 _KAIZEN = frozenset({"invariants"})
-"""What the Rust tool reads in contracts of that kind."""
+"""What the Rust tool reads in contracts of that kind, and so do we."""
 
 
 @rule(
     "PV-DROPPED-001",
     "warning",
-    summary="a block that asserts something is read by nothing",
-    remedy="Write what it asserts as proof_obligations and falsification_tests, which are judged.",
+    summary="what asserts something is read by nothing",
+    remedy="Write what is asserted as proof_obligations and falsification_tests, which are judged: of "
+    "`falsification:`, `pv migrate` makes them. What was shown is what evidence shows, and needs no words.",
 )
 def dropped(contract: Contract) -> Iterator[tuple[Location, str]]:
-    """Find gates and falsifiers that stand where neither the Rust tool nor we look."""
+    """Find gates and falsifiers that stand where neither the Rust tool nor we look, and typed results."""
+    yield from _typed_results(contract)
     value = contract.document.value
     known = known_keys("contract")
     for key in contract.metadata:
@@ -46,6 +55,19 @@ def dropped(contract: Contract) -> Iterator[tuple[Location, str]]:
                 contract.document.where_key(key),
                 f"the block {key} asserts something and is read by nothing",
             )
+
+
+def _typed_results(contract: Contract) -> Iterator[tuple[Location, str]]:
+    for falsifier in contract.falsifiers:
+        for key in falsifier.raw:
+            typed = falsifier.raw[key] if key == "status" else None
+            if key in _SHOWN or (isinstance(typed, str) and typed.strip().upper() in _STATUSES):
+                what = f"{falsifier.id}: {key} says that something was shown, and no status follows from it"
+                yield falsifier.key_where(key), what
+    summary = contract.document.value.get("verification_summary")
+    if isinstance(summary, dict) and "status" in summary:
+        where = contract.document.where_key("verification_summary", "status")
+        yield where, "verification_summary.status says that something was shown, and is read by nothing"
 
 
 def _asserts(value: Any) -> bool:

@@ -17,4 +17,4 @@ def na_owner(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find obligations that were put aside without anybody to answer for it."""
     for obligation in contract.obligations:
         if obligation.not_applicable and not (obligation.na_owner or "").strip():
-            yield obligation.key_where("not_applicable"), "the obligation is not applicable, without na_owner"
+            yield obligation.where_set_aside(), "the obligation is not applicable, without na_owner"

@@ -18,6 +18,6 @@ def na_reason(contract: Contract) -> Iterator[tuple[Location, str]]:
     for obligation in contract.obligations:
         if obligation.not_applicable and not (obligation.na_reason or "").strip():
             yield (
-                obligation.key_where("not_applicable"),
+                obligation.where_set_aside(),
                 "the obligation is not applicable, without na_reason",
             )

@@ -11,11 +11,11 @@ from pv.rules.rule import rule
     "SCHEMA-023",
     "error",
     summary="na_reason or na_owner stands on an obligation that applies",
-    remedy="Add `not_applicable: true`, or remove the key.",
+    remedy="Write `applies_to: not_applicable`, or remove the key.",
 )
 def not_applicable(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find reasons why an obligation does not apply, where it does."""
     for obligation in contract.obligations:
         for key in ("na_reason", "na_owner"):
             if not obligation.not_applicable and obligation.raw.get(key) is not None:
-                yield obligation.key_where(key), f"the obligation has {key}, and not_applicable is not true"
+                yield obligation.key_where(key), f"the obligation has {key}, and applies"

@@ -18,20 +18,22 @@ def provability(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find kernels whose claims could not be shown, or not be refuted.
 
     In the place of a Kani harness stands a check with counter-examples, an obligation that its check covers
-    exhaustively, or one that is proved.
+    exhaustively, or one that is proved. A comparison with competitors has the same duties but for Kani's.
     """
-    if not contract.is_kernel:
+    compares = contract.kind == "competitive-parity"
+    if not (contract.is_kernel or compares):
         return
+    what = "comparison" if compares else "kernel"
     assumed = "" if contract.kind_declared else " (no metadata.kind, judged kernel by default)"
     for section, shown in (
         ("proof_obligations", contract.obligations),
         ("falsification_tests", contract.falsifiers),
-        ("kani_harnesses", contract.kani or _shown_otherwise(contract)),
+        ("kani_harnesses", compares or contract.kani or _shown_otherwise(contract)),
     ):
         if not shown:
-            yield contract.document.where_key(section), f"the kernel has no {section}{assumed}"
+            yield contract.document.where_key(section), f"the {what} has no {section}{assumed}"
     falsifiers, obligations = len(contract.falsifiers), len(contract.obligations)
-    if 0 < falsifiers < obligations:
+    if falsifiers < obligations:
         where = contract.document.where_key("falsification_tests")
         yield where, f"{falsifiers} falsifier(s) for {obligations} proof obligations{assumed}"
 

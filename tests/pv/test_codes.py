@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from pv.artefacts import judge_artefact
 from pv.codes import ALIASES, Code, find_code, known_codes
-from pv.contract import ShapeError, load_contract
+from pv.contract import NotAContractError, ShapeError, load_contract
 from pv.document import MAXIMUM_BYTES, load
 from pv.errors import DocumentError
 from pv.graph import build_graph
@@ -17,6 +18,8 @@ from pv.investigation_judgement import CODES as INVESTIGATION_CODES
 from pv.investigation_judgement import judge_investigation
 from pv.project import Project as Surroundings
 from pv.rules import RULES, judge
+from pv.rules.artefact_rules import ARTEFACT_RULES
+from pv.rules.kind_rules import KIND_RULES
 from pv.rules.project_rules import PROJECT_RULES, judge_in_project
 from pv.selection import load_all
 from pv.traceability_codes import CODES as CHAIN_CODES
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PRINTED = re.compile(
-    r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|EDIT|BUMP|AUDIT|BIND|PV-[A-Z]+)-\d{3}(?![\w-])"
+    r"(?<![\w-])(?:SCHEMA|PROVABILITY|YAML|WAIVER|EDIT|BUMP|AUDIT|BIND|BEAT|CRUX|KAIZEN|BINDING|PM-SHAPE|PV-[A-Z]+)"
+    r"-\d{3}(?![\w-])"
 )
 RECORDED = {"PV-VERSION-001", "PV-STATUS-002", "PV-FINDING-010"}
 """Of changes since evidence was recorded."""
@@ -63,6 +67,16 @@ WAIVER = {
     "approver": "the owner",
     "created": "2020-01-01",
     "expires": "2999-01-01",
+}
+ENTRY = {"contract": "a.yaml", "equation": "e", "status": "partial"}
+REGISTRY = {"version": "1.0.0", "target_crate": "small", "bindings": [ENTRY]}
+MANIFEST = {
+    "model_id": "small/model",
+    "license": "MIT",
+    "artifact_url": "https://example.org/model",
+    "sha256": "0" * 64,
+    "size_bytes": 4096,
+    "provenance": {"recipe": "train.yaml"},
 }
 INVESTIGATION = {
     "id": "FINDING-BASE-001",
@@ -129,6 +143,17 @@ def found_in_contract(project: Project, code: Code, part: str) -> set[str]:
         return {finding.code for finding in error.findings}
     findings = [*judge(contract), *judge_in_project(contract, Surroundings(folder))]
     return {finding.code for finding in findings}
+
+
+def found_in_artefact(project: Project, code: Code, part: str) -> set[str]:
+    is_manifest = code.of == "manifest.yaml"
+    if is_manifest and not part.startswith("# no "):
+        listed = {"required_fields": ["license"], "provenance_required_fields": ["recipe"]}
+        written(project.root / "publish-manifest-v1.yaml", {"schema": listed}, "")
+    path = written(project.root / code.of, MANIFEST if is_manifest else REGISTRY, part)
+    with pytest.raises(NotAContractError) as caught:
+        load_contract(path)
+    return {finding.code for finding in judge_artefact(caught.value) or ()}
 
 
 def found_in_waivers(project: Project, code: Code, part: str) -> set[str]:
@@ -232,6 +257,8 @@ def found(project: Project, tmp_path: Path, code: Code, part: str) -> set[str]:
         "contracts/*.yaml": found_in_contract,
         "waivers.yaml": found_in_waivers,
         "pv audit": found_in_audit,
+        "binding.yaml": found_in_artefact,
+        "manifest.yaml": found_in_artefact,
         "pv graph": found_in_graph,
         "findings/*.md": found_in_investigation,
         "pv sync": found_in_sync,
@@ -267,7 +294,7 @@ def test_every_code_that_can_be_printed_is_explained_and_no_other() -> None:
     }
     from_parts = {f"WAIVER-{number:03}" for number in range(1, 9)} | set(INVESTIGATION_CODES)
     from_parts |= set(CHAIN_CODES)
-    assert {*RULES, *PROJECT_RULES} <= printed
+    assert {*RULES, *KIND_RULES, *PROJECT_RULES, *ARTEFACT_RULES} <= printed
     assert {*printed, *from_parts} - ALIASES.keys() == set(known_codes())
 
 

@@ -88,7 +88,7 @@ def test_every_key_is_there_under_every_spelling() -> None:
     metadata = json_schema()["$defs"]["metadata"]["properties"]
     assert {"enum": KINDS} in metadata["kind"]["anyOf"]
     assert json_schema()["$defs"]["obligation"]["properties"]["type"]["enum"] == OBLIGATION_TYPES
-    assert len(KINDS) == 13
+    assert len(KINDS) == 14
     assert len(OBLIGATION_TYPES) == 28
 
 

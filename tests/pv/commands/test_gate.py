@@ -46,6 +46,44 @@ def test_places_are_those_that_can_be_opened(committed: Project) -> None:
     assert "pv-gate-" not in json.dumps(committed.pv("gate", "--json").json)
 
 
+def test_other_files_than_contracts_are_judged_too(committed: Project) -> None:
+    folder = committed.root / "contracts" / "other"
+    folder.mkdir()
+    entry = {"contract": "a.yaml", "equation": "e", "status": "implemented"}
+    registry = {"version": "1", "target_crate": "c", "bindings": [entry]}
+    (folder / "binding.yaml").write_text(json.dumps(registry))
+    (folder / "ontology.yaml").write_text("schema: ont-sigma-v1\n")
+    stage(committed)
+    ended = committed.pv("gate")
+    assert ended.code == Exit.REJECTED
+    assert "contracts/other/binding.yaml:1:" in ended.out
+    assert "BINDING-005" in ended.out
+    assert (
+        "contracts/other/ontology.yaml: this is an ontology, not a contract; it was not checked" in ended.said
+    )
+    (folder / "binding.yaml").write_text(json.dumps(registry | {"bindings": [entry | {"function": "f"}]}))
+    stage(committed)
+    assert committed.pv("gate").code == Exit.ACCEPTED
+
+
+def test_a_manifest_is_judged_by_the_contract_that_is_committed_near_it(committed: Project) -> None:
+    folder = committed.root / "contracts" / "manifests"
+    folder.mkdir()
+    (folder / "model.yaml").write_text("model_id: a\nlicense: MIT\nprovenance: {}\n")
+    stage(committed)
+    said = committed.pv("gate").said
+    assert "PM-SHAPE-000" in said
+    assert "pv-gate-" not in said
+    owner = {"schema": {"required_fields": ["license"]}}
+    metadata = {"version": "1", "description": "x", "references": ["y"], "kind": "pattern"}
+    (folder.parent / "publish-manifest-v1.yaml").write_text(json.dumps({"metadata": metadata} | owner))
+    stage(committed)
+    commit(committed)
+    (folder / "model.yaml").write_text("model_id: b\nlicense: MIT\nprovenance: {}\n")
+    stage(committed)
+    assert committed.pv("gate").code == Exit.ACCEPTED
+
+
 def test_a_status_that_evidence_does_not_support_is_refused(committed: Project) -> None:
     second = dict(CLAUSE) | CLAIM | {"id": TWO}
     committed.contract(dict(CLAUSE) | CLAIM, second)

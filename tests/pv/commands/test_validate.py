@@ -25,7 +25,7 @@ BAD = RULES / "SCHEMA-001.bad.yaml"
 WARNED = RULES / "SCHEMA-012.bad.yaml"
 CORPUS = ROOT.parent / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the outside corpus is not here")
-BINDINGS = "bindings: []\ntarget_crate: x\n"
+ONTOLOGY = "schema: ont-sigma-v1\nconcepts: {}\n"
 
 
 def run(*arguments: str | Path) -> Exit:
@@ -101,23 +101,98 @@ def test_json(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out) == {"findings": [], "contracts": 1, "errors": 0, "warnings": 0}
 
 
-def test_other_artefacts_are_named_and_not_counted(capsys: Captured, tmp_path: Path) -> None:
-    (tmp_path / "binding.yaml").write_text(BINDINGS, encoding="utf-8")
+def test_what_is_known_and_has_no_rules_is_named_and_not_counted(capsys: Captured, tmp_path: Path) -> None:
+    (tmp_path / "ontology.yaml").write_text(ONTOLOGY, encoding="utf-8")
     assert run(tmp_path, GOOD) is Exit.ACCEPTED
     out, err = capsys.readouterr()
-    assert out.endswith("Contract is valid.\n")
-    assert (
-        err
-        == f"{tmp_path}/binding.yaml: note: this is a binding registry, not a contract; it was not checked\n"
+    assert out.endswith(f"Contract is valid.\n\n0 artifact(s) under {tmp_path}, 0 failed\n")
+    assert err == f"{tmp_path}/ontology.yaml: note: this is an ontology, not a contract; it was not checked\n"
+
+
+REGISTRY = RULES / "BINDING-001.good.yaml"
+
+
+def test_a_binding_registry_is_judged_and_called_what_it_is(capsys: Captured, tmp_path: Path) -> None:
+    assert run(REGISTRY) is Exit.ACCEPTED
+    assert capsys.readouterr() == (
+        "\n0 error(s), 0 warning(s)\nBinding registry (kind: binding) is valid.\n",
+        "",
     )
+    assert run(RULES / "BINDING-004.bad.yaml") is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert out.endswith("\n\n2 error(s), 0 warning(s)\n")
+    assert err == "error: Binding registry (kind: binding) has 2 validation error(s)\n"
+    twice = tmp_path / "under-any-name.yml"
+    twice.write_bytes(REGISTRY.read_bytes())
+    assert run(REGISTRY, twice) is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith("\n2 binding registries are valid.\n")
+    assert run(REGISTRY, RULES / "BINDING-004.bad.yaml") is Exit.REJECTED
+    assert capsys.readouterr().err == "error: 1 of 2 binding registries are not valid\n"
 
 
-@pytest.mark.parametrize("content", [None, BINDINGS])
+def test_a_publish_manifest_is_judged_by_the_contract_beside_it(capsys: Captured, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifests" / "model.yaml"
+    manifest.parent.mkdir()
+    manifest.write_bytes((RULES / "PM-SHAPE-001.good.yaml").read_bytes())
+    assert run(manifest) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert f"{manifest}:2:1: error[PM-SHAPE-000]: there is no publish-manifest-v1.yaml" in out
+    assert err == "error: Publish manifest (kind: publish-manifest) has 1 validation error(s)\n"
+    owner = tmp_path / "publish-manifest-v1.yaml"
+    owner.write_text("schema: {required_fields: [license]}\n", encoding="utf-8")
+    assert run(manifest) is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith("\nPublish manifest (kind: publish-manifest) is valid.\n")
+
+
+def test_a_folder_of_all_kinds_is_summed_up(capsys: Captured, tmp_path: Path) -> None:
+    for file in (GOOD, WARNED, REGISTRY):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert run(tmp_path) is Exit.ACCEPTED
+    assert capsys.readouterr().out.endswith(
+        "\n\n0 error(s), 1 warning(s)\n2 contracts are valid.\nBinding registry (kind: binding) is valid.\n"
+        f"\n3 artifact(s) under {tmp_path}, 0 failed\n"
+    )
+    (tmp_path / "bad.yaml").write_bytes((RULES / "BINDING-004.bad.yaml").read_bytes())
+    assert run(tmp_path) is Exit.REJECTED
+    out, err = capsys.readouterr()
+    assert out.endswith(f"\n\n2 error(s), 1 warning(s)\n\n4 artifact(s) under {tmp_path}, 1 failed\n")
+    assert err == "error: 1 of 4 files are not valid\n"
+    assert run(tmp_path, "--json") is Exit.REJECTED
+    report = json.loads(capsys.readouterr().out)
+    assert (report["contracts"], report["binding_registries"], report["errors"]) == (2, 2, 2)
+
+
+def test_ids_are_counted(capsys: Captured, tmp_path: Path) -> None:
+    contract = tmp_path / "a-v1.yaml"
+    contract.write_text(
+        "metadata: {version: '1', description: x}\n"
+        "proof_obligations: [{id: A, property: p}, {id: B, property: q}, {property: r}]\n"
+        "kani_harnesses: [{id: K, obligation: A}, {id: L, obligation: C}]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "binding.yaml").write_bytes(REGISTRY.read_bytes())
+    (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
+    assert run(tmp_path, "--check-ids") is Exit.ACCEPTED
+    counted = "3 obligations, 2 with id, 1 referenced   (1 contract(s) under "
+    assert capsys.readouterr() == (f"{counted}{tmp_path})\n", "")
+    assert run(contract, "--check-ids", "--json") is Exit.ACCEPTED
+    assert json.loads(capsys.readouterr().out) == {
+        "path": str(contract),
+        "obligations": 3,
+        "with_id": 2,
+        "referenced": 1,
+        "contracts": 1,
+    }
+    with pytest.raises(SelectionError, match="0 contracts under"):
+        run(tmp_path / "binding.yaml", "--check-ids")
+
+
+@pytest.mark.parametrize("content", [None, ONTOLOGY])
 def test_a_folder_without_contracts_is_never_green(
     capsys: Captured, tmp_path: Path, content: str | None
 ) -> None:
     if content:
-        (tmp_path / "binding.yaml").write_text(content, encoding="utf-8")
+        (tmp_path / "ontology.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(SelectionError) as caught:
         run(tmp_path)
     assert caught.value.exit is Exit.USAGE
@@ -210,7 +285,7 @@ def test_two_contracts_of_one_name_are_an_error_each(capsys: Captured, tmp_path:
     out = capsys.readouterr().out
     assert f"{tmp_path}/a/same-v1.yaml:2:1: error[PV-ID-002]: another contract is named same-v1: " in out
     assert f"{tmp_path}/b/same-v1.yml:2:1: error[PV-ID-002]" in out
-    assert out.endswith("\n2 error(s), 0 warning(s)\n")
+    assert out.endswith(f"\n2 error(s), 0 warning(s)\n\n3 artifact(s) under {tmp_path}, 2 failed\n")
     assert run(tmp_path / "a", tmp_path / "b/other-v1.yaml") is Exit.ACCEPTED
 
 
@@ -220,7 +295,9 @@ def test_the_corpus(capsys: Captured) -> None:
     assert run(*own) is Exit.ACCEPTED
     assert capsys.readouterr().out.endswith("87 contracts are valid.\n")
     assert run(CORPUS) is Exit.REJECTED
-    assert capsys.readouterr().err.endswith("error: 4 of 91 contracts are not valid\n")
+    out, err = capsys.readouterr()
+    assert out.endswith(f"\n\n92 artifact(s) under {CORPUS}, 5 failed\n")
+    assert err == "error: 5 of 92 files are not valid\n"
 
 
 PROGRAM = """

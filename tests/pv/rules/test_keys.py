@@ -91,6 +91,50 @@ def test_invariants_are_read_in_contracts_of_one_kind(tmp_path: Path, kind: str,
     assert len(findings(tmp_path, "PV-DROPPED-001", metadata=metadata, invariants=["x"])) == count
 
 
+SHOWN = ["verdict", "discharged_evidence", "evidence_discharged_by", "harness_discharged_by"]
+
+
+@pytest.mark.parametrize("key", SHOWN)
+def test_what_was_shown_by_hand_is_found_at_its_key(tmp_path: Path, key: str) -> None:
+    (found,) = findings(tmp_path, "PV-DROPPED-001", falsification_tests=falsifier(**{key: "pass"}))
+    assert found.severity == "warning"
+    assert found.message.startswith(f"FALSIFY-A-1: {key} says that something was shown")
+
+
+@pytest.mark.parametrize(("status", "count"), [("DISCHARGED", 1), (" passed ", 1), ("open", 0), (3, 0)])
+def test_a_status_of_a_falsifier_is_found_where_it_claims_something(
+    tmp_path: Path, status: Any, count: int
+) -> None:
+    found = findings(tmp_path, "PV-DROPPED-001", falsification_tests=falsifier(status=status))
+    assert len(found) == count
+
+
+def test_a_block_of_the_old_name_has_a_remedy_that_does_it(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, "PV-DROPPED-001", falsification=[{"id": "F-1"}])
+    assert "`pv migrate`" in found.remedy
+    (slip,) = findings(tmp_path, "SCHEMA-019", falsifications=[{"id": "F-1"}])
+    assert slip.message.endswith("did you mean falsification_tests?")
+
+
+def test_a_status_of_the_summary_is_found(tmp_path: Path) -> None:
+    summary = {"total_obligations": 0, "status": "discharged"}
+    (found,) = findings(tmp_path, "PV-DROPPED-001", verification_summary=summary)
+    assert found.message.startswith("verification_summary.status")
+
+
+@pytest.mark.parametrize("key", ["applies_to", "not_applicable"])
+def test_an_obligation_is_set_aside_in_two_ways(tmp_path: Path, key: str) -> None:
+    aside = {"type": "bound", "property": "p", key: SET_ASIDE[key]}
+    (reason,) = findings(tmp_path, "SCHEMA-021", proof_obligations=[aside])
+    (owner,) = findings(tmp_path, "SCHEMA-022", proof_obligations=[aside])
+    assert reason.where == owner.where
+    whole = aside | {"na_reason": "a fact", "na_owner": "somebody"}
+    assert not findings(tmp_path, "SCHEMA-023", proof_obligations=[whole])
+
+
+SET_ASIDE: dict[str, Any] = {"applies_to": "not_applicable", "not_applicable": True}
+
+
 def test_parents_are_judged_on_subcontracts_alone(tmp_path: Path) -> None:
     obligation = {"type": "bound", "property": "p", "parent_contract": "other-v1"}
     assert len(findings(tmp_path, "SCHEMA-016", proof_obligations=[obligation])) == 1

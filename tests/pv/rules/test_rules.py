@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pv.contract import load_contract
+from pv.artefacts import judge_artefact
+from pv.contract import NotAContractError, load_contract
 from pv.project import Project as Surroundings
 from pv.rules import RULES, judge, needs_project
+from pv.rules.artefact_rules import ARTEFACT_RULES
+from pv.rules.kind_rules import KIND_RULES
 from pv.rules.project_rules import PROJECT_RULES, judge_in_project
 from pv.rules.rule import uses_our_fields
 
@@ -18,13 +21,21 @@ if TYPE_CHECKING:
 
 RESOURCES = Path(__file__).parent / "resources"
 UPSTREAM = [*(f"SCHEMA-{number:03}" for number in range(1, 14)), "PROVABILITY-001"]
-ALL = RULES | PROJECT_RULES
+ONE = RULES | KIND_RULES
+"""Those that look at one contract and nothing else."""
+ALL = ONE | PROJECT_RULES | ARTEFACT_RULES
+FIELDS = {
+    "schema": {
+        "required_fields": ["license", "artifact_url"],
+        "provenance_required_fields": ["pipeline", "recipe"],
+    }
+}
 WARNINGS = {"SCHEMA-006", "SCHEMA-009", "SCHEMA-012", "SCHEMA-013"}
 """Those of the Rust tool; it raises the rest as errors."""
 
 
 def test_the_registry_has_each_code_once_and_all_of_the_rust_tool_to_013() -> None:
-    assert not RULES.keys() & PROJECT_RULES.keys()
+    assert len(ALL) == sum(len(rules) for rules in (RULES, KIND_RULES, PROJECT_RULES, ARTEFACT_RULES))
     assert all(rule.code == code for code, rule in ALL.items())
     assert set(UPSTREAM) <= RULES.keys()
     assert {code for code in UPSTREAM if RULES[code].severity == "warning"} == WARNINGS
@@ -50,17 +61,41 @@ def assert_found(found: list[Finding], code: str, path: Path, where: str) -> Non
         assert finding.remedy
 
 
-@pytest.mark.parametrize("code", RULES)
+@pytest.mark.parametrize("code", ONE)
 def test_a_rule_finds_what_is_bad_where_it_is(code: str) -> None:
     path = RESOURCES / f"{code}.bad.yaml"
     found = [finding for finding in judge(load_contract(path)) if finding.code == code]
     assert_found(found, code, path, str(path))
 
 
-@pytest.mark.parametrize("code", RULES)
+@pytest.mark.parametrize("code", ONE)
 def test_a_rule_leaves_alone_what_is_good(code: str) -> None:
     findings = judge(load_contract(RESOURCES / f"{code}.good.yaml"))
     assert code not in {finding.code for finding in findings}
+
+
+def of_artefact(tmp_path: Path, code: str, word: str) -> tuple[Path, list[Finding]]:
+    """Judge ``CODE.word.yaml``, beside the list of what a manifest must hold unless that is what is bad."""
+    if (code, word) != ("PM-SHAPE-000", "bad"):
+        (tmp_path / "publish-manifest-v1.yaml").write_text(json.dumps(FIELDS), encoding="utf-8")
+    path = tmp_path / "artefact.yaml"
+    path.write_bytes((RESOURCES / f"{code}.{word}.yaml").read_bytes())
+    with pytest.raises(NotAContractError) as caught:
+        load_contract(path)
+    found = judge_artefact(caught.value)
+    assert found is not None
+    return path, found
+
+
+@pytest.mark.parametrize("code", ARTEFACT_RULES)
+def test_a_rule_of_artefacts_finds_what_is_bad_where_it_is(code: str, tmp_path: Path) -> None:
+    path, findings = of_artefact(tmp_path, code, "bad")
+    assert_found(findings, code, RESOURCES / f"{code}.bad.yaml", str(path))
+
+
+@pytest.mark.parametrize("code", ARTEFACT_RULES)
+def test_a_rule_of_artefacts_leaves_alone_what_is_good(code: str, tmp_path: Path) -> None:
+    assert of_artefact(tmp_path, code, "good")[1] == []
 
 
 def within_a_project(project: Project, code: str, word: str) -> tuple[Path, list[Finding]]:
@@ -100,8 +135,8 @@ def test_a_project_rule_leaves_alone_what_is_good(code: str, project: Project) -
 
 
 def test_findings_are_sorted_by_place() -> None:
-    for path in sorted(RESOURCES.glob("[!P]*.bad.yaml")):
-        findings = judge(load_contract(path))
+    for code in ONE:
+        findings = judge(load_contract(RESOURCES / f"{code}.bad.yaml"))
         assert findings == sorted(findings, key=lambda finding: (finding.where, finding.code))
         assert findings
 
