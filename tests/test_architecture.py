@@ -40,6 +40,10 @@ OPTIONAL = {
     "pv/signatures/signers.py": {"securesystemslib"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
+    "pv/properties/drawing.py": {"hypothesis"},
+    "pv/properties/proof.py": {"z3"},
+    "pv/properties/search.py": {"hypothesis"},
+    "pv/properties/translate.py": {"z3"},
     "pv/executors/slurm_job.py": {"submitit"},
     "pv/executors/slurm_local.py": {"submitit"},
     "pv/executors/slurm_queue.py": {"submitit"},
