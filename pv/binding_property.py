@@ -12,7 +12,7 @@ from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
 from pv.properties.complete import completed, tried_whole
-from pv.properties.laws import LAWS
+from pv.properties.laws import mutants_of
 from pv.properties.metrics import METRICS
 from pv.properties.mutants import MUTANTS
 from pv.properties.stated import PropertyError, Stated, read
@@ -88,7 +88,7 @@ def bind_property(falsifier: Falsifier, config: Config) -> Binding:
         )
     places = [_find(key, falsifier, config) for key in ("subject", "reference", "inverse")]
     where = next(place for place in places if place is not None)
-    listed = LAWS[stated.type].mutants if falsifier.counter_examples is None else tuple(MUTANTS)
+    listed = mutants_of(stated) if falsifier.counter_examples is None else tuple(MUTANTS)
     return Binding(
         reference=f"property:{stated.type} of {stated.subject}",
         where=where,

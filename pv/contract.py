@@ -183,7 +183,7 @@ class Cited:
 class Falsifier(Clause):
     """One of ``falsification_tests``.
 
-    At most one of `check`, `pytest`, `command`, `stated_property` and `basis` is set; with none, it is unbound.
+    At most one of `check`, `pytest`, `command`, `stated_property` and `basis` is set; without, it is unbound.
     `stated_property` is its ``property:``, with every default (:mod:`pv.properties.stated`).
     `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
     `retries` is how often a sweep may run it again where it ended in Error; a verdict is never sought again.

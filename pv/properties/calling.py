@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pv.check import CheckError
+from pv.properties.grammar import expression, names_in
 from pv.properties.source import plain
 from pv.properties.stated import Stated
 
@@ -20,9 +21,13 @@ Function = Callable[..., Any]
 
 @dataclasses.dataclass(frozen=True)
 class Functions:
-    """The code of a property; `first` and `second` are the parameters that mutants touch, or empty."""
+    """The code of a property; `first` and `second` are the parameters that mutants touch, or empty.
+
+    `taken` are the inputs that are parameters of the subject; the others only stand in expressions.
+    """
 
     subject: Function
+    taken: tuple[str, ...]
     reference: Function | None
     inverse: Function | None
     first: str
@@ -35,19 +40,27 @@ def resolve(stated: Stated) -> Functions:
     Raises
     ------
     CheckError
-        There is no such function, or the subject cannot be called with the inputs.
+        There is no such function, the subject cannot be called with the inputs, or one of these is neither a
+        parameter nor named by an expression.
     """
     subject = _named(stated.subject)
     try:
         parameters = list(inspect.signature(subject).parameters)
-        inspect.signature(subject).bind(**dict.fromkeys(stated.inputs))
+        named = [name for name in parameters if name in stated.inputs]
+        inspect.signature(subject).bind(**dict.fromkeys(named))
     except (TypeError, ValueError) as error:
         raise CheckError(f"{stated.subject} cannot be called with its inputs by name: {error}") from error
-    named = [name for name in parameters if name in stated.inputs]
-    first = stated.along or (named[0] if named else "")
+    lines = [*stated.requires, *stated.ensures, *stated.under.values()]
+    lines += [text for given in stated.inputs.values() for text in given.expressions]
+    lines += [limit for limit in (stated.low, stated.high) if isinstance(limit, str)]
+    used = {name for line in lines for name in names_in(expression(line))}
+    if idle := sorted(set(stated.inputs) - used - set(named)):
+        raise CheckError(f"{stated.subject} has no parameter {idle[0]}, and no expression names it")
+    first = stated.along or next((name for name in named if name in stated.under or not stated.under), "")
     second = stated.other or next((name for name in named if name != first), "")
     return Functions(
         subject,
+        tuple(named),
         _named(stated.reference) if stated.reference else None,
         _named(stated.inverse) if stated.inverse else None,
         first,
@@ -55,23 +68,22 @@ def resolve(stated: Stated) -> Functions:
     )
 
 
-def arguments_of(function: Function, values: Mapping[str, Any], order: Function) -> dict[str, Any]:
-    """Return `values` under the names that `function` has for them.
+def arguments_of(functions: Functions, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the reference.
 
-    They are the same names, or else as many parameters as `order` has, in its order.
+    Its parameters are inputs by their names; or else it has as many as the subject, in the same order.
 
     Raises
     ------
     CheckError
         They are neither.
     """
-    names = list(inspect.signature(function).parameters)
-    if set(values) <= set(names):
-        return dict(values)
-    given = [name for name in inspect.signature(order).parameters if name in values]
-    if len(given) > len(names) or len(given) < len(values):
-        raise CheckError(f"{_name(function)} does not take {', '.join(sorted(values))}")
-    return {name: values[own] for name, own in zip(names, given, strict=False)}
+    names = list(inspect.signature(functions.reference or functions.subject).parameters)
+    if set(names) <= set(values):
+        return {name: values[name] for name in names}
+    if len(names) != len(functions.taken):
+        raise CheckError(f"the reference does not take {', '.join(functions.taken)}")
+    return {name: values[own] for name, own in zip(names, functions.taken, strict=True)}
 
 
 def inverted(function: Function, result: Any, others: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def identical(left: Any, right: Any) -> bool:
 
 def _arrays_apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, bool]:
     numpy = importlib.import_module("numpy")
-    one, other = as_numpy(left), as_numpy(right)
+    one, other = numpy.atleast_1d(as_numpy(left)), numpy.atleast_1d(as_numpy(right))
     if one.shape != other.shape:
         return NOWHERE, False
     if numpy.array_equal(one, other):

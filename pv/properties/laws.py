@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from pv.properties.stated import Input, Stated
 
-__all__ = ["LAWS", "Case", "Claim", "Law"]
+__all__ = ["LAWS", "Case", "Claim", "Law", "mutants_of"]
 
 Values = Mapping[str, Any]
 
@@ -220,14 +220,12 @@ def _roundtrip(case: Case) -> Iterator[Claim]:
 
 
 LAWS: Mapping[str, Law] = {
-    "invariant": Law(
-        _invariant, ("off_by_one", "sign_flipped"), may=("ensures", "under"), points=_points_moved
-    ),
+    "invariant": Law(_invariant, ("off_by_one",), may=("ensures", "under"), points=_points_moved),
     "equivalence": Law(_equivalence, ("constant", "off_by_one", "sign_flipped"), needs=("reference",)),
     "bound": Law(_bound, ("off_by_one", "scaled"), may=("low", "high")),
     "monotonicity": Law(
         _monotonicity,
-        ("nondeterministic", "sign_flipped"),
+        ("sign_flipped",),
         needs=("along",),
         may=("decreasing",),
         extras=_second,
@@ -250,3 +248,10 @@ LAWS: Mapping[str, Law] = {
     "roundtrip": Law(_roundtrip, ("constant", "off_by_one"), needs=("along", "inverse")),
 }
 """Type → law."""
+
+
+def mutants_of(stated: Stated) -> tuple[str, ...]:
+    """Return the counter-examples of a property whose clause lists none."""
+    if stated.type == "invariant" and not stated.ensures:
+        return ("identity",)  # one more is as invariant as before
+    return LAWS[stated.type].mutants

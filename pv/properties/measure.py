@@ -41,14 +41,14 @@ class _Values:
         self._subject = subject
 
     def subject(self, values: Values) -> Any:
-        return _call(self._subject, copied(values))
+        return _call(self._subject, copied({name: values[name] for name in self._functions.taken}))
 
     def reference(self, values: Values) -> Any:
         other = self._functions.reference
         if other is None:
             raise CheckError("there is no reference")
         try:
-            return other(**arguments_of(other, copied(values), self._functions.subject))
+            return other(**arguments_of(self._functions, copied(values)))
         except Exception as error:
             raise CheckError(f"the reference raised {type(error).__name__}: {error}") from error
 

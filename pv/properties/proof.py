@@ -56,15 +56,16 @@ class _Symbols:
         self.extra = {name: value for name, value in chosen.items() if name not in stated.inputs}
 
     def subject(self, values: Values) -> Any:
+        taken = {name: values[name] for name in self.functions.taken}
         if self._mutant is None:
-            return self._translated(**values)
-        return mutated(self._mutant, self._translated, self.functions.first, self.functions.second)(**values)
+            return self._translated(**taken)
+        return mutated(self._mutant, self._translated, self.functions.first, self.functions.second)(**taken)
 
     def reference(self, values: Values) -> Any:
         other = self.functions.reference
         if other is None:
             raise CheckError("there is no reference")
-        return self.translator.call(other, arguments_of(other, values, self.functions.subject))
+        return self.translator.call(other, arguments_of(self.functions, values))
 
     def inverse(self, result: Any, values: Values) -> Any:
         back = self.functions.inverse

@@ -58,6 +58,11 @@ def enumerate_all(inputs: Mapping[str, Input], judge: Judge) -> Found:
     return found
 
 
+def _attempt(values: Mapping[str, Any], body: Callable[[Mapping[str, Any]], None]) -> None:
+    """Judge what was drawn. At the top level: hypothesis reads the source of what it runs, as a module's."""
+    body(values)
+
+
 def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, home: str) -> Found:
     """Judge `examples` choices that hypothesis draws; if one violates, look for the smallest that does.
 
@@ -65,7 +70,7 @@ def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, ho
     """
     import hypothesis
     import hypothesis.errors
-    from hypothesis import configuration
+    from hypothesis import configuration, strategies
 
     configuration.set_hypothesis_home_dir(home)
     strategy = choices_of(inputs)
@@ -82,11 +87,8 @@ def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, ho
             suppress_health_check=list(hypothesis.HealthCheck),
         )
 
-        def attempt(values: Mapping[str, Any]) -> None:
-            body(values)
-
-        drawn: Any = hypothesis.seed(seed)(settings(hypothesis.given(strategy)(attempt)))
-        drawn()
+        seeded: Any = hypothesis.seed(seed)
+        seeded(settings(hypothesis.given(strategy, strategies.just(body))(_attempt)))()
 
     def count(values: Mapping[str, Any]) -> None:
         judged = judge(values)
