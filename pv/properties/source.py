@@ -69,7 +69,8 @@ def tree_of(function: types.FunctionType) -> ast.FunctionDef:
         for part in module.co_consts
         if isinstance(part, types.CodeType) and part.co_name == definition.name
     )
-    if _spelled(made) != _spelled(function.__code__):
+    documented = ast.get_docstring(definition) is not None
+    if _spelled(made, documented) != _spelled(function.__code__, documented):
         raise NotPureError(f"the source of {name} is not what runs")
     return definition
 
@@ -115,7 +116,8 @@ def _unannotated(argument: ast.arg) -> ast.arg:
     return ast.arg(argument.arg)
 
 
-def _spelled(code: types.CodeType) -> tuple[Any, ...]:
-    constants = tuple(part for part in code.co_consts if not isinstance(part, types.CodeType))
+def _spelled(code: types.CodeType, documented: bool) -> tuple[Any, ...]:
+    """Spell compiled code; its docstring, which comes first, changes with the indentation of the source."""
+    constants = tuple(part for part in code.co_consts[documented:] if not isinstance(part, types.CodeType))
     # As text: 1, 1.0 and True are equal.
     return code.co_code, repr(constants), code.co_names, code.co_varnames, code.co_argcount

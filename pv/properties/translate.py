@@ -122,9 +122,20 @@ class Translator:
         return other if one is None else one if other is None else _chosen(condition, one, other)
 
     def _truth(self, node: ast.expr, names: _Names, path: Any) -> Any:
+        """Return whether `node` is taken for true: a number is, unless it is zero."""
+        if isinstance(node, ast.BoolOp):
+            return self._joined(isinstance(node.op, ast.And), node.values, self._truth, names, path)
         value = self._value(node, names, path)
+        if is_integer(value) and not is_truth(value):
+            return value != 0
+        return self._strict(value, node)
+
+    def _own_truth(self, node: ast.expr, names: _Names, path: Any) -> Any:
+        return self._strict(self._value(node, names, path), node)
+
+    def _strict(self, value: Any, node: ast.expr) -> Any:
         if not is_truth(value):
-            raise NotPureError(f"{_spelled(node)} is taken for a truth, and is a number")
+            raise NotPureError(f"{_spelled(node)} is taken for a truth, and is none")
         return value
 
     def _integer(self, node: ast.expr, names: _Names, path: Any) -> Any:
@@ -154,8 +165,9 @@ class Translator:
             case ast.BinOp(left=left, op=op, right=right):
                 one, other = (self._integer(part, names, path) for part in (left, right))
                 return self._binary(op, one, other, path)
-            case ast.BoolOp(op=op, values=[first, *rest]):
-                return self._joined(isinstance(op, ast.And), first, rest, names, path)
+            case ast.BoolOp(op=op, values=parts):
+                # Its value is that of one of the parts; only of truths is that the same as whether it holds.
+                return self._joined(isinstance(op, ast.And), parts, self._own_truth, names, path)
             case ast.Compare(left=left, ops=ops, comparators=others):
                 return self._compared(self._value(left, names, path), ops, others, names, path)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -169,18 +181,26 @@ class Translator:
                 return self._called(func, given, keywords, names, path)
         raise NotPureError(f"{_spelled(node)} is not translated")
 
-    def _joined(self, both: bool, first: ast.expr, rest: Sequence[ast.expr], names: _Names, path: Any) -> Any:
+    def _joined(
+        self,
+        both: bool,
+        parts: Sequence[ast.expr],
+        truth_of: Callable[[ast.expr, _Names, Any], Any],
+        names: _Names,
+        path: Any,
+    ) -> Any:
         """Join truths by ``and`` or ``or``: what comes later counts only where the earlier leave it open."""
-        truth = self._truth(first, names, path)
-        if not rest:
+        truth = truth_of(parts[0], names, path)
+        if len(parts) == 1:
             return truth
 
         def later(way: Any) -> Any:
-            return self._joined(both, rest[0], rest[1:], names, way)
+            return self._joined(both, parts[1:], truth_of, names, way)
 
-        return self._either(
-            truth, path, later if both else lambda _: True, (lambda _: False) if both else later
-        )
+        def settled(_: Any) -> Any:
+            return not both
+
+        return self._either(truth, path, later if both else settled, settled if both else later)
 
     def _compared(
         self, left: Any, ops: Sequence[ast.cmpop], others: Sequence[ast.expr], names: _Names, path: Any

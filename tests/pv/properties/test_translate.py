@@ -27,6 +27,7 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         truth,
         st.builds("({} {} {})".format, truth, st.sampled_from(["and", "or"]), truth),
         st.builds("(not {})".format, truth),
+        st.builds("({} or {})".format, truth, inner),
         st.builds("({} <= {} < {})".format, inner, inner, inner),
     )
     return st.one_of(
@@ -41,7 +42,11 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 EXPRESSIONS = st.recursive(NUMBERS, _grown, max_leaves=7)
-CONDITIONS = st.builds("{} {} {}".format, EXPRESSIONS, st.sampled_from(["<", "==", ">="]), EXPRESSIONS)
+CONDITIONS = st.one_of(
+    st.builds("{} {} {}".format, EXPRESSIONS, st.sampled_from(["<", "==", ">="]), EXPRESSIONS),
+    st.builds("{} % {} or {}".format, EXPRESSIONS, EXPRESSIONS, EXPRESSIONS),
+    EXPRESSIONS,
+)
 VARIABLES = st.sampled_from(NAMES)
 BRANCHES = "if {}:\n        {} = {}\n    else:\n        {} = {}"
 STATEMENTS = st.one_of(
@@ -106,7 +111,7 @@ def test_what_is_translated_is_what_python_computes(
         ("return a & b", "BitAnd"),
         ("return a + 1.5", "1.5"),
         ("return int(a)", "int"),
-        ("return a if b else c", "taken for a truth"),
+        ("return (a or b) + 1", "taken for a truth"),
         ("return (a < b) + 1", "no integer"),
         ("return f(a, b, c)", "calls itself"),
         ("return (a, b)[2]", "no part of a tuple"),
