@@ -55,6 +55,7 @@ CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
 
 TESTED_THROUGH = {
     "tests/pv/test_binding_declared.py": ["pv/binding_metrics.py", "pv/project_paths.py"],
+    "tests/pv/test_binding_property.py": ["pv/worker_property.py"],
     "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
@@ -81,6 +82,7 @@ TESTED_THROUGH = {
     "tests/pv/test_contract.py": [
         "pv/schema.py",
         "pv/schema_blocks.py",
+        "pv/schema_property.py",
         "pv/schema_types.py",
         "pv/schema_values.py",
         "pv/shape.py",

@@ -142,7 +142,6 @@ def _replayed(judge: Callable[[Values], Judged | None], model: Values) -> Judged
 def _judge(case: _Values, *, damaged: bool) -> Judged | None:
     """Judge one case; what a mutant raises counts as a case and as no violation."""
     law = LAWS[case.stated.type]
-    inputs = _shown({**case.values, **case.extra})
     if not all(_holds(case, line, point) for point in law.points(case) for line in case.stated.requires):
         return None
     worst = 0.0
@@ -151,10 +150,14 @@ def _judge(case: _Values, *, damaged: bool) -> Judged | None:
             error, holds = _weighed(claim, case.stated)
             worst = max(worst, error)
             if not holds:
-                return Judged(worst, False, f"{inputs}: {_said(claim)}")
+                return Judged(worst, False, f"{_inputs(case)}: {_said(claim)}")
     except _RaisedError as error:
-        return Judged(worst, True) if damaged else Judged(1.0, False, f"{inputs}: {error}")
+        return Judged(worst, True) if damaged else Judged(1.0, False, f"{_inputs(case)}: {error}")
     return Judged(worst, True)
+
+
+def _inputs(case: _Values) -> str:
+    return _shown({**case.values, **case.extra})
 
 
 def _holds(case: _Values, line: str, point: Values) -> bool:
