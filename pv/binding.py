@@ -22,7 +22,7 @@ from pv.named_code import REFERENCE
 
 __all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier", "counter_examples_in"]
 
-Kind = Literal["check", "pytest", "command"]
+Kind = Literal["check", "pytest", "command", "property"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Binding:
     """A check as its source declares it, or as the contract declares it for ``pytest:`` and ``command:``."""
 
     reference: str
-    """``module:function``, ``pytest:path::test`` or ``command:`` and its words."""
+    """``module:function``, ``pytest:path::test``, ``command:`` and words, or ``property:`` and what of."""
     where: Location
     metrics: Mapping[str, Metric]
     parameters: tuple[Parameter, ...]
@@ -125,7 +125,7 @@ def _bind(reference: str, config: Config) -> Binding:
 
 
 def bind_falsifier(falsifier: Falsifier, config: Config) -> Binding:
-    """Read what `falsifier` is bound to, whichever of ``check:``, ``pytest:`` and ``command:`` it has.
+    """Read what `falsifier` is bound to: ``check:``, ``property:``, ``pytest:`` or ``command:``.
 
     Raises
     ------
@@ -134,11 +134,15 @@ def bind_falsifier(falsifier: Falsifier, config: Config) -> Binding:
     """
     if falsifier.check is not None:
         return bind(falsifier.check, config)
+    if falsifier.stated_property is not None:
+        from pv.binding_property import bind_property  # late, as below
+
+        return bind_property(falsifier, config)
     if falsifier.pytest is None and falsifier.command is None:
         raise BindingError(
             f"no check is bound to {falsifier.id}",
             where=falsifier.where,
-            remedy="add check:, pytest: or command:",
+            remedy="add check:, property:, pytest: or command:",
         )
     # Imported late: most projects have only checks, and a hook waits for us.
     from pv.binding_declared import bind_declared

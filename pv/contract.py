@@ -194,7 +194,8 @@ class Cited:
 class Falsifier(Clause):
     """One of ``falsification_tests``.
 
-    At most one of `check`, `pytest`, `command` and `basis` is set; with none, the falsifier is unbound.
+    At most one of `check`, `pytest`, `command`, `stated_property` and `basis` is set; without, it is unbound.
+    `stated_property` is its ``property:``, with every default (:mod:`pv.properties.stated`).
     `subjects` is level → role → subject; `expect` and `needs` have levels, or ``"*"`` for all, as keys.
     `retries` is how often a sweep may run it again where it ended in Error; a verdict is never sought again.
     `bound_to` is what of its host a record of it is good for: ``gpu``, ``driver``, or a library.
@@ -212,6 +213,7 @@ class Falsifier(Clause):
     check: str | None
     pytest: str | None
     command: tuple[str, ...] | None
+    stated_property: Mapping[str, Any] | None
     arguments: Mapping[str, Any]
     subjects: Mapping[str, Mapping[str, str]]
     expect: Mapping[str, tuple[str, ...]]
@@ -237,8 +239,8 @@ class Falsifier(Clause):
 
     @property
     def bound(self) -> bool:
-        """Whether something is bound to it: a check, a test, a command, or the evidence of others."""
-        return bool(self.check or self.pytest or self.command or self.basis)
+        """Whether something is bound to it: a check, a test, a command, a property, or evidence of others."""
+        return bool(self.check or self.pytest or self.command or self.stated_property or self.basis)
 
     def expectations(self, level: str) -> tuple[str, ...]:
         """Return the lines that must all hold at `level`; empty where the contract has none."""

@@ -87,8 +87,7 @@ def cover(
         if falsifier.excluded or not falsifier.covers:
             continue
         status = known.get(falsifier.id) or derive(contract, falsifier, config)
-        bound = falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis
-        kind = _OF_STATUS.get(status.name, "never run" if bound else "unbound")
+        kind = _OF_STATUS.get(status.name, "never run" if falsifier.bound else "unbound")
         if kind == "never run" and (wants := wanting(falsifier, config)):
             kind = "declined"
             reason = f"{status.reason}; {', '.join(wants)}, then: pv discharge {contract.stem}#{falsifier.id}"

@@ -27,11 +27,11 @@ from pv.fit import fit
 from pv.freshness import base_level, changes, clause_digest, closure_of, current_inputs, satisfying_roles
 from pv.host import Gpu, gpus
 from pv.measuring import Measurer, Stop, Tell
+from pv.notes import notes_in, notes_of
 from pv.outcome import Discharge, Options, Outcome, Plant
 from pv.planning import Declined, Ready, levels_of, prepare
 from pv.predicate import Judged, build_predicate, measurements_of, subject_tag
 from pv.recorded import Enough
-from pv.repeated import repeated, repeated_in
 from pv.runner import Runner
 from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
@@ -330,7 +330,7 @@ class Work:
             tuple(self.config.relative(record.path) for record in found),
             fresh=True,
             seconds=last["run"]["seconds"],
-            notes=tuple(repeated_in(last)),
+            notes=tuple(notes_in(last)),
         )
 
     def _shown_before(self, algorithm: Ready) -> Mapping[str, Any] | None:
@@ -381,7 +381,7 @@ class Work:
             tuple(self.declined),
             tuple(self.records),
             seconds=judged.run.seconds,
-            notes=tuple(repeated(self._rule(self._level(ready)), judged.measurements)),
+            notes=tuple(notes_of(self._rule(self._level(ready)), judged.measurements)),
         )
 
     def _outcome(

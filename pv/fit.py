@@ -106,7 +106,7 @@ def _parameters(falsifier: Falsifier, binding: Binding) -> Iterator[Misfit]:
     for level in levels:
         roles = falsifier.subjects.get(level, {})
         # A role that a test or command is not told of is still a file that it may read.
-        unknown = set(roles) - names if binding.kind == "check" else set()
+        unknown = set(roles) - names if binding.kind in {"check", "property"} else set()
         for name in sorted(unknown | (set(roles) & set(falsifier.arguments))):
             where = falsifier.document.where_key(*falsifier.path, "subjects", level, name)
             yield misfit(f"does not take [{name!r}]", level, where)

@@ -66,7 +66,8 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
     """Return the source closure of a check, of the code that its arguments name, and of its subjects.
 
     Of a subject, its loader and builder count.
-    That of ``pytest:`` and ``command:`` goes by files: see :mod:`pv.source_files`.
+    That of ``pytest:`` and ``command:`` goes by files: see :mod:`pv.source_files`. That of ``property:`` is
+    of the code that it names: see :mod:`pv.binding_property`.
 
     Raises
     ------
@@ -80,6 +81,10 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
         from pv.source_files import declared_closure
 
         return declared_closure(falsifier, config)
+    if falsifier.stated_property is not None:
+        from pv.binding_property import property_closure  # late, as above
+
+        return property_closure(falsifier, config)
     references = {falsifier.check or ""}
     waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
     waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())

@@ -48,5 +48,6 @@ def spelled(job: Job | Build, scratch: str) -> dict[str, Any]:
         "search": list(job.search),
         "replaced_modules": dict(job.replaced_modules),
         "settings": job.settings,
+        "stated_property": job.stated_property,
         "readings": [dataclasses.asdict(reading) for reading in job.readings],
     }

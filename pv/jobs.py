@@ -76,6 +76,8 @@ class Job:
     settings: str = ""
     """The file with pytest's settings; empty where there is none."""
     readings: tuple[Reading, ...] = ()
+    stated_property: Mapping[str, Any] | None = None
+    """Of a property, what the clause states of it."""
     visible: str = ""
     """The UUID of the one GPU that is to be seen; empty: whatever is."""
 

@@ -84,7 +84,7 @@ def _mapping(schema: Any, definitions: dict[str, Node]) -> Node:
         for key, field in schema["fields"].items():
             described = {"description": KEYS[name][key]}
             node = {**described, **_translate(field["schema"], definitions)}
-            for spelling in SPELLINGS.get(key, (key,)) if schema["metadata"]["spelled"] else (key,):
+            for spelling in SPELLINGS[key] if key in schema["metadata"]["spelled"] else (key,):
                 same = {} if spelling == key else {"description": f"Same as `{key}`."}
                 properties[spelling] = node | same
             if field["required"]:
@@ -146,6 +146,7 @@ def _falsifier() -> Node:
         "pytest": {"not": {"type": "null"}},
         "basis": {"not": {"type": "null"}},
         "command": {"type": "array"},
+        "property": {"type": "object"},
     }
     pairs = [(one, other) for one in bound for other in bound if one < other]
     note = {"required": ["test", "command"], "properties": {"command": {"type": "string"}}}

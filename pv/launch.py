@@ -76,6 +76,8 @@ def job_of(
     )
     if binding.kind == "check":
         return common
+    if binding.kind == "property":
+        return dataclasses.replace(common, kind="property", stated_property=falsifier.stated_property)
     # Imported late: the engine may have nothing but checks to run.
     from pv.pytest_settings import find_settings
     from pv.source_files import search_path

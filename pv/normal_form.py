@@ -38,7 +38,7 @@ _PROSE = ("rule", "prediction", "if_fails", "test", "excluded")
 _TYPED = frozenset(
     {
         *(spelling for name in ("rule", "prediction", "if_fails") for spelling in SPELLINGS[name]),
-        *("id", "test", "check", "pytest", "command", "with", "subjects", "expect", "metrics"),
+        *("id", "test", "check", "pytest", "command", "property", "with", "subjects", "expect", "metrics"),
         *("counter_examples", "environment", "sources", "basis", "needs", "outcome", "satisfying_example"),
         *("excluded", "runs", "bound_to"),
     }
@@ -57,6 +57,7 @@ def normal_clause(falsifier: Falsifier) -> dict[str, Any]:
         "check": falsifier.check,
         "pytest": falsifier.pytest,
         "command": list(falsifier.command or ()),
+        "property": _property(falsifier),
         "with": plain(falsifier.arguments),
         "subjects": {level: dict(roles) for level, roles in falsifier.subjects.items()},
         "expect": {level: normal_rule(lines) for level, lines in falsifier.expect.items()},
@@ -141,6 +142,17 @@ def _needs(needs: Needs) -> dict[str, Any]:
             "network": needs.network or None,
         }
     )
+
+
+def _property(falsifier: Falsifier) -> Any:
+    """Return the property without its defaults; a text of that name is a note."""
+    stated = falsifier.stated_property
+    if stated is None:
+        return _prose(falsifier.raw.get("property"))
+    inputs = {name: _without_nothing(plain(given)) for name, given in stated["inputs"].items()}
+    # Each line must hold, in whichever order.
+    lines = {key: sorted(" ".join(line.split()) for line in stated[key]) for key in ("requires", "ensures")}
+    return _without_nothing({**plain(stated), "inputs": inputs, **lines})
 
 
 def _cited(cited: Cited) -> dict[str, str]:

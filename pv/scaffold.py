@@ -92,7 +92,7 @@ class _Work:
 
     def add(self, contract: Contract, falsifier: Falsifier) -> None:
         """Add what `falsifier` lacks; what several name together is made by :meth:`finish`."""
-        if falsifier.excluded or falsifier.basis or falsifier.command:
+        if falsifier.excluded or falsifier.basis or falsifier.command or falsifier.stated_property:
             return
         if falsifier.pytest:
             self._test(falsifier, falsifier.pytest)

@@ -17,6 +17,7 @@ from pydantic_core import core_schema as core
 from pv.contract import LEVELS
 from pv.needs import gpu_requirement, memory_bytes, module_name, seconds
 from pv.schema_blocks import BLOCKS
+from pv.schema_property import PROPERTY_OR_NOTE
 from pv.schema_types import (
     AMOUNT,
     ANYTHING,
@@ -173,7 +174,7 @@ OBLIGATION = mapping(
         # What we add.
         "exhaustive": default(False, TRUTH),
     },
-    spelled=True,
+    spelled=("property", "formal"),
 )
 NEEDS = mapping(
     "needs",
@@ -234,6 +235,7 @@ FALSIFIER = mapping(
         "command": default(None, COMMAND),
         "check": optional(ENTRY_POINT),
         "pytest": default(None, OPTIONAL_TEXT),
+        "property": default(None, PROPERTY_OR_NOTE),
         "with": default({}, core.dict_schema(TEXT)),
         "subjects": default({}, core.dict_schema(LEVEL, core.dict_schema(TEXT, TEXT))),
         "expect": default({}, rewritten(_by_level, EXPECT, LINES, EXPECT)),
@@ -264,7 +266,7 @@ FALSIFIER = mapping(
         "retries": default(0, core.int_schema(ge=0, le=9)),
         "bound_to": default([], TEXTS),
     },
-    spelled=True,
+    spelled=("rule", "prediction", "if_fails"),
 )
 HYPOTHESIS = mapping(
     "hypothesis",

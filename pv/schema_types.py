@@ -7,7 +7,7 @@ is rewritten before it is checked may be written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic_core import core_schema as core
@@ -53,7 +53,7 @@ def rewritten(rewrite: Callable[[Any], Any], schema: Schema, *written: Schema) -
 
 
 def mapping(
-    name: str, fields: dict[str, Schema], *, closed: bool = False, spelled: bool = False
+    name: str, fields: dict[str, Schema], *, closed: bool = False, spelled: Collection[str] = ()
 ) -> core.TypedDictSchema:
     """Return a mapping of `fields`; one with a default may be left out, other keys are kept.
 
@@ -66,12 +66,12 @@ def mapping(
     closed
         Refuse other keys.
     spelled
-        Accept every spelling of a key (:data:`pv.contract.SPELLINGS`).
+        The keys of which every spelling is accepted (:data:`pv.contract.SPELLINGS`).
     """
     typed = {}
     for key, schema in fields.items():
         spellings: list[list[str | int]] = [
-            [spelling] for spelling in (SPELLINGS.get(key, (key,)) if spelled else (key,))
+            [spelling] for spelling in (SPELLINGS[key] if key in spelled else (key,))
         ]
         required = schema["type"] != "default"
         typed[key] = core.typed_dict_field(schema, required=required, validation_alias=spellings)

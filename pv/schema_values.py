@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["command", "entry_point", "identifier", "runs"]
+__all__ = ["code", "command", "entry_point", "identifier", "runs"]
 
 
 def identifier(text: str) -> str:
@@ -18,6 +18,20 @@ def identifier(text: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", text, re.ASCII):
         raise ValueError("expected an identifier of letters, digits and . _ : - (at most 128)")
+    return text
+
+
+def code(text: str) -> str:
+    """Return `text`, which names something of a module, or an attribute of it.
+
+    Raises
+    ------
+    ValueError
+        It is not of the form ``package.module:name`` or ``package.module:name.attribute``.
+    """
+    module, _, name = text.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        raise ValueError("expected package.module:function")
     return text
 
 

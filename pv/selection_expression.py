@@ -36,6 +36,8 @@ def _tags(item: Selected, _: Config) -> list[str]:
 
 
 def _way(falsifier: Falsifier) -> str:
+    if falsifier.stated_property is not None:
+        return "property"
     ways = ("check", "pytest", "command", "basis")
     return next((way for way in ways if getattr(falsifier, way)), "")
 

@@ -187,6 +187,7 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         check=item["check"],
         pytest=item["pytest"],
         command=tuple(item["command"]) if isinstance(item["command"], list) else None,
+        stated_property=dict(item["property"]) if isinstance(item["property"], dict) else None,
         arguments=dict(item["with"]),
         subjects={level: dict(roles) for level, roles in item["subjects"].items()},
         expect={level: tuple(lines) for level, lines in item["expect"].items()},

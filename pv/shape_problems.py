@@ -13,6 +13,7 @@ from pv.document import Document
 from pv.errors import Location
 from pv.finding import Finding
 from pv.schema import CITED, NEEDS, REPLACEMENT, RUNS, SATISFYING_EXAMPLE, equation_name
+from pv.schema_property import PROPERTY, PROPERTY_INPUT, TOLERANCE
 
 __all__ = ["contradictions", "place_of", "problem", "siblings", "translate"]
 
@@ -104,6 +105,7 @@ def siblings(path: Path) -> Iterable[str]:
         "counter_examples": REPLACEMENT["fields"],
         "runs": RUNS["fields"],
         "basis": CITED["fields"],
+        "property": [*PROPERTY["fields"], *PROPERTY_INPUT["fields"], *TOLERANCE["fields"]],
     }
     return closed.get(str(path[2]), ()) if len(path) > 2 else ()
 
@@ -134,10 +136,11 @@ def _contradictions(item: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     if isinstance(item.get("command"), str):
         same.append(("test", "command"))
     for canonical, alias in same:
-        if canonical in item and alias in item:
+        if canonical in item and alias in item and not isinstance(item[canonical], dict):
             yield alias, f"has both {canonical} and {alias}, which mean the same", f"Remove {alias}."
     bindings = [key for key in ("check", "pytest", "basis") if item.get(key) is not None]
     bindings += ["command"] if isinstance(item.get("command"), list) else []
+    bindings += ["property"] if isinstance(item.get("property"), dict) else []
     if len(bindings) > 1:
         yield bindings[1], f"is bound more than once: {', '.join(bindings)}", "Keep one of them."
     if item.get("outcome") == "refuted" and item.get("satisfying_example") is None:

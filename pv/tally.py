@@ -121,7 +121,7 @@ def next_step(row: Row, config: Config) -> str:
     again = _again(row)
     if falsifier.excluded or row.settled:
         return ""
-    if not (falsifier.check or falsifier.pytest or falsifier.command or falsifier.basis):
+    if not falsifier.bound:
         return f"bind a check at {place(falsifier.where, config)}, then: {again}"
     if status == "FALSIFIED":
         return f"mend what it found, then: {again}"

@@ -204,7 +204,7 @@ def _misleading(
 
 
 def _search(falsifier: Falsifier, config: Config) -> tuple[Path, ...]:
-    if falsifier.check is not None:
+    if falsifier.check is not None or falsifier.stated_property is not None:
         return tuple(source.resolve() for source in config.sources)
     from pv.source_files import search_path  # late: most falsifiers have a check
 

@@ -7,6 +7,7 @@ process ended: an ``os._exit(0)`` in a check is not a result.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import random
@@ -39,6 +40,7 @@ __all__ = [
     "run_build",
     "run_check",
     "seed_generators",
+    "watched",
 ]
 
 T = TypeVar("T")
@@ -163,11 +165,30 @@ def run_build(job: Mapping[str, Any], descriptor: int) -> None:
     report(job, descriptor, _build)
 
 
-def _check(job: Mapping[str, Any], channel: Channel) -> bool:
+@contextlib.contextmanager
+def watched(job: Mapping[str, Any]) -> Iterator[None]:
+    """Run code of the project with its sources at hand, and refuse the run if that read what it may not.
+
+    Raises
+    ------
+    CheckError
+        Threads are left, or what was imported or read is not covered by the digests of `job`.
+    """
     sys.path[:0] = job["sources"]
     os.environ["TMPDIR"] = tempfile.tempdir = job["scratch"]  # what is put there goes with the run
     reads = Reads(job["project"])
     Fence(job["project"], job["scratch"], network=job["network"])
+    yield
+    _refuse_threads()
+    _refuse_hidden_inputs(job, reads.files())
+
+
+def _check(job: Mapping[str, Any], channel: Channel) -> bool:
+    with watched(job):
+        return _measured(job, channel)
+
+
+def _measured(job: Mapping[str, Any], channel: Channel) -> bool:
     check = _load_check(job)
     recorder = Recorder(job, channel, {metric.name: metric for metric in check.metrics})
     roles = {
@@ -182,8 +203,6 @@ def _check(job: Mapping[str, Any], channel: Channel) -> bool:
     check.function(Given(recorder), **passed, **arguments)
     if job["drawn"] is not None and not recorder.narrowed:
         raise CheckError("the check iterates over nothing with a label: no part of it can be run alone")
-    _refuse_threads()
-    _refuse_hidden_inputs(job, reads.files())
     return recorder.planted
 
 

@@ -27,6 +27,7 @@ from pv.network import cut_off
 from pv.processes import adopt_orphans, die_with
 from pv.worker import run_build, run_check
 from pv.worker_command import run_command
+from pv.worker_property import run_property
 from pv.worker_pytest import run_pytest
 
 __all__ = ["main"]
@@ -34,7 +35,13 @@ __all__ = ["main"]
 _MESSAGE_BYTES = 1 << 22
 _CUT_OFF = b"1"
 _OPEN_FILES = 8192
-_RUNS = {"build": run_build, "check": run_check, "command": run_command, "pytest": run_pytest}
+_RUNS = {
+    "build": run_build,
+    "check": run_check,
+    "command": run_command,
+    "pytest": run_pytest,
+    "property": run_property,
+}
 
 
 def main(descriptor: int, engine: int) -> NoReturn:

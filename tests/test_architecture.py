@@ -41,6 +41,10 @@ OPTIONAL = {
     "pv/signatures/signers.py": {"securesystemslib"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
+    "pv/properties/drawing.py": {"hypothesis"},
+    "pv/properties/proof.py": {"z3"},
+    "pv/properties/search.py": {"hypothesis"},
+    "pv/properties/translate.py": {"z3"},
     "pv/executors/slurm_job.py": {"submitit"},
     "pv/executors/slurm_local.py": {"submitit"},
     "pv/executors/slurm_queue.py": {"submitit"},
@@ -52,6 +56,7 @@ CORE = frozenset({"pv", "pydantic", "pydantic_core", "yaml", "ruamel", "rich"})
 
 TESTED_THROUGH = {
     "tests/pv/test_binding_declared.py": ["pv/binding_metrics.py", "pv/project_paths.py"],
+    "tests/pv/test_binding_property.py": ["pv/worker_property.py"],
     "tests/pv/test_source_files.py": ["pv/command_files.py", "pv/pytest_settings.py"],
     "tests/pv/test_worker_pytest.py": ["pv/launch.py", "pv/mutants.py"],
     "tests/pv/test_status.py": ["pv/agreement.py"],
@@ -78,6 +83,7 @@ TESTED_THROUGH = {
     "tests/pv/test_contract.py": [
         "pv/schema.py",
         "pv/schema_blocks.py",
+        "pv/schema_property.py",
         "pv/schema_types.py",
         "pv/schema_values.py",
         "pv/shape.py",

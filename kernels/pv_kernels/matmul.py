@@ -51,6 +51,18 @@ _BUSY = 128
 
 
 @jit
+def tile_of(
+    program: tl.tensor, row_tiles: tl.tensor, output_tiles: tl.tensor, group: tl.constexpr
+) -> tuple[tl.tensor, tl.tensor]:
+    """Return which row and which column of tiles a program computes: arithmetic that Python does as well."""
+    in_group = group * output_tiles
+    first = program // in_group * group
+    height = min(row_tiles - first, group)  # the last group may be lower
+    place = program % in_group
+    return first + place % height, place // height
+
+
+@jit
 def matmul_kernel(
     x_ptr: tl.tensor,  # [rows, columns]
     weight_ptr: tl.tensor,  # [outputs, columns]
@@ -68,12 +80,11 @@ def matmul_kernel(
     upcast: tl.constexpr,
 ) -> None:
     """Compute one tile; `group` rows of tiles are finished, column by column, before the next begin."""
-    in_group = group * tl.cdiv(outputs, output_tile)
-    first = tl.program_id(0) // in_group * group
-    height = tl.minimum(tl.cdiv(rows, row_tile) - first, group)  # the last group may be lower
-    place = tl.program_id(0) % in_group
-    row = (first + place % height) * row_tile + tl.arange(0, row_tile)
-    output = place // height * output_tile + tl.arange(0, output_tile)
+    row_of, output_of = tile_of(
+        tl.program_id(0), tl.cdiv(rows, row_tile), tl.cdiv(outputs, output_tile), group
+    )
+    row = row_of * row_tile + tl.arange(0, row_tile)
+    output = output_of * output_tile + tl.arange(0, output_tile)
     column = tl.arange(0, column_tile)
     row_there = (row < rows)[:, None]
     output_there = (output < outputs)[None, :]

@@ -86,7 +86,7 @@ def _levels(config: Config) -> list[dict[str, Any]]:
     subjects = Subjects(config)
     for contract in load_all(config):
         for falsifier in contract.falsifiers:
-            if not (falsifier.check or falsifier.pytest or falsifier.command) or falsifier.excluded:
+            if not falsifier.bound or falsifier.basis or falsifier.excluded:
                 continue
             address = f"{contract.stem}#{falsifier.id}"
             for level in levels_of(falsifier):

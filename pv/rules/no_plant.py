@@ -9,6 +9,8 @@ from pv.rules.rule import Offence, project_rule
 if TYPE_CHECKING:
     from pv.project import Project
 
+_KEYS = {"check": "check", "pytest": "pytest", "command": "command", "property": "stated_property"}
+
 
 @project_rule(
     "PV-PLANT-002",
@@ -21,7 +23,7 @@ def no_plant(contract: Contract, project: Project) -> Iterator[Offence]:
     for falsifier in contract.falsifiers:
         if falsifier.excluded or falsifier.outcome == "refuted" or falsifier.counter_examples:
             continue
-        key = next((key for key in ("check", "pytest", "command") if getattr(falsifier, key)), None)
+        key = next((key for key in _KEYS if getattr(falsifier, _KEYS[key])), None)
         if key is None:
             continue  # bound to nothing, or to evidence whose own falsifiers are shown able to fail
         bound = project.binding_if_readable(falsifier)

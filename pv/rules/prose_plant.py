@@ -24,7 +24,7 @@ def prose_plant(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find mutants that are described where nothing runs them."""
     for falsifier in contract.falsifiers:
         bound = project.binding_if_readable(falsifier)
-        if bound is None and (falsifier.check or falsifier.pytest or falsifier.command):
+        if bound is None and falsifier.bound and not falsifier.basis:
             continue
         has = () if bound is None else bound.counter_examples
         planted = has if falsifier.counter_examples is None else falsifier.counter_examples

@@ -18,7 +18,9 @@ def provability(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find kernels whose claims could not be shown, or not be refuted.
 
     In the place of a Kani harness stands a check with counter-examples, an obligation that its check covers
-    exhaustively, or one that is proved. A comparison with competitors has the same duties but for Kani's.
+    exhaustively, or one that is proved. Whether a ``property:`` is exhaustive follows from its domain; of
+    other checks, the contract's word is taken. A comparison with competitors has the same duties but for
+    Kani's.
     """
     compares = contract.kind == "competitive-parity"
     if not (contract.is_kernel or compares):
@@ -41,12 +43,25 @@ def provability(contract: Contract) -> Iterator[tuple[Location, str]]:
 def _shown_otherwise(contract: Contract) -> bool:
     bound = [f for f in contract.falsifiers if f.bound and not f.excluded]
     covered = {name for falsifier in bound for name in falsifier.covers}
-    return any(o.proved or (o.exhaustive and o.id in covered) for o in contract.obligations) or any(
+    if any(_shown_whole(falsifier) for falsifier in bound):
+        return True
+    taken = covered - {name for falsifier in bound if falsifier.stated_property for name in falsifier.covers}
+    return any(o.proved or (o.exhaustive and o.id in taken) for o in contract.obligations) or any(
         _has_counter_examples(falsifier, contract) for falsifier in bound
     )
 
 
+def _shown_whole(falsifier: Falsifier) -> bool:
+    if falsifier.stated_property is None:
+        return False
+    from pv.binding_property import shown_whole  # late: few contracts have one
+
+    return shown_whole(falsifier)
+
+
 def _has_counter_examples(falsifier: Falsifier, contract: Contract) -> bool:
+    if falsifier.stated_property is not None and falsifier.counter_examples is None:
+        return True  # those of its type
     if falsifier.counter_examples is not None or falsifier.check is None:
         return bool(falsifier.counter_examples)
     # Those that the check declares; imported late, for contracts of the Rust tool bind nothing.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def subject(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find names that stand for no artefact."""
     for falsifier in contract.falsifiers:
-        if falsifier.check is None:
+        if falsifier.check is None and falsifier.stated_property is None:
             continue  # the subjects of other kinds may be paths
         for name, where in _named(falsifier):
             if name not in project.config.subjects:

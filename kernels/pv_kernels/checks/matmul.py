@@ -158,7 +158,7 @@ def last_columns_skipped(call: Call) -> Call:
 @multiplies.counter_example("last_group_too_high", of="call")
 def last_group_too_high(call: Call) -> Call:
     """Take the last group of programs to be as high as the others: some of its tiles are left out."""
-    lowered = "tl.minimum(tl.cdiv(rows, row_tile) - first, group)"
+    lowered = "min(row_tiles - first, group)"
     return _replacing(call, {lowered: "group"})
 
 

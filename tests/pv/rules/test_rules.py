@@ -213,6 +213,15 @@ def test_repetitions_on_one_line_are_found(tmp_path: Path) -> None:
     assert [codes.count(code) for code in ("SCHEMA-006", "SCHEMA-007", "SCHEMA-010")] == [1, 1, 1]
 
 
+DRAWN = {
+    "type": "bound",
+    "subject": "small_checks.wholeness:wholeness",
+    "inputs": {"x": {"integers": [0, None]}},
+    "low": 0,
+}
+WHOLE = {**DRAWN, "inputs": {"x": {"integers": [0, 9]}}}
+
+
 @pytest.mark.parametrize(
     ("obligation", "falsifier", "shown"),
     [
@@ -228,6 +237,12 @@ def test_repetitions_on_one_line_are_found(tmp_path: Path) -> None:
         ({}, {"command": ["true"]}, False),
         ({"exhaustive": True}, {"check": "small_checks.broken:no_plants", "covers": ["O"]}, True),
         ({"exhaustive": True}, {"covers": ["O"]}, False),
+        # Of a property, the word is not taken: it follows from the domain, and from what is proved.
+        ({"exhaustive": True}, {"covers": ["O"], "property": DRAWN, "counter_examples": []}, False),
+        ({}, {"property": DRAWN}, True),
+        ({}, {"property": WHOLE, "counter_examples": []}, True),
+        ({}, {"property": {**DRAWN, "prove": True}, "counter_examples": []}, True),
+        ({}, {"property": {**WHOLE, "ensures": ["y > 0"]}, "counter_examples": []}, False),
         ({"lean": {"theorem": "T", "status": "proved"}}, {}, True),
         ({"lean": {"theorem": "T", "status": "sorry"}}, {}, False),
     ],

@@ -1,0 +1,92 @@
+"""An expression of a ``property:`` over values: numbers, sequences, and arrays of numpy or torch."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pv.properties.grammar import expression
+
+__all__ = ["evaluate"]
+
+_BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Div: operator.truediv,
+}
+_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_BUILT_IN: Mapping[str, Callable[..., Any]] = {
+    "min": min, "max": max, "abs": abs, "sum": sum, "len": len, "all": all, "any": any
+}  # fmt: skip
+
+
+def evaluate(text: str, values: Mapping[str, Any]) -> Any:
+    """Return what `text`, an expression that was read before, is of `values`.
+
+    Raises
+    ------
+    ArithmeticError, LookupError, TypeError, ValueError
+        As Python's own operators do, for example where something is divided by zero.
+    """
+    return _value(expression(text), values)
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return values[name]
+        case ast.Tuple(elts=parts):
+            return tuple(_value(part, values) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return not _value(part, values)
+        case ast.UnaryOp(op=sign, operand=part):
+            value = _value(part, values)
+            return -value if isinstance(sign, ast.USub) else +value
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(_value(part, values) for part in parts)
+        case ast.BoolOp(values=parts):
+            return any(_value(part, values) for part in parts)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, values) else orelse, values)
+        case ast.Compare():
+            return _compare(node, values)
+        case ast.Subscript(value=of, slice=ast.Constant(value=int(index))):
+            return _value(of, values)[index]
+        case ast.Call(func=ast.Name(id=name), args=given):
+            return _call(name, [_value(one, values) for one in given])
+    raise TypeError(f"{type(node).__name__} has no meaning here")
+
+
+def _compare(node: ast.Compare, values: Mapping[str, Any]) -> Any:
+    """Compare as Python does, from left to right, until one is false; arrays element by element."""
+    left = _value(node.left, values)
+    result: Any = True
+    for op, part in zip(node.ops, node.comparators, strict=True):
+        right = _value(part, values)
+        found = _COMPARED[type(op)](left, right)
+        result = found if result is True else result & found
+        if result is False:
+            return False
+        left = right
+    return result
+
+
+def _call(name: str, given: list[Any]) -> Any:
+    own = getattr(given[0], name, None) if len(given) == 1 and hasattr(given[0], "shape") else None
+    return own() if callable(own) else _BUILT_IN[name](*given)

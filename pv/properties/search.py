@@ -1,0 +1,123 @@
+"""Cases of a property: all of a finite domain, or drawn by hypothesis; and the smallest violation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pv.properties.domains import every
+from pv.properties.drawing import choices_of
+from pv.properties.stated import Input
+
+__all__ = ["Found", "Judged", "draw", "enumerate_all"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One case: its largest error, whether the property holds, and if it does not, why in words."""
+
+    error: float
+    holds: bool
+    why: str = ""
+
+
+Judge = Callable[[Mapping[str, Any]], Judged | None]
+"""Judges one choice of the inputs; None where ``requires`` does not allow it."""
+
+
+@dataclasses.dataclass
+class Found:
+    """What all cases together gave."""
+
+    cases: int = 0
+    violations: int = 0
+    worst: float = 0.0
+    witness: str = ""
+
+    def add(self, judged: Judged) -> None:
+        """Count one case; the first violation is the witness until a smaller one is found."""
+        self.cases += 1
+        self.worst = max(self.worst, judged.error)
+        if not judged.holds:
+            self.violations += 1
+            self.witness = self.witness or judged.why
+
+
+class _Violated(Exception):  # noqa: N818  what hypothesis is to make smaller
+    """A case violates the property."""
+
+
+def enumerate_all(inputs: Mapping[str, Input], judge: Judge) -> Found:
+    """Judge every choice of `inputs`."""
+    found = Found()
+    for values in every(inputs):
+        judged = judge(values)
+        if judged is not None:
+            found.add(judged)
+    return found
+
+
+def _attempt(values: Mapping[str, Any], body: Callable[[Mapping[str, Any]], None]) -> None:
+    """Judge what was drawn. At the top level: hypothesis reads the source of what it runs, as a module's."""
+    body(values)
+
+
+def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, home: str) -> Found:
+    """Judge `examples` choices that hypothesis draws; if one violates, look for the smallest that does.
+
+    It writes what it remembers of its own below `home`, and remembers no example.
+    """
+    import hypothesis
+    import hypothesis.errors
+    from hypothesis import configuration, strategies
+
+    configuration.set_hypothesis_home_dir(home)
+    strategy = choices_of(inputs)
+    found = Found()
+
+    def run(body: Callable[[Mapping[str, Any]], None], *phases: hypothesis.Phase) -> None:
+        settings = hypothesis.settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            phases=phases,
+            report_multiple_bugs=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+
+        seeded: Any = hypothesis.seed(seed)
+        seeded(settings(hypothesis.given(strategy, strategies.just(body))(_attempt)))()
+
+    def count(values: Mapping[str, Any]) -> None:
+        judged = judge(values)
+        if judged is None:
+            hypothesis.reject()
+        else:
+            found.add(judged)
+
+    try:
+        run(count, hypothesis.Phase.generate)
+    except hypothesis.errors.Unsatisfiable:
+        return found
+    if found.violations:
+        last = ""
+
+        def violate(values: Mapping[str, Any]) -> None:
+            nonlocal last
+            judged = judge(values)
+            if judged is None:
+                hypothesis.reject()
+            elif not judged.holds:
+                last = judged.why
+                raise _Violated
+
+        try:
+            run(violate, hypothesis.Phase.generate, hypothesis.Phase.shrink)
+        except (_Violated, hypothesis.errors.Flaky):
+            # What is run last is the smallest; one that does not fail again keeps the first.
+            found.witness = last or found.witness
+        except hypothesis.errors.Unsatisfiable:
+            pass
+    return found

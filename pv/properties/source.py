@@ -1,0 +1,123 @@
+"""The source of a function that is to be translated, and only if it is what runs."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import types
+from typing import Any
+
+__all__ = ["NotPureError", "constant", "function_of", "plain", "tree_of"]
+
+_ANNOTATIONS = 0x1000000
+"""The flag of ``from __future__ import annotations``."""
+
+
+class NotPureError(Exception):
+    """A function holds what is not translated; the message says what."""
+
+
+def plain(function: Any) -> Any:
+    """Return `function`, or of a kernel's helper of Triton the function of Python that it compiles."""
+    return function.fn if type(function).__name__ in {"JITFunction", "InterpretedFunction"} else function
+
+
+def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
+    """Return the function behind `function`, and the object that it is a method of, if it is of one.
+
+    Raises
+    ------
+    NotPureError
+        It is no function of Python's, or is wrapped, or sees the variables of another.
+    """
+    itself: tuple[Any, ...] = ()
+    if isinstance(function, types.MethodType):
+        itself, function = (function.__self__,), function.__func__
+    function = plain(function)
+    name = getattr(function, "__qualname__", type(function).__name__)
+    if not isinstance(function, types.FunctionType):
+        raise NotPureError(f"{name} is no function of Python's")
+    if function.__closure__ or hasattr(function, "__wrapped__"):
+        raise NotPureError(f"{name} is wrapped, or sees the variables of another function")
+    return function, itself
+
+
+def tree_of(function: types.FunctionType) -> ast.FunctionDef:
+    """Return the tree of `function`, whose compiled form is the one that runs.
+
+    Raises
+    ------
+    NotPureError
+        Its source is not to be had, or is not what was compiled.
+    """
+    name = function.__qualname__
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        tree = ast.parse(text)
+    except (OSError, TypeError, SyntaxError) as error:
+        raise NotPureError(f"the source of {name} is not to be had: {error}") from error
+    definition = tree.body[0] if tree.body else None
+    if not isinstance(definition, ast.FunctionDef):
+        raise NotPureError(f"{name} is no function that was defined by itself")
+    flags = function.__code__.co_flags & _ANNOTATIONS
+    bare = ast.Module([_without_decorators(definition)], [])
+    module = compile(ast.fix_missing_locations(bare), "<source>", "exec", flags=flags, dont_inherit=True)
+    made = next(
+        part
+        for part in module.co_consts
+        if isinstance(part, types.CodeType) and part.co_name == definition.name
+    )
+    documented = ast.get_docstring(definition) is not None
+    if _spelled(made, documented) != _spelled(function.__code__, documented):
+        raise NotPureError(f"the source of {name} is not what runs")
+    return definition
+
+
+def constant(value: Any, attribute: str) -> Any:
+    """Return an attribute of a module or of a frozen dataclass: nothing else is sure to stay what it is.
+
+    Raises
+    ------
+    NotPureError
+        It is of something else.
+    """
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    frozen = dataclasses.is_dataclass(value) and getattr(parameters, "frozen", False)
+    if not (frozen or isinstance(value, types.ModuleType)) or not hasattr(value, attribute):
+        raise NotPureError(f".{attribute} of {type(value).__name__} is not translated")
+    return getattr(value, attribute)
+
+
+def _without_decorators(definition: ast.FunctionDef) -> ast.FunctionDef:
+    arguments = definition.args
+    bare = ast.FunctionDef(
+        name=definition.name,
+        args=ast.arguments(
+            posonlyargs=[_unannotated(one) for one in arguments.posonlyargs],
+            args=[_unannotated(one) for one in arguments.args],
+            vararg=arguments.vararg,
+            kwonlyargs=[_unannotated(one) for one in arguments.kwonlyargs],
+            kw_defaults=arguments.kw_defaults,
+            kwarg=arguments.kwarg,
+            defaults=arguments.defaults,
+        ),
+        body=definition.body,
+        decorator_list=[],
+        returns=None,
+    )
+    if "type_params" in ast.FunctionDef._fields:
+        setattr(bare, "type_params", [])  # noqa: B010  from Python 3.12 on
+    return bare
+
+
+def _unannotated(argument: ast.arg) -> ast.arg:
+    return ast.arg(argument.arg)
+
+
+def _spelled(code: types.CodeType, documented: bool) -> tuple[Any, ...]:
+    """Spell compiled code; its docstring, which comes first, changes with the indentation of the source."""
+    constants = tuple(part for part in code.co_consts[documented:] if not isinstance(part, types.CodeType))
+    # As text: 1, 1.0 and True are equal.
+    return code.co_code, repr(constants), code.co_names, code.co_varnames, code.co_argcount
