@@ -20,8 +20,10 @@ from typing import Any
 
 import yaml
 
-from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, Builder, Place
+from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, Builder
 from pv.errors import DocumentError, Location, SelectionError
+from pv.place import Marks, Place
+from pv.plain_document import read_plain
 
 __all__ = ["MAXIMUM_BYTES", "MAXIMUM_DEPTH", "MAXIMUM_VALUES", "Document", "load", "parse"]
 
@@ -33,6 +35,8 @@ _ALLOWED = (
     *(("\t", "\t"), ("\n", "\n"), ("\r", "\r"), ("\x20", "\x7e"), ("\xa0", "\u2027"), ("\u202f", "\u2065")),
     *(("\u206a", "\ud7ff"), ("\ue000", "\ufefe"), ("\uff00", "\ufffd"), ("\U00010000", "\U0010ffff")),
 )
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+"""Of these, those of one byte: nearly all that a document has."""
 # The parser without C is eleven times slower; it serves only where PyYAML was built without libyaml.
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
@@ -46,10 +50,12 @@ class Document:
 
     path: str
     value: Any
-    _root: Place = dataclasses.field(repr=False, compare=False)
+    _marks: Marks | Place = dataclasses.field(repr=False, compare=False)
 
     def where(self, *path: str | int) -> Location:
         """Return where the value at `path` stands, or else its nearest parent that is there."""
+        if not path and isinstance(self._marks, Marks):
+            return Location(self.path, *self._marks.first())
         place, _ = self._walk(path)
         return Location(self.path, place.line, place.column)
 
@@ -59,7 +65,7 @@ class Document:
         return Location(self.path, *key)
 
     def _walk(self, path: tuple[str | int, ...]) -> tuple[Place, tuple[int, int]]:
-        place = self._root
+        place = self._marks.root(self.value) if isinstance(self._marks, Marks) else self._marks
         key = (place.line, place.column)
         for step in path:
             if isinstance(step, str) and isinstance(place.children, dict) and step in place.children:
@@ -133,8 +139,9 @@ def parse(text: str, path: str) -> Document:
         It is not a document that we accept; the code says why.
     """
     text = text.removeprefix("\ufeff")
-    # Of a text, a hundred characters are distinct; to compile a pattern of these ranges takes longer.
-    forbidden = [c for c in set(text) if not any(low <= c <= high for low, high in _ALLOWED)]
+    # What is left is a handful of characters; to compile a pattern of these ranges takes longer.
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN).decode("utf-8", "surrogatepass")
+    forbidden = [c for c in set(rest) if not any(low <= c <= high for low, high in _ALLOWED)]
     if forbidden:
         first = min(map(text.index, forbidden))
         raise DocumentError(
@@ -143,6 +150,12 @@ def parse(text: str, path: str) -> Document:
             remedy='Remove it, or write it as an escape in double quotes ("\\x07", "\\u202e").',
             code="YAML-010",
         )
+    plain = read_plain(text)
+    return _build(text, path) if plain is None else Document(path, *plain)
+
+
+def _build(text: str, path: str) -> Document:
+    """Read `text` with places and with a word for whatever may be wrong with it."""
     builder = Builder(text, path)
     parser = _PARSER(text)
     try:

@@ -7,29 +7,16 @@ from typing import Any
 import yaml
 
 from pv.errors import DocumentError, Location
+from pv.place import Place
 from pv.scalar import ScalarError, resolve
 
-__all__ = ["MAXIMUM_DEPTH", "MAXIMUM_VALUES", "Builder", "Place"]
+__all__ = ["MAXIMUM_DEPTH", "MAXIMUM_VALUES", "Builder"]
 
 MAXIMUM_DEPTH = 64
 MAXIMUM_VALUES = 100_000
 """Values of a document, each alias counted as often as it is written out."""
 
 _PREFIX = "tag:yaml.org,2002:"
-
-
-class Place:
-    """Where a value stands, and where its keys and children stand."""
-
-    __slots__ = ("children", "column", "height", "keys", "line", "size")
-
-    def __init__(self, line: int, column: int) -> None:
-        self.line = line
-        self.column = column
-        self.keys: dict[str, tuple[int, int]] = {}
-        self.children: dict[str, Place] | list[Place] = {}
-        self.size = 1
-        self.height = 0
 
 
 class _Frame:

@@ -1,0 +1,132 @@
+"""Values of plain documents, fast: those in which nothing but scalars, mappings and lists occurs.
+
+It never refuses, and says nothing of what it does not know: a document with a tag, an anchor, an alias, a
+directive, or anything that is refused, is left to :class:`pv.document_builder.Builder`, whose words are the
+only ones. Both read the same events of libyaml, and a test compares what they make of them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES
+from pv.place import Marks
+from pv.scalar import NUMERIC, WORDS, ScalarError, resolve
+
+__all__ = ["read_plain"]
+
+_Scalar, _Mapping, _Sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+_MappingEnd, _SequenceEnd = yaml.MappingEndEvent, yaml.SequenceEndEvent
+
+
+class _OtherError(Exception):
+    """The document is not plain."""
+
+
+def read_plain(text: str) -> tuple[Any, Marks] | None:
+    """Return the value of the YAML document `text` and its marks; None if it is not plain, or is refused."""
+    if not yaml.__with_libyaml__:
+        return None
+    parser = yaml.cyaml.CParser(text)
+    reader = _Reader(text, parser.get_event)
+    try:
+        parser.get_event()  # the stream's start
+        start = parser.get_event()
+        if type(start) is not yaml.DocumentStartEvent or start.version or start.tags:
+            return None
+        value = reader.value(parser.get_event(), 0)
+        parser.get_event()  # the document's end
+        if type(parser.get_event()) is not yaml.StreamEndEvent:
+            return None
+    except (yaml.YAMLError, ScalarError, _OtherError):
+        return None
+    if value is None or len(reader.indices) > MAXIMUM_VALUES:
+        return None
+    return value, Marks(text, array("I", reader.indices))
+
+
+class _Reader:
+    """Reads values from events; recursion goes no deeper than documents may."""
+
+    def __init__(self, text: str, event: Callable[[], Any]) -> None:
+        self.text = text
+        self.event = event
+        self.indices: list[int] = []
+        self.questions = "?" in text
+
+    def value(self, event: Any, depth: int) -> Any:
+        kind = type(event)
+        if kind is _Scalar:
+            if event.tag is not None or event.anchor is not None:
+                raise _OtherError
+            self.indices.append(event.start_mark.index)
+            return event.value if event.style else _plain(event.value)
+        if kind is _Mapping:
+            return self.mapping(event, depth + 1)
+        if kind is _Sequence:
+            return self.sequence(event, depth + 1)
+        raise _OtherError
+
+    def mapping(self, start: Any, depth: int) -> dict[str, Any]:
+        if start.tag is not None or start.anchor is not None or depth > MAXIMUM_DEPTH:
+            raise _OtherError
+        read, note = self.event, self.indices.append
+        note(start.start_mark.index)
+        value: dict[str, Any] = {}
+        while True:
+            event = read()
+            if type(event) is not _Scalar:
+                if type(event) is _MappingEnd:
+                    return value
+                raise _OtherError
+            if event.tag is not None or event.anchor is not None:
+                raise _OtherError
+            index = event.start_mark.index
+            note(index)
+            key = event.value
+            if not event.style:
+                if key == "<<":
+                    raise _OtherError
+                key = _plain(key)
+            if (
+                type(key) is not str
+                or key in value
+                or (self.questions and index and self.text[index - 1] == "?")
+            ):
+                raise _OtherError
+            event = read()
+            if type(event) is _Scalar:
+                if event.tag is not None or event.anchor is not None:
+                    raise _OtherError
+                note(event.start_mark.index)
+                value[key] = event.value if event.style else _plain(event.value)
+            else:
+                value[key] = self.value(event, depth)
+
+    def sequence(self, start: Any, depth: int) -> list[Any]:
+        if start.tag is not None or start.anchor is not None or depth > MAXIMUM_DEPTH:
+            raise _OtherError
+        read, note = self.event, self.indices.append
+        note(start.start_mark.index)
+        value: list[Any] = []
+        while True:
+            event = read()
+            if type(event) is _Scalar:
+                if event.tag is not None or event.anchor is not None:
+                    raise _OtherError
+                note(event.start_mark.index)
+                value.append(event.value if event.style else _plain(event.value))
+            elif type(event) is _SequenceEnd:
+                return value
+            else:
+                value.append(self.value(event, depth))
+
+
+def _plain(text: str) -> Any:
+    if text in WORDS:
+        return WORDS[text]
+    return resolve(text) if text[0] in NUMERIC else text
