@@ -97,6 +97,6 @@ def needs_project(contract: Contract) -> bool:
         f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers
     ):
         return True
-    from pv.references import find_references, texts_of
+    from pv.references import find_references, texts_and_steps
 
-    return any(any(find_references(text)) for text, _, _ in texts_of(contract))
+    return any(any(find_references(text)) for text, _, _ in texts_and_steps(contract))

@@ -48,11 +48,17 @@ def known_keys(block: Block) -> frozenset[str]:
 
 def misspelt(value: Mapping[str, Any], block: Block) -> Iterator[tuple[str, str]]:
     """Yield each key of `value` that is a slip, and the key that it is a slip of."""
-    unknown = value.keys() - known_keys(block) - _SAID[block]
-    if unknown:
-        # Imported late: most contracts have no unknown key.
-        from pv.near_miss import nearest
+    if _understood(block).issuperset(value):
+        return
+    # Imported late: most contracts have no unknown key.
+    from pv.near_miss import nearest
 
-        for key in value:
-            if key in unknown and (meant := nearest(key, known_keys(block))):
-                yield key, meant
+    unknown = value.keys() - _understood(block)
+    for key in value:
+        if key in unknown and (meant := nearest(key, known_keys(block))):
+            yield key, meant
+
+
+@functools.cache
+def _understood(block: Block) -> frozenset[str]:
+    return known_keys(block) | _SAID[block]
