@@ -50,12 +50,12 @@ class Document:
 
     path: str
     value: Any
-    _marks: Marks | Place = dataclasses.field(repr=False, compare=False)
+    marks: Marks | Place = dataclasses.field(repr=False, compare=False)
 
     def where(self, *path: str | int) -> Location:
         """Return where the value at `path` stands, or else its nearest parent that is there."""
-        if not path and isinstance(self._marks, Marks):
-            return Location(self.path, *self._marks.first())
+        if not path and isinstance(self.marks, Marks):
+            return Location(self.path, *self.marks.first())
         place, _ = self._walk(path)
         return Location(self.path, place.line, place.column)
 
@@ -65,7 +65,7 @@ class Document:
         return Location(self.path, *key)
 
     def _walk(self, path: tuple[str | int, ...]) -> tuple[Place, tuple[int, int]]:
-        place = self._marks.root(self.value) if isinstance(self._marks, Marks) else self._marks
+        place = self.marks.root(self.value) if isinstance(self.marks, Marks) else self.marks
         key = (place.line, place.column)
         for step in path:
             if isinstance(step, str) and isinstance(place.children, dict) and step in place.children:

@@ -19,8 +19,13 @@ from pv.scalar import NUMERIC, WORDS, ScalarError, resolve
 
 __all__ = ["read_plain"]
 
-_Scalar, _Mapping, _Sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
-_MappingEnd, _SequenceEnd = yaml.MappingEndEvent, yaml.SequenceEndEvent
+# Without types: what they know of PyYAML takes its optional marks for missing.
+_Scalar: Any = yaml.ScalarEvent
+_Mapping: Any = yaml.MappingStartEvent
+_Sequence: Any = yaml.SequenceStartEvent
+_MappingEnd: Any = yaml.MappingEndEvent
+_SequenceEnd: Any = yaml.SequenceEndEvent
+_PARSER: Any = getattr(yaml.cyaml, "CParser", None) if yaml.__with_libyaml__ else None
 
 
 class _OtherError(Exception):
@@ -29,9 +34,9 @@ class _OtherError(Exception):
 
 def read_plain(text: str) -> tuple[Any, Marks] | None:
     """Return the value of the YAML document `text` and its marks; None if it is not plain, or is refused."""
-    if not yaml.__with_libyaml__:
+    if _PARSER is None:
         return None
-    parser = yaml.cyaml.CParser(text)
+    parser = _PARSER(text)
     reader = _Reader(text, parser.get_event)
     try:
         parser.get_event()  # the stream's start

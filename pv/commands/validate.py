@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pv.contract import Contract, NotAContractError, ShapeError, load_contract
-from pv.errors import DocumentError, Location, SelectionError
+from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
 from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
-from pv.repository import find_contracts
-from pv.rules import judge, needs_project
+from pv.repository import resolved_contracts
+from pv.validation import validate
 
 if TYPE_CHECKING:
     from pv.reports.gathering import Gathered
 
 __all__ = ["configure", "run"]
+
+_LINES = 1000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,24 +60,11 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
-    findings: list[Finding] = []
-    files: list[Path] = []
-    contracts: list[Contract] = []
-    misshapen = 0
     written = [word for word in arguments.paths if _names_investigations(word)]
     # A folder of investigations that holds contracts as well is both.
     others = [word for word in arguments.paths if word not in written or any(Path(word).rglob("*.y*ml"))]
-    for path in find_contracts(others) if others or not written else ():
-        found = _read(path)
-        if isinstance(found, Contract):
-            contracts.append(found)
-            files.append(path)
-        elif isinstance(found, NotAContractError):
-            print(printable(f"{path}: note: {found.what}; it was not checked"), file=sys.stderr)
-        else:
-            findings += found
-            files.append(path)
-            misshapen += 1
+    validated = validate(resolved_contracts(others) if others or not written else {}, _note)
+    findings = validated.findings
     investigations = 0
     if written:
         # Imported late: few projects have investigations, and hooks name contracts.
@@ -84,17 +72,14 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
 
         about, investigations = judge_investigations(written)
         findings += about
-    if not contracts and not misshapen and not investigations:
+    if not validated.files and not investigations:
         raise SelectionError("no contract was named", remedy="Name a contract or a folder with contracts.")
-    for contract in contracts:
-        findings += judge(contract)
-    findings += extra_findings(contracts)
-    findings.sort(key=lambda finding: (finding.where, finding.code, finding.message))
+    findings.sort(key=_order)
     if gathered is not None:
         gathered.strict = arguments.strict
-        gathered.add_findings(findings, files)
+        gathered.add_findings(findings, validated.files)
     errors = sum(finding.severity == "error" for finding in findings)
-    count = len(contracts) + misshapen
+    count = len(validated.files)
     if arguments.format == "json":
         _json(findings, count, investigations, errors)
     else:
@@ -102,50 +87,30 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     return Exit.REJECTED if errors or (arguments.strict and findings) else Exit.ACCEPTED
 
 
-def extra_findings(contracts: Sequence[Contract]) -> Iterable[Finding]:
-    """Yield what must be said of `contracts` in their projects: of checks, subjects, evidence, each other."""
-    stems = [contract.stem for contract in contracts]
-    asking = [c for c in contracts if needs_project(c) or stems.count(c.stem) > 1]
-    if not asking:
-        return
-    # Imported late: evidence and configuration are of no use to a contract that asks nothing of them.
-    from pv.config import find_root
-    from pv.project import Project
-    from pv.rules.project_rules import judge_in_project
+def _note(message: str) -> None:
+    print(printable(message), file=sys.stderr)
 
-    projects: dict[Path, Project] = {}
-    for contract in asking:
-        folder = Path(contract.path).resolve().parent
-        folder = find_root(folder) or folder
-        if folder not in projects:
-            projects[folder] = Project(folder, contracts)
-        yield from judge_in_project(contract, projects[folder])
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    where = finding.where
+    return where.path, where.line, where.column, finding.code, finding.message
 
 
 def _names_investigations(word: str) -> bool:
     return word.endswith(".md") or ("\0" not in word and Path(word).resolve().name == "findings")
 
 
-def _read(path: Path) -> Contract | NotAContractError | Sequence[Finding]:
-    """Return the contract, what else the file is, or what is wrong with its shape."""
-    try:
-        return load_contract(path)
-    except NotAContractError as note:
-        return note
-    except ShapeError as error:
-        return error.findings
-    except DocumentError as error:
-        where = error.where or Location(str(path), 1, 1)
-        return [Finding(where, error.code, "error", error.what, error.remedy)]
-
-
 def _text(
     findings: Sequence[Finding], contracts: int, investigations: int, errors: int, *, strict: bool
 ) -> None:
-    for finding in findings:
-        where = finding.where
-        print(printable(f"{where}: {finding.severity}[{finding.code}]: {finding.message}"))
-        print(printable(f"    {finding.remedy}"))
+    remedies = {finding.remedy: printable(f"    {finding.remedy}") for finding in findings}
+    # Many lines a write: where nothing is kept back, each would be a call of the system.
+    for start in range(0, len(findings), _LINES):
+        lines = []
+        for finding in findings[start : start + _LINES]:
+            said = f"{finding.where}: {finding.severity}[{finding.code}]: {finding.message}"
+            lines += printable(said), remedies[finding.remedy]
+        print("\n".join(lines))
     print(f"\n{errors} error(s), {len(findings) - errors} warning(s)")
     if strict and findings and not errors:
         sys.stdout.flush()

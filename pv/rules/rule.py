@@ -92,9 +92,7 @@ class ProjectRule:
 
 def uses_our_fields(contract: Contract) -> bool:
     """Tell whether a falsifier of `contract` says how it is measured or judged: only we have such keys."""
-    return any(
-        f.check or f.pytest or f.command or f.basis or f.expect or f.subjects for f in contract.falsifiers
-    )
+    return contract.uses_our_fields
 
 
 def _severity(of: Rule | ProjectRule, contract: Contract) -> Elsewhere:
