@@ -54,31 +54,13 @@ class Document:
 
     def where(self, *path: str | int) -> Location:
         """Return where the value at `path` stands, or else its nearest parent that is there."""
-        if not path and isinstance(self.marks, Marks):
-            return Location(self.path, *self.marks.first())
-        place, _ = self._walk(path)
-        return Location(self.path, place.line, place.column)
+        spot, _ = self.marks.find(self.value, path)
+        return Location(self.path, *spot)
 
     def where_key(self, *path: str | int) -> Location:
         """Return where the key of `path`'s last step stands, or else the nearest parent's key."""
-        _, key = self._walk(path)
-        return Location(self.path, *key)
-
-    def _walk(self, path: tuple[str | int, ...]) -> tuple[Place, tuple[int, int]]:
-        place = self.marks.root(self.value) if isinstance(self.marks, Marks) else self.marks
-        key = (place.line, place.column)
-        for step in path:
-            if isinstance(step, str) and isinstance(place.children, dict) and step in place.children:
-                key = place.keys[step]
-                place = place.children[step]
-            elif (
-                isinstance(step, int) and isinstance(place.children, list) and 0 <= step < len(place.children)
-            ):
-                place = place.children[int(step)]
-                key = (place.line, place.column)
-            else:
-                break
-        return place, key
+        _, spot = self.marks.find(self.value, path)
+        return Location(self.path, *spot)
 
 
 def load(path: Path) -> Document:

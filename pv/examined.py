@@ -20,7 +20,7 @@ from pv.rules import judge, needs_project
 
 __all__ = ["Examined", "examine", "names_of", "pack", "unpack"]
 
-_LENGTHS = struct.Struct("<4I")
+_LENGTHS = struct.Struct("<5I")
 
 
 @dataclasses.dataclass(slots=True)
@@ -38,8 +38,8 @@ class Examined:
     names: frozenset[str] = frozenset()
     asks: bool = False
     built: Contract | None = None
-    packed: tuple[bytes, bytes, bytes] = (b"", b"", b"")
-    """Where it is not built: the document's value in JSON, its text, and its marks."""
+    packed: tuple[bytes, ...] = ()
+    """Where it is not built: the document's value in JSON, its text, and the numbers of its marks."""
 
     @property
     def stem(self) -> str:
@@ -54,10 +54,11 @@ class Examined:
 
             from pv.shape import build
 
-            value, text, indices = self.packed
-            marks = Marks(text.decode(), array("I", indices))
+            value, text, indices, ends = self.packed
+            spans = array("I", ends)
+            marks = Marks(text.decode(), array("I", indices), dict(zip(spans[::2], spans[1::2], strict=True)))
             self.built = build(Document(self.path, json.loads(value), marks))
-            self.packed = (b"", b"", b"")
+            self.packed = ()
         return self.built
 
 
@@ -104,13 +105,15 @@ def pack(examined: Examined) -> bytes | None:
         for f in examined.findings
     ]
     told = findings, examined.note, examined.is_contract, sorted(examined.names), examined.asks
-    parts = [json.dumps(told).encode(), b"", b"", b""]
+    parts = [json.dumps(told).encode(), b"", b"", b"", b""]
     if examined.is_contract:
         document = examined.contract().document
         marks = document.marks
         if not isinstance(marks, Marks):
             return None
-        parts[1:] = json.dumps(document.value).encode(), marks.text.encode(), marks.indices.tobytes()
+        ends = array("I", (number for span in marks.ends.items() for number in span))
+        parts[1:3] = json.dumps(document.value).encode(), marks.text.encode()
+        parts[3:] = marks.indices.tobytes(), ends.tobytes()
     return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
 
 
@@ -123,9 +126,7 @@ def unpack(path: Path, packed: bytes) -> Examined:
     for length in _LENGTHS.unpack_from(packed):
         parts.append(packed[start : start + length])
         start += length
-    told, value, text, indices = parts
+    told, *document = parts
     findings, note, is_contract, names, asks = json.loads(told)
     found = [Finding(Location(file, line, column), *rest) for file, line, column, *rest in findings]
-    return Examined(
-        str(path), found, note, is_contract, frozenset(names), asks, packed=(value, text, indices)
-    )
+    return Examined(str(path), found, note, is_contract, frozenset(names), asks, packed=(*document,))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from pv.contract import Contract
 from pv.examined import names_of
 
-__all__ = ["GatheredContracts", "Handle"]
+__all__ = ["GatheredContracts", "Handle", "by_stem"]
+
+
+def by_stem(files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return `files`, in their order, by their name without its ending."""
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        found.setdefault(file.stem, []).append(file)
+    return found
 
 
 class Handle(Protocol):
@@ -74,6 +82,11 @@ class GatheredContracts:
     def files(self) -> tuple[Path, ...]:
         """The files, sorted."""
         return tuple(sorted(map(Path, self._handles), key=lambda path: path.parts))
+
+    @functools.cached_property
+    def by_stem(self) -> Mapping[str, Sequence[Path]]:
+        """The files by the name by which contracts refer to them."""
+        return by_stem(self.files)
 
     @functools.cached_property
     def _named(self) -> dict[str, list[str]]:

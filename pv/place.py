@@ -1,85 +1,92 @@
-"""Where the values of a document stand; worked out from marks only when something must be said of one."""
+"""Where the values of a document stand; a line is worked out only when something must be said of it."""
 
 from __future__ import annotations
 
-import bisect
-import re
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Marks", "Place"]
+__all__ = ["Marks", "Place", "Spot"]
 
-_BREAK = re.compile(r"\r\n|\r|\n")
+Spot = tuple[int, int]
+"""Line and column, from 1."""
 
 
 class Place:
-    """Where a value stands, and where its keys and children stand."""
+    """Where a value stands, and where its keys and children stand: known as the document is read."""
 
     __slots__ = ("children", "column", "height", "keys", "line", "size")
 
     def __init__(self, line: int, column: int) -> None:
         self.line = line
         self.column = column
-        self.keys: dict[str, tuple[int, int]] = {}
+        self.keys: dict[str, Spot] = {}
         self.children: dict[str, Place] | list[Place] = {}
         self.size = 1
         self.height = 0
 
+    def find(self, _value: Any, path: Sequence[str | int]) -> tuple[Spot, Spot]:
+        """Return where the value at `path` stands, or its nearest parent that is there, and where its key.
+
+        An item of a list, and the whole, are their own keys.
+        """
+        place = self
+        key = (place.line, place.column)
+        for step in path:
+            children = place.children
+            if isinstance(step, str) and isinstance(children, dict) and step in children:
+                key = place.keys[step]
+                place = children[step]
+            elif isinstance(step, int) and isinstance(children, list) and 0 <= step < len(children):
+                place = children[int(step)]
+                key = (place.line, place.column)
+            else:
+                break
+        return (place.line, place.column), key
+
 
 class Marks:
-    """The place of every key and value of a document without aliases, in the order of the text.
+    """The same for a document without aliases, in four bytes a value.
 
-    `indices` are characters of `text`, counted from 0: eight bytes a value, where places take three hundred.
+    `indices` are the characters of `text`, from 0, at which keys and values begin, in its order.
+    `ends` is, of each mapping and list, the number of its own mark → that of the first mark behind it.
     """
 
-    __slots__ = ("_root", "indices", "text")
+    __slots__ = ("ends", "indices", "text")
 
-    def __init__(self, text: str, indices: array[int]) -> None:
+    def __init__(self, text: str, indices: array[int], ends: dict[int, int]) -> None:
         self.text = text
         self.indices = indices
-        self._root: Place | None = None
+        self.ends = ends
 
-    def root(self, value: Any) -> Place:
-        """Return the place of `value`, the document's whole; it is worked out once."""
-        if self._root is None:
-            starts = [0, *(found.end() for found in _BREAK.finditer(self.text))]
-            self._root = _Placing(starts, self.indices).place(value)
-        return self._root
+    def find(self, value: Any, path: Sequence[str | int]) -> tuple[Spot, Spot]:
+        """Return what :meth:`Place.find` does; `value` is the document's whole."""
+        at = key = 0
+        for step in path:
+            if isinstance(step, str) and isinstance(value, dict) and step in value:
+                key = at + 1
+                for name, child in value.items():
+                    at = key + 1
+                    if name == step:
+                        value = child
+                        break
+                    key = self._behind(at, child)
+            elif isinstance(step, int) and isinstance(value, list) and 0 <= step < len(value):
+                at += 1
+                for child in value[:step]:
+                    at = self._behind(at, child)
+                key = at
+                value = value[step]
+            else:
+                break
+        return self._spot(at), self._spot(key)
 
-    def first(self) -> tuple[int, int]:
-        """Return line and column, from 1, of the document's whole."""
-        before = _BREAK.split(self.text[: self.indices[0]])
-        return len(before), len(before[-1]) + 1
+    def _behind(self, at: int, value: Any) -> int:
+        return self.ends[at] if isinstance(value, dict | list) else at + 1
 
-
-class _Placing:
-    """Hands out marks in the order in which a document without aliases was read."""
-
-    def __init__(self, starts: list[int], indices: array[int]) -> None:
-        self.starts = starts
-        self.indices = iter(indices)
-
-    def place(self, value: Any) -> Place:
-        place = Place(*self._next())
-        if type(value) is dict:
-            children: dict[str, Place] = {}
-            for key, child in value.items():
-                place.keys[key] = self._next()
-                children[key] = self._adopt(place, child)
-            place.children = children
-            place.height += 1
-        elif type(value) is list:
-            place.children = [self._adopt(place, child) for child in value]
-            place.height += 1
-        return place
-
-    def _adopt(self, parent: Place, value: Any) -> Place:
-        child = self.place(value)
-        parent.size += child.size
-        parent.height = max(parent.height, child.height)
-        return child
-
-    def _next(self) -> tuple[int, int]:
-        index = next(self.indices)
-        line = bisect.bisect_right(self.starts, index)
-        return line, index - self.starts[line - 1] + 1
+    def _spot(self, number: int) -> Spot:
+        index = self.indices[number]
+        if "\r" in self.text:
+            before = self.text[:index].replace("\r\n", "\n").replace("\r", "\n")
+            return before.count("\n") + 1, len(before) - before.rfind("\n")
+        return self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index)

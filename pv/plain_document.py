@@ -51,7 +51,7 @@ def read_plain(text: str) -> tuple[Any, Marks] | None:
         return None
     if value is None or len(reader.indices) > MAXIMUM_VALUES:
         return None
-    return value, Marks(text, array("I", reader.indices))
+    return value, Marks(text, array("I", reader.indices), reader.ends)
 
 
 class _Reader:
@@ -61,6 +61,7 @@ class _Reader:
         self.text = text
         self.event = event
         self.indices: list[int] = []
+        self.ends: dict[int, int] = {}
         self.questions = "?" in text
 
     def value(self, event: Any, depth: int) -> Any:
@@ -80,12 +81,14 @@ class _Reader:
         if start.tag is not None or start.anchor is not None or depth > MAXIMUM_DEPTH:
             raise _OtherError
         read, note = self.event, self.indices.append
+        own = len(self.indices)
         note(start.start_mark.index)
         value: dict[str, Any] = {}
         while True:
             event = read()
             if type(event) is not _Scalar:
                 if type(event) is _MappingEnd:
+                    self.ends[own] = len(self.indices)
                     return value
                 raise _OtherError
             if event.tag is not None or event.anchor is not None:
@@ -116,6 +119,7 @@ class _Reader:
         if start.tag is not None or start.anchor is not None or depth > MAXIMUM_DEPTH:
             raise _OtherError
         read, note = self.event, self.indices.append
+        own = len(self.indices)
         note(start.start_mark.index)
         value: list[Any] = []
         while True:
@@ -126,6 +130,7 @@ class _Reader:
                 note(event.start_mark.index)
                 value.append(event.value if event.style else _plain(event.value))
             elif type(event) is _SequenceEnd:
+                self.ends[own] = len(self.indices)
                 return value
             else:
                 value.append(self.value(event, depth))

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pv.binding import Binding, bind_falsifier
@@ -19,7 +19,7 @@ from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
 from pv.evidence import Record, read_record, records_of
-from pv.gathered_contracts import GatheredContracts
+from pv.gathered_contracts import GatheredContracts, by_stem
 from pv.regular_file import read_regular_file
 from pv.repository import resolved_contracts
 from pv.selection import load_all
@@ -139,11 +139,8 @@ class Project:
         return find_root(self.folder) is not None
 
     @functools.cached_property
-    def _files_by_stem(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in self.contract_files:
-            found.setdefault(path.stem, []).append(path)
-        return found
+    def _files_by_stem(self) -> Mapping[str, Sequence[Path]]:
+        return by_stem(self.contract_files) if self._is_configured else self._gathered.by_stem
 
     def twins(self, contract: Contract) -> Iterator[Path]:
         """Yield the other files, of :attr:`contract_files`, that are contracts of the name of `contract`."""

@@ -48,7 +48,7 @@ def validate(found: Mapping[str, Path], note: Callable[[str], None]) -> Validati
         len(paths),
         lambda number: examine(paths[number]),
         pack,
-        lambda number, data: unpack(paths[number], data),
+        lambda number, packed: unpack(paths[number], packed),
     )
     for resolved, path, one in zip(found, paths, examined, strict=True):
         if one.note:

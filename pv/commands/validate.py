@@ -106,7 +106,7 @@ def _text(
     remedies = {finding.remedy: printable(f"    {finding.remedy}") for finding in findings}
     # Many lines a write: where nothing is kept back, each would be a call of the system.
     for start in range(0, len(findings), _LINES):
-        lines = []
+        lines: list[str] = []
         for finding in findings[start : start + _LINES]:
             said = f"{finding.where}: {finding.severity}[{finding.code}]: {finding.message}"
             lines += printable(said), remedies[finding.remedy]
