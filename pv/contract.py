@@ -17,6 +17,7 @@ __all__ = [
     "LEVELS",
     "SPELLINGS",
     "Cited",
+    "Clause",
     "Contract",
     "Equation",
     "Falsifier",

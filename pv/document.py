@@ -54,13 +54,11 @@ class Document:
 
     def where(self, *path: str | int) -> Location:
         """Return where the value at `path` stands, or else its nearest parent that is there."""
-        spot, _ = self.marks.find(self.value, path)
-        return Location(self.path, *spot)
+        return Location(self.path, *self.marks.find(self.value, path, key=False))
 
     def where_key(self, *path: str | int) -> Location:
         """Return where the key of `path`'s last step stands, or else the nearest parent's key."""
-        _, spot = self.marks.find(self.value, path)
-        return Location(self.path, *spot)
+        return Location(self.path, *self.marks.find(self.value, path, key=True))
 
 
 def load(path: Path) -> Document:
@@ -101,10 +99,17 @@ def _read(name: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise SelectionError(f"{name} is not a regular file", remedy="Name a YAML file.")
-            return file.read(MAXIMUM_BYTES + 1)
+            # A byte more than it should have tells that it ends there; some files say 0 and have more.
+            data = os.read(descriptor, min(status.st_size, MAXIMUM_BYTES) + 1)
+            while len(data) <= MAXIMUM_BYTES and (more := os.read(descriptor, MAXIMUM_BYTES + 1 - len(data))):
+                data += more
+            return data
+        finally:
+            os.close(descriptor)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SelectionError(

@@ -25,24 +25,24 @@ class Place:
         self.size = 1
         self.height = 0
 
-    def find(self, _value: Any, path: Sequence[str | int]) -> tuple[Spot, Spot]:
-        """Return where the value at `path` stands, or its nearest parent that is there, and where its key.
+    def find(self, _value: Any, path: Sequence[str | int], *, key: bool) -> Spot:
+        """Return where the value at `path` stands, or its nearest parent, or where its key does.
 
         An item of a list, and the whole, are their own keys.
         """
         place = self
-        key = (place.line, place.column)
+        spot = (place.line, place.column)
         for step in path:
             children = place.children
             if isinstance(step, str) and isinstance(children, dict) and step in children:
-                key = place.keys[step]
+                spot = place.keys[step]
                 place = children[step]
             elif isinstance(step, int) and isinstance(children, list) and 0 <= step < len(children):
                 place = children[int(step)]
-                key = (place.line, place.column)
+                spot = (place.line, place.column)
             else:
                 break
-        return (place.line, place.column), key
+        return spot if key else (place.line, place.column)
 
 
 class Marks:
@@ -59,27 +59,27 @@ class Marks:
         self.indices = indices
         self.ends = ends
 
-    def find(self, value: Any, path: Sequence[str | int]) -> tuple[Spot, Spot]:
+    def find(self, value: Any, path: Sequence[str | int], *, key: bool) -> Spot:
         """Return what :meth:`Place.find` does; `value` is the document's whole."""
-        at = key = 0
+        at = name_at = 0
         for step in path:
             if isinstance(step, str) and isinstance(value, dict) and step in value:
-                key = at + 1
+                name_at = at + 1
                 for name, child in value.items():
-                    at = key + 1
+                    at = name_at + 1
                     if name == step:
                         value = child
                         break
-                    key = self._behind(at, child)
+                    name_at = self._behind(at, child)
             elif isinstance(step, int) and isinstance(value, list) and 0 <= step < len(value):
                 at += 1
                 for child in value[:step]:
                     at = self._behind(at, child)
-                key = at
+                name_at = at
                 value = value[step]
             else:
                 break
-        return self._spot(at), self._spot(key)
+        return self._spot(name_at if key else at)
 
     def _behind(self, at: int, value: Any) -> int:
         return self.ends[at] if isinstance(value, dict | list) else at + 1

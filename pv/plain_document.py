@@ -70,7 +70,8 @@ class _Reader:
             if event.tag is not None or event.anchor is not None:
                 raise _OtherError
             self.indices.append(event.start_mark.index)
-            return event.value if event.style else _plain(event.value)
+            text = event.value
+            return text if event.style else resolve(text)
         if kind is _Mapping:
             return self.mapping(event, depth + 1)
         if kind is _Sequence:
@@ -99,7 +100,7 @@ class _Reader:
             if not event.style:
                 if key == "<<":
                     raise _OtherError
-                key = _plain(key)
+                key = WORDS[key] if key in WORDS else resolve(key) if key[0] in NUMERIC else key
             if (
                 type(key) is not str
                 or key in value
@@ -111,7 +112,10 @@ class _Reader:
                 if event.tag is not None or event.anchor is not None:
                     raise _OtherError
                 note(event.start_mark.index)
-                value[key] = event.value if event.style else _plain(event.value)
+                text = event.value
+                if not event.style:
+                    text = WORDS[text] if text in WORDS else resolve(text) if text[0] in NUMERIC else text
+                value[key] = text
             else:
                 value[key] = self.value(event, depth)
 
@@ -128,15 +132,12 @@ class _Reader:
                 if event.tag is not None or event.anchor is not None:
                     raise _OtherError
                 note(event.start_mark.index)
-                value.append(event.value if event.style else _plain(event.value))
+                text = event.value
+                if not event.style:
+                    text = WORDS[text] if text in WORDS else resolve(text) if text[0] in NUMERIC else text
+                value.append(text)
             elif type(event) is _SequenceEnd:
                 self.ends[own] = len(self.indices)
                 return value
             else:
                 value.append(self.value(event, depth))
-
-
-def _plain(text: str) -> Any:
-    if text in WORDS:
-        return WORDS[text]
-    return resolve(text) if text[0] in NUMERIC else text

@@ -51,6 +51,8 @@ class Reference:
 
 def find_references(text: str) -> Iterator[Reference]:
     """Yield the references among the words of `text`."""
+    if "." not in text or ("/" not in text and "::" not in text):
+        return
     for word in text.split():
         # A quick look first: nearly every word of every contract passes here.
         if "." not in word or ("/" not in word and "::" not in word) or "://" in word:

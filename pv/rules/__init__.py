@@ -82,7 +82,7 @@ RULES: dict[str, Rule] = {
 def judge(contract: Contract) -> list[Finding]:
     """Return what every rule says of `contract`, sorted by place, then code."""
     findings = [finding for rule in RULES.values() for finding in rule.check(contract)]
-    return sorted(findings, key=lambda finding: (finding.where, finding.code))
+    return sorted(findings, key=lambda finding: (finding.where, finding.code)) if findings else findings
 
 
 def needs_project(contract: Contract) -> bool:

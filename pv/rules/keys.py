@@ -50,13 +50,18 @@ def misspelt(value: Mapping[str, Any], block: Block) -> Iterator[tuple[str, str]
     """Yield each key of `value` that is a slip, and the key that it is a slip of."""
     if _understood(block).issuperset(value):
         return
+    unknown = value.keys() - _understood(block)
+    for key in value:
+        if key in unknown and (meant := _meant(key, block)):
+            yield key, meant
+
+
+@functools.lru_cache(maxsize=1024)
+def _meant(key: str, block: Block) -> str | None:
     # Imported late: most contracts have no unknown key.
     from pv.near_miss import nearest
 
-    unknown = value.keys() - _understood(block)
-    for key in value:
-        if key in unknown and (meant := nearest(key, known_keys(block))):
-            yield key, meant
+    return nearest(key, known_keys(block))
 
 
 @functools.cache

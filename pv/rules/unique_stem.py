@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 )
 def unique_stem(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find files of one stem in different folders, or with different endings."""
+    where = None
     for path in project.twins(contract):
-        other = project.shown_file(path)
-        yield Offence(contract.document.where(), f"another contract is named {contract.stem}: {other}")
+        where = where or contract.document.where()
+        yield Offence(where, f"another contract is named {contract.stem}: {project.shown_file(path)}")
