@@ -18,9 +18,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, Builder
+from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, build
 from pv.errors import DocumentError, Location, SelectionError
 from pv.place import Marks, Place
 from pv.plain_document import read_plain
@@ -37,8 +35,6 @@ _ALLOWED = (
 )
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
 """Of these, those of one byte: nearly all that a document has."""
-# The parser without C is eleven times slower; it serves only where PyYAML was built without libyaml.
-_PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,32 +133,7 @@ def parse(text: str, path: str) -> Document:
             remedy='Remove it, or write it as an escape in double quotes ("\\x07", "\\u202e").',
             code="YAML-010",
         )
-    plain = read_plain(text)
-    return _build(text, path) if plain is None else Document(path, *plain)
-
-
-def _build(text: str, path: str) -> Document:
-    """Read `text` with places and with a word for whatever may be wrong with it."""
-    builder = Builder(text, path)
-    parser = _PARSER(text)
-    try:
-        while builder.take(parser.get_event()):
-            pass
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError(
-            f"not YAML: {what}",
-            where=Location(path, mark.line + 1, mark.column + 1) if mark else Location(path, 1, 1),
-            remedy="Look at the indentation, the quotes and the brackets at this place.",
-            code="YAML-001",
-        ) from None
-    finally:
-        parser.dispose()
-    if builder.root is None or builder.root[0] is None:
-        where = Location(path, 1, 1)
-        raise DocumentError("the document is empty", where=where, remedy="Write it.", code="YAML-007")
-    return Document(path, *builder.root)
+    return Document(path, *(read_plain(text) or build(text, path)))
 
 
 def _locate(text: str, index: int, path: str) -> Location:

@@ -100,6 +100,8 @@ def pack(examined: Examined) -> bytes | None:
     # Late: it serves only where there are hundreds of files. It keeps every number, and runs nothing.
     import json
 
+    from pydantic_core import to_json
+
     findings = [
         (f.where.path, f.where.line, f.where.column, f.code, f.severity, f.message, f.remedy)
         for f in examined.findings
@@ -112,7 +114,7 @@ def pack(examined: Examined) -> bytes | None:
         if not isinstance(marks, Marks):
             return None
         ends = array("I", (number for span in marks.ends.items() for number in span))
-        parts[1:3] = json.dumps(document.value).encode(), marks.text.encode()
+        parts[1:3] = to_json(document.value), marks.text.encode()
         parts[3:] = marks.indices.tobytes(), ends.tobytes()
     return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
 

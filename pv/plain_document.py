@@ -1,7 +1,7 @@
 """Values of plain documents, fast: those in which nothing but scalars, mappings and lists occurs.
 
 It never refuses, and says nothing of what it does not know: a document with a tag, an anchor, an alias, a
-directive, or anything that is refused, is left to :class:`pv.document_builder.Builder`, whose words are the
+directive, or anything that is refused, is left to :func:`pv.document_builder.build`, whose words are the
 only ones. Both read the same events of libyaml, and a test compares what they make of them.
 """
 
