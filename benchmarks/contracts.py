@@ -1,11 +1,11 @@
 """How long `pv validate`, `graph` and `coverage` take over many contracts, beside merely parsing them.
 
 The peer parses the same files with PyYAML's C loader and does nothing else. Files are copies of contracts of
-others in folders of their own, once under their own names, so that each has twins and every twin is a finding,
-and once under names that differ. Nothing is cached between runs. Runs are whole processes and paired: each
-round runs every command once, in turn. Printed are medians, by the clock and of the processors' time (which says
-more on a busy machine), and ratios beside their targets. A slow machine does not fail anything here, so the exit
-code is 0 either way.
+others in folders of their own, once under their own names, so that each has twins and every twin is a
+finding, and once under names that differ. Nothing is kept between runs. Runs are whole processes and paired:
+each round runs every command once, in turn. Printed are medians, by the clock and of the processors' time
+(which says more on a busy machine), and ratios beside their targets. A slow machine does not fail anything
+here, so the exit code is 0 either way.
 """
 
 from __future__ import annotations

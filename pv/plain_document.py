@@ -51,6 +51,8 @@ def read_plain(text: str) -> tuple[Any, Marks] | None:
         return None
     if value is None or len(reader.indices) > MAXIMUM_VALUES:
         return None
+    if reader.indices[-1] >= len(text) and text[-1] not in "\r\n":
+        return None  # libyaml may say that nothing, at the end of a text, stands on a line of its own
     return value, Marks(text, array("I", reader.indices), reader.ends)
 
 

@@ -27,7 +27,16 @@ SEEDS = sorted(
 
 ODD = (
     *("", "~", "a", "'a'", "a: 1", "{}", "[]", "null", "a:\n", "a: [", "\ta: 1", "?a: b", "{?a: b}", "1: a"),
-    *("- a\r\n- b\r- {c: d}\n", "a:\r\n  b:\r\n\r\n  c: |\r\n    x\r\n", "? a\n: b", "? [a]\n: b"),
+    *(
+        "- a\r\n- b\r- {c: d}\n",
+        "a:\r\n  b:\r\n\r\n  c: |\r\n    x\r\n",
+        "? a\n: b",
+        "? [a]\n: b",
+        "? |",
+        "? |\n",
+        "a:",
+        "a: ",
+    ),
     *("a: !!str 1", "a: &x 1\nb: *x", "<<: {a: 1}", "'<<': 1", "a: 1\na: 2", "a: .nan", "a: 1e999"),
     *(
         "--- a\n--- b",
@@ -177,6 +186,7 @@ PIECES = (
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
 @example("a:\r\n- b\r\n")
+@example("? |")
 def test_pieces_of_yaml_read_the_same(text: str) -> None:
     compare(text)
 
