@@ -109,6 +109,7 @@ bench: $(VENV)/.transformers ## ratios: against a peer, against the machine's ow
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python -m benchmarks.site
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/contracts.py
 	$(BIN)/python benchmarks/dequantise.py
 	$(BIN)/python benchmarks/digests.py
 	$(BIN)/python benchmarks/opening.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ __all__ = [
     "LEVELS",
     "SPELLINGS",
     "Cited",
+    "Clause",
     "Contract",
     "Equation",
     "Falsifier",
@@ -281,6 +283,11 @@ class Contract:
     kani: tuple[Harness, ...]
     qa_gate: QaGate | None
     document: Document = dataclasses.field(repr=False, compare=False)
+
+    @functools.cached_property
+    def uses_our_fields(self) -> bool:
+        """Whether a falsifier says how it is measured or judged: only we have such keys."""
+        return any(f.bound or f.expect or f.subjects for f in self.falsifiers)
 
     @property
     def is_kernel(self) -> bool:

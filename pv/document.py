@@ -18,10 +18,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, Builder, Place
+from pv.document_builder import MAXIMUM_DEPTH, MAXIMUM_VALUES, build
 from pv.errors import DocumentError, Location, SelectionError
+from pv.place import Marks, Place
+from pv.plain_document import read_plain
 
 __all__ = ["MAXIMUM_BYTES", "MAXIMUM_DEPTH", "MAXIMUM_VALUES", "Document", "load", "parse"]
 
@@ -33,8 +33,8 @@ _ALLOWED = (
     *(("\t", "\t"), ("\n", "\n"), ("\r", "\r"), ("\x20", "\x7e"), ("\xa0", "\u2027"), ("\u202f", "\u2065")),
     *(("\u206a", "\ud7ff"), ("\ue000", "\ufefe"), ("\uff00", "\ufffd"), ("\U00010000", "\U0010ffff")),
 )
-# The parser without C is eleven times slower; it serves only where PyYAML was built without libyaml.
-_PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+"""Of these, those of one byte: nearly all that a document has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,33 +46,15 @@ class Document:
 
     path: str
     value: Any
-    _root: Place = dataclasses.field(repr=False, compare=False)
+    marks: Marks | Place = dataclasses.field(repr=False, compare=False)
 
     def where(self, *path: str | int) -> Location:
         """Return where the value at `path` stands, or else its nearest parent that is there."""
-        place, _ = self._walk(path)
-        return Location(self.path, place.line, place.column)
+        return Location(self.path, *self.marks.find(self.value, path, key=False))
 
     def where_key(self, *path: str | int) -> Location:
         """Return where the key of `path`'s last step stands, or else the nearest parent's key."""
-        _, key = self._walk(path)
-        return Location(self.path, *key)
-
-    def _walk(self, path: tuple[str | int, ...]) -> tuple[Place, tuple[int, int]]:
-        place = self._root
-        key = (place.line, place.column)
-        for step in path:
-            if isinstance(step, str) and isinstance(place.children, dict) and step in place.children:
-                key = place.keys[step]
-                place = place.children[step]
-            elif (
-                isinstance(step, int) and isinstance(place.children, list) and 0 <= step < len(place.children)
-            ):
-                place = place.children[int(step)]
-                key = (place.line, place.column)
-            else:
-                break
-        return place, key
+        return Location(self.path, *self.marks.find(self.value, path, key=True))
 
 
 def load(path: Path) -> Document:
@@ -113,10 +95,17 @@ def _read(name: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer.
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise SelectionError(f"{name} is not a regular file", remedy="Name a YAML file.")
-            return file.read(MAXIMUM_BYTES + 1)
+            # A byte more than it should have tells that it ends there; some files say 0 and have more.
+            data = os.read(descriptor, min(status.st_size, MAXIMUM_BYTES) + 1)
+            while len(data) <= MAXIMUM_BYTES and (more := os.read(descriptor, MAXIMUM_BYTES + 1 - len(data))):
+                data += more
+            return data
+        finally:
+            os.close(descriptor)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SelectionError(
@@ -133,8 +122,9 @@ def parse(text: str, path: str) -> Document:
         It is not a document that we accept; the code says why.
     """
     text = text.removeprefix("\ufeff")
-    # Of a text, a hundred characters are distinct; to compile a pattern of these ranges takes longer.
-    forbidden = [c for c in set(text) if not any(low <= c <= high for low, high in _ALLOWED)]
+    # What is left is a handful of characters; to compile a pattern of these ranges takes longer.
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN).decode("utf-8", "surrogatepass")
+    forbidden = [c for c in set(rest) if not any(low <= c <= high for low, high in _ALLOWED)]
     if forbidden:
         first = min(map(text.index, forbidden))
         raise DocumentError(
@@ -143,26 +133,7 @@ def parse(text: str, path: str) -> Document:
             remedy='Remove it, or write it as an escape in double quotes ("\\x07", "\\u202e").',
             code="YAML-010",
         )
-    builder = Builder(text, path)
-    parser = _PARSER(text)
-    try:
-        while builder.take(parser.get_event()):
-            pass
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise DocumentError(
-            f"not YAML: {what}",
-            where=Location(path, mark.line + 1, mark.column + 1) if mark else Location(path, 1, 1),
-            remedy="Look at the indentation, the quotes and the brackets at this place.",
-            code="YAML-001",
-        ) from None
-    finally:
-        parser.dispose()
-    if builder.root is None or builder.root[0] is None:
-        where = Location(path, 1, 1)
-        raise DocumentError("the document is empty", where=where, remedy="Write it.", code="YAML-007")
-    return Document(path, *builder.root)
+    return Document(path, *(read_plain(text) or build(text, path)))
 
 
 def _locate(text: str, index: int, path: str) -> Location:

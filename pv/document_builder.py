@@ -7,29 +7,18 @@ from typing import Any
 import yaml
 
 from pv.errors import DocumentError, Location
+from pv.place import Place
 from pv.scalar import ScalarError, resolve
 
-__all__ = ["MAXIMUM_DEPTH", "MAXIMUM_VALUES", "Builder", "Place"]
+__all__ = ["MAXIMUM_DEPTH", "MAXIMUM_VALUES", "build"]
 
 MAXIMUM_DEPTH = 64
 MAXIMUM_VALUES = 100_000
 """Values of a document, each alias counted as often as it is written out."""
 
+# The parser without C is eleven times slower; it serves only where PyYAML was built without libyaml.
+_PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _PREFIX = "tag:yaml.org,2002:"
-
-
-class Place:
-    """Where a value stands, and where its keys and children stand."""
-
-    __slots__ = ("children", "column", "height", "keys", "line", "size")
-
-    def __init__(self, line: int, column: int) -> None:
-        self.line = line
-        self.column = column
-        self.keys: dict[str, tuple[int, int]] = {}
-        self.children: dict[str, Place] | list[Place] = {}
-        self.size = 1
-        self.height = 0
 
 
 class _Frame:
@@ -45,7 +34,37 @@ class _Frame:
         self.key: Any = None
 
 
-class Builder:
+def build(text: str, path: str) -> tuple[Any, Place]:
+    """Return the value of the YAML document `text`, and its place; `path` is what messages call it.
+
+    Raises
+    ------
+    DocumentError
+        It is not a document that we accept; the code says why.
+    """
+    builder = _Builder(text, path)
+    parser = _PARSER(text)
+    try:
+        while builder.take(parser.get_event()):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise DocumentError(
+            f"not YAML: {what}",
+            where=Location(path, mark.line + 1, mark.column + 1) if mark else Location(path, 1, 1),
+            remedy="Look at the indentation, the quotes and the brackets at this place.",
+            code="YAML-001",
+        ) from None
+    finally:
+        parser.dispose()
+    if builder.root is None or builder.root[0] is None:
+        where = Location(path, 1, 1)
+        raise DocumentError("the document is empty", where=where, remedy="Write it.", code="YAML-007")
+    return builder.root
+
+
+class _Builder:
     """Turns events into values and places, without recursion."""
 
     def __init__(self, text: str, path: str) -> None:

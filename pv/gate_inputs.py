@@ -9,7 +9,7 @@ from pv.contract import Contract, Falsifier
 from pv.gate_layout import Layout, is_below
 from pv.gate_scope import Scope
 from pv.gate_tree import PartialTree
-from pv.references import find_references, texts_of
+from pv.references import find_references, texts_and_steps
 
 __all__ = ["add_inputs"]
 
@@ -77,7 +77,9 @@ def _words(falsifier: Falsifier) -> Iterator[str]:
 
 def _referred(view: PartialTree, contracts: Iterable[Contract]) -> Iterator[str]:
     """Yield the files that texts of the contracts may mean, wherever in the repository."""
-    references = (ref for c in contracts for text, _, _ in texts_of(c) for ref in find_references(text))
+    references = (
+        ref for c in contracts for text, _, _ in texts_and_steps(c) for ref in find_references(text)
+    )
     ends = tuple({f"/{reference.path}" for reference in references})
     if ends:
         yield from (path for path in view.tree.entries if f"/{path}".endswith(ends))

@@ -46,8 +46,9 @@ def _translate(schema: Any, definitions: dict[str, Node]) -> Node:
         pattern = schema.get("metadata", {}).get("pattern")
         if pattern is not None:
             node["pattern"] = pattern
-        if schema.get("default") is not None:
-            node["default"] = schema["default"]
+        stated = schema.get("metadata", {}).get("default", schema.get("default"))
+        if stated is not None:
+            node["default"] = stated
         return node
     return _TRANSLATORS[kind](schema, definitions)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pv.binding import Binding, bind_falsifier
@@ -20,8 +19,9 @@ from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import PvError
 from pv.evidence import Record, read_record, records_of
+from pv.gathered_contracts import GatheredContracts, by_stem
 from pv.regular_file import read_regular_file
-from pv.repository import find_contracts
+from pv.repository import resolved_contracts
 from pv.selection import load_all
 from pv.status import Status, derive
 
@@ -31,11 +31,13 @@ __all__ = ["Project"]
 class Project:
     """The project of the contracts in `folder`; `contracts` are those that were read already."""
 
-    def __init__(self, folder: Path, contracts: Iterable[Contract] = ()) -> None:
+    def __init__(self, folder: Path, contracts: GatheredContracts | Iterable[Contract] = ()) -> None:
         self.folder = folder.resolve()
-        self._read = {os.path.realpath(contract.path): contract for contract in contracts}
+        self._gathered = (
+            contracts if isinstance(contracts, GatheredContracts) else GatheredContracts.of(contracts)
+        )
+        self._read: dict[str, Contract] = {}
         self._statuses: dict[tuple[str, str], Status] = {}
-        self._known_ids: dict[str, frozenset[str]] = {}
 
     @functools.cached_property
     def config(self) -> Config:
@@ -107,7 +109,7 @@ class Project:
         if key not in self._statuses:
             if falsifier.basis and not falsifier.excluded:
                 with contextlib.suppress(PvError):  # deriving says it
-                    load_all(self.config, self._read)
+                    load_all(self.config, self._known)
             self._statuses[key] = derive(contract, falsifier, self.config, standing=self.status)
         return self._statuses[key]
 
@@ -122,14 +124,30 @@ class Project:
     @functools.cached_property
     def contract_files(self) -> tuple[Path, ...]:
         """Every contract file of the project, and every contract that was read: resolved paths, sorted."""
-        found = {Path(path) for path in self._read}
-        if find_root(self.folder) is not None:
+        if self._is_configured:
+            found = set(self._gathered.files)
             for name in self.config.contracts:
                 try:
-                    found.update(path.resolve() for path in find_contracts([str(self.config.root / name)]))
+                    found.update(map(Path, resolved_contracts([str(self.config.root / name)])))
                 except PvError:  # an empty or missing folder adds nothing
                     continue
-        return tuple(sorted(found))
+            return tuple(sorted(found, key=lambda path: path.parts))
+        return self._gathered.files
+
+    @functools.cached_property
+    def _is_configured(self) -> bool:
+        return find_root(self.folder) is not None
+
+    @functools.cached_property
+    def _files_by_stem(self) -> Mapping[str, Sequence[Path]]:
+        return by_stem(self.contract_files) if self._is_configured else self._gathered.by_stem
+
+    def twins(self, contract: Contract) -> Iterator[Path]:
+        """Yield the other files, of :attr:`contract_files`, that are contracts of the name of `contract`."""
+        own = self._gathered.resolved(contract.path)
+        for path in self._files_by_stem.get(contract.stem, ()):
+            if str(path) != own and self.is_contract(path):
+                yield path
 
     def contracts(self) -> Iterator[Contract]:
         """Yield every contract of the project that can be read; of the rest, their own findings tell."""
@@ -148,33 +166,32 @@ class Project:
         A file is parsed only if a name, or an escape that could spell one, stands in it.
         """
         names = frozenset(names)
+        own = self._gathered.resolved(contract.path)
+        found = {Path(path) for path in self._gathered.holding(names)}
+        if self._unread:
+            found.update(self._spelling(names))
+        for path in sorted(found, key=lambda path: path.parts):
+            if str(path) != own and (other := self._load(path)) is not None:
+                yield other
+
+    def _spelling(self, names: frozenset[str]) -> Iterator[Path]:
         spelled = (rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names)
         wanted = re.compile("|".join([r"\\", *spelled]))
-        own = os.path.realpath(contract.path)
-        for path in self.contract_files:
-            read = self._ids(str(path))
-            if str(path) != own and (
-                self._holds(path, wanted) if read is None else not read.isdisjoint(names)
-            ):
-                other = self._load(path)
-                if other is not None:
-                    yield other
+        return (path for path in self._unread if self._holds(path, wanted))
+
+    @functools.cached_property
+    def _unread(self) -> tuple[Path, ...]:
+        """Those of :attr:`contract_files` that nobody had read before this project was looked at."""
+        return tuple(path for path in self.contract_files if str(path) not in self._gathered)
 
     def is_contract(self, path: Path) -> bool:
         """Tell whether `path`, one of :attr:`contract_files`, is a contract, if a misshapen one."""
         try:
-            return str(path) in self._read or bool(load_contract(path))
+            return self._known(str(path)) is not None or bool(load_contract(path))
         except NotAContractError:
             return False
         except PvError:
             return True
-
-    def _ids(self, path: str) -> frozenset[str] | None:
-        """Return the ids and aliases of a contract that was read; None of another."""
-        if path not in self._known_ids and (contract := self._read.get(path)) is not None:
-            names = (name for f in contract.falsifiers for name in (f.id, *f.aliases))
-            self._known_ids[path] = frozenset(names)
-        return self._known_ids.get(path)
 
     def _holds(self, path: Path, wanted: re.Pattern[str]) -> bool:
         try:
@@ -182,14 +199,25 @@ class Project:
         except OSError:
             return False
 
+    def _known(self, resolved: str) -> Contract | None:
+        """Return the contract of a file that was read; None of another."""
+        if resolved in self._gathered:
+            return self._gathered.contract(resolved)
+        return self._read.get(resolved)
+
     def _load(self, path: Path) -> Contract | None:
-        if str(path) not in self._read:
-            try:
-                self._read[str(path)] = load_contract(path)
-            except PvError:
-                return None
-        return self._read[str(path)]
+        if (known := self._known(str(path))) is not None:
+            return known
+        try:
+            return self._read.setdefault(str(path), load_contract(path))
+        except PvError:
+            return None
 
     def shown(self, path: str) -> str:
         """Return `path` as messages show it: relative to the project where it is within."""
         return self.config.relative(Path(path))
+
+    def shown_file(self, path: Path) -> str:
+        """Return likewise one of :attr:`contract_files`, which need not be searched for links."""
+        within = str(path).removeprefix(f"{self.config.root}/")
+        return path.name if within.startswith("/") else within

@@ -19,7 +19,7 @@ from pv.errors import Location
 if TYPE_CHECKING:
     import ast
 
-__all__ = ["Reference", "complaint", "find_references", "texts_of"]
+__all__ = ["Reference", "complaint", "find_references", "texts_and_steps", "texts_of"]
 
 _REFERENCE = re.compile(
     r"""(?P<path>(?:[\w.+-]+/)*[\w.+-]+\.(?P<suffix>py|rs|lean|sh|yaml|yml|toml|json|jsonl|md|txt|ipynb))
@@ -51,6 +51,8 @@ class Reference:
 
 def find_references(text: str) -> Iterator[Reference]:
     """Yield the references among the words of `text`."""
+    if "." not in text or ("/" not in text and "::" not in text):
+        return
     for word in text.split():
         # A quick look first: nearly every word of every contract passes here.
         if "." not in word or ("/" not in word and "::" not in word) or "://" in word:
@@ -68,18 +70,24 @@ def find_references(text: str) -> Iterator[Reference]:
 
 def texts_of(contract: Contract) -> Iterator[tuple[str, Location, bool]]:
     """Yield each text that may name a file, where it stands, and whether it cites a source."""
+    for text, steps, cited in texts_and_steps(contract):
+        yield text, contract.document.where(*steps), cited
+
+
+def texts_and_steps(contract: Contract) -> Iterator[tuple[str, tuple[str | int, ...], bool]]:
+    """Yield the same with the steps to the text in place of its line, which is dear to find."""
     for index, text in enumerate(contract.references):
-        yield text, contract.document.where("metadata", "references", index), True
+        yield text, ("metadata", "references", index), True
     for falsifier in contract.falsifiers:
         for key in _KEYS:
             value = falsifier.raw.get(key)
             if key == "command" and not isinstance(value, str):
                 continue  # our argument list: its runs tell what is missing
             for path, text in _within(value):
-                yield text, falsifier.value_where(key, *path), False
+                yield text, (*falsifier.path, key, *path), False
     for harness in contract.kani:
         if harness.harness:
-            yield harness.harness, harness.value_where("harness"), False
+            yield harness.harness, (*harness.path, "harness"), False
 
 
 def _within(value: object) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["ScalarError", "resolve"]
+__all__ = ["NUMERIC", "WORDS", "ScalarError", "resolve"]
 
-_WORDS: dict[str, bool | None] = {
+WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_NUMERIC = frozenset("+-.0123456789")
+NUMERIC = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _OCTAL = re.compile(r"0o[0-7]+", re.ASCII)
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+", re.ASCII)
@@ -40,9 +40,9 @@ def resolve(text: str) -> str | float | bool | None:
     ScalarError
         It is infinity, not a number, or a number too large or too close to zero for a double.
     """
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMERIC:
+    if text in WORDS:
+        return WORDS[text]
+    if text[0] not in NUMERIC:
         return text
     for pattern, base in ((_INTEGER, 10), (_OCTAL, 8), (_HEXADECIMAL, 16)):
         if pattern.fullmatch(text):

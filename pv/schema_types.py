@@ -34,6 +34,11 @@ def one_of(*words: str) -> Schema:
 
 def default(value: Any, schema: Schema) -> Schema:
     """Return `schema` for a key that may be left out, which then has `value`."""
+    if value in ([], {}):
+        # A default that can be changed would be copied deeply, which takes as long as all other checks.
+        made = core.with_default_schema(schema, default_factory=type(value))
+        made["metadata"] = {"default": value}
+        return made
     return core.with_default_schema(schema, default=value)
 
 

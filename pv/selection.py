@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -15,7 +14,11 @@ from pv.repository import find_contracts
 
 __all__ = ["Selected", "load_all", "load_paths", "place", "select"]
 
-_NOTHING: Mapping[str, Contract] = types.MappingProxyType({})
+Known = Callable[[str], Contract | None]
+
+
+def _nothing(_resolved: str) -> Contract | None:
+    return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +30,10 @@ class Selected:
     named: bool
 
 
-def load_all(config: Config, read: Mapping[str, Contract] | None = None) -> list[Contract]:
+def load_all(config: Config, read: Known = _nothing) -> list[Contract]:
     """Load every contract of the project; other artefacts among them are passed over.
 
-    `read` are those that were loaded already, by their resolved path: they are not parsed again.
+    `read` gives those that were loaded already, by their resolved path: they are not parsed again.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def load_all(config: Config, read: Mapping[str, Contract] | None = None) -> list
     """
     if not config.everything:
         folders = [str(config.root / folder) for folder in config.contracts]
-        config.everything.extend(_load(find_contracts(folders), config, read or _NOTHING))
+        config.everything.extend(_load(find_contracts(folders), config, read))
     if not config.everything:
         raise SelectionError(
             f"no contracts in {', '.join(config.contracts)}",
@@ -144,25 +147,26 @@ def _close(identifier: str, contracts: Sequence[Contract]) -> list[str]:
     return list(dict.fromkeys(address for name in (*near, *within) for address in known[name]))
 
 
-def _load(paths: Sequence[Path], config: Config, read: Mapping[str, Contract] = _NOTHING) -> list[Contract]:
-    contracts: list[Contract] = []
+def _load(paths: Sequence[Path], config: Config, read: Known = _nothing) -> list[Contract]:
+    contracts: dict[str, Contract] = {}
     for path in paths:
         try:
-            loaded = read.get(os.path.realpath(path)) or load_contract(path)
+            loaded = read(os.path.realpath(path)) or load_contract(path)
         except NotAContractError:
             if len(paths) == 1:
                 raise
             continue
         contract = dataclasses.replace(loaded, path=config.relative(path))
-        twin = next((other.path for other in contracts if other.stem == contract.stem), None)
+        twin = contracts.get(contract.stem)
         if twin is not None:
             raise SelectionError(
-                f"{twin} and {contract.path} are both named {contract.stem}: their evidence would be one",
+                f"{twin.path} and {contract.path} are both named {contract.stem}: "
+                "their evidence would be one",
                 remedy="rename one of the files",
             )
         _refuse_repeated_ids(contract)
-        contracts.append(contract)
-    return contracts
+        contracts[contract.stem] = contract
+    return [*contracts.values()]
 
 
 def _refuse_repeated_ids(contract: Contract) -> None:

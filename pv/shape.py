@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import ValidationError
 
 from pv.contract import (
     Cited,
+    Clause,
     Contract,
     Equation,
     Falsifier,
@@ -29,6 +30,7 @@ from pv.shape_problems import contradictions, problem, translate
 __all__ = ["build"]
 
 Path = tuple[str | int, ...]
+Part = TypeVar("Part", bound=Clause)
 
 
 def build(document: Document) -> Contract:
@@ -98,7 +100,8 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
         depends_on=tuple(metadata["depends_on"]),
         metadata=value["metadata"],
         equations=tuple(
-            Equation(
+            _made(
+                Equation,
                 **_place(document, ("equations", names[name])),
                 name=name,
                 formula=item["formula"],
@@ -109,7 +112,8 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
             for name, item in model["equations"].items()
         ),
         obligations=tuple(
-            Obligation(
+            _made(
+                Obligation,
                 **_place(document, ("proof_obligations", index)),
                 id=item["id"],
                 type=item["type"],
@@ -143,7 +147,8 @@ def _contract(model: dict[str, Any], document: Document) -> Contract:
             for index, item in enumerate(model["hypotheses"])
         ),
         kani=tuple(
-            Harness(
+            _made(
+                Harness,
                 **_place(document, ("kani_harnesses", index)),
                 id=item["id"],
                 obligation=item["obligation"],
@@ -172,10 +177,21 @@ def _place(document: Document, path: Path) -> dict[str, Any]:
     return {"raw": raw, "path": path, "document": document}
 
 
+def _made(kind: type[Part], **fields: Any) -> Part:
+    """Return a frozen `kind` with `fields`, which are all that it has: a test counts them.
+
+    Its own ``__init__`` sets each by a call, which of a contract takes as long as to check its shape.
+    """
+    made = object.__new__(kind)
+    vars(made).update(fields)
+    return made
+
+
 def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifier:
     place = _place(document, path)
     plants = item["counter_examples"]
-    return Falsifier(
+    return _made(
+        Falsifier,
         **place,
         id=item["id"],
         rule=item["rule"],
@@ -189,8 +205,10 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         command=tuple(item["command"]) if isinstance(item["command"], list) else None,
         stated_property=dict(item["property"]) if isinstance(item["property"], dict) else None,
         arguments=dict(item["with"]),
-        subjects={level: dict(roles) for level, roles in item["subjects"].items()},
-        expect={level: tuple(lines) for level, lines in item["expect"].items()},
+        subjects={level: dict(roles) for level, roles in item["subjects"].items()}
+        if item["subjects"]
+        else {},
+        expect={level: tuple(lines) for level, lines in item["expect"].items()} if item["expect"] else {},
         metrics=tuple(item["metrics"]),
         counter_examples=None if plants is None else tuple(plants),
         replacements={name: _replacement(plant) for name, plant in plants.items()}
@@ -202,7 +220,9 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
         basis={
             name: Cited(cited["falsifier"], cited["metric"], cited["level"])
             for name, cited in item["basis"].items()
-        },
+        }
+        if item["basis"]
+        else {},
         blocks=tuple(item["blocks"]),
         blocked_by=tuple(item["blocked_by"]),
         model=item["model"],
@@ -211,7 +231,9 @@ def _falsifier(item: dict[str, Any], document: Document, path: Path) -> Falsifie
                 needs["memory"], needs["timeout"], needs["gpu"], tuple(needs["modules"]), needs["network"]
             )
             for level, needs in item["needs"].items()
-        },
+        }
+        if item["needs"]
+        else {},
         ship_blocking=item["ship_blocking"],
         discharge_status=item["discharge_status"],
         outcome=item["outcome"],

@@ -80,6 +80,7 @@ TESTED_THROUGH = {
         "pv/signatures/tree.py",
     ],
     "tests/pv/test_document.py": ["pv/document_builder.py", "pv/scalar.py"],
+    "tests/pv/test_plain_document.py": ["pv/place.py"],
     "tests/pv/test_contract.py": [
         "pv/schema.py",
         "pv/schema_blocks.py",

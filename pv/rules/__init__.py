@@ -94,7 +94,7 @@ def judge(contract: Contract) -> list[Finding]:
         from pv.rules.kind_rules import KIND_RULES
 
         findings += [finding for rule in KIND_RULES.values() for finding in rule.check(contract)]
-    return sorted(findings, key=lambda finding: (finding.where, finding.code))
+    return sorted(findings, key=lambda finding: (finding.where, finding.code)) if findings else findings
 
 
 def needs_project(contract: Contract) -> bool:
@@ -109,6 +109,6 @@ def needs_project(contract: Contract) -> bool:
         f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers
     ):
         return True
-    from pv.references import find_references, texts_of
+    from pv.references import find_references, texts_and_steps
 
-    return any(any(find_references(text)) for text, _, _ in texts_of(contract))
+    return any(any(find_references(text)) for text, _, _ in texts_and_steps(contract))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.contract import Contract
-from pv.references import Reference, complaint, find_references, texts_of
+from pv.references import Reference, complaint, find_references, texts_and_steps
 from pv.rules.rule import Offence, project_rule
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def dangling(contract: Contract, project: Project) -> Iterator[Offence]:
     if root is None:
         return  # relative to what?
     beside = Path(contract.path).resolve().parent
-    for text, where, cited in texts_of(contract):
+    for text, steps, cited in texts_and_steps(contract):
         for index, reference in enumerate(find_references(text)):
             # A source may be cited from elsewhere: only a folder that is here makes it a path of ours.
             if cited and (index or not _is_ours(reference, root)):
                 continue
             if why := complaint(reference, root, beside):
-                yield Offence(where, why)
+                yield Offence(contract.document.where(*steps), why)
 
 
 def _is_ours(reference: Reference, root: Path) -> bool:

@@ -15,12 +15,14 @@ from pv.rules.rule import rule
 )
 def falsifier_id(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find ids that do not address one falsifier, and its evidence."""
-    first: dict[str, int] = {}
+    # Places are looked up only for what is said: most documents are never searched for one.
+    first: dict[str, tuple[str | int, ...]] = {}
+    where = contract.document.where
     for falsifier in contract.falsifiers:
-        named = [(falsifier.id, falsifier.value_where("id"))]
-        named += [(alias, falsifier.value_where("aliases", i)) for i, alias in enumerate(falsifier.aliases)]
-        for name, where in named:
+        named = [(falsifier.id, (*falsifier.path, "id"))]
+        named += [(alias, (*falsifier.path, "aliases", i)) for i, alias in enumerate(falsifier.aliases)]
+        for name, path in named:
             if name in first:
-                yield where, f"the id {name} was used before, on line {first[name]}"
+                yield where(*path), f"the id {name} was used before, on line {where(*first[name]).line}"
             else:
-                first[name] = where.line
+                first[name] = path

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pv.contract import Contract
+from pv.contract import Contract, Obligation
 from pv.errors import Location
 from pv.rules.rule import rule
 
@@ -15,11 +15,11 @@ from pv.rules.rule import rule
 )
 def formal(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find a statement written twice: it counts one piece of work as two."""
-    first: dict[str, int] = {}
+    first: dict[str, Obligation] = {}
     for obligation in contract.obligations:
         text = (obligation.formal or "").strip()
-        where = obligation.value_where("formal")
         if text in first:
-            yield where, f"the formal text was written before, on line {first[text]}"
+            line = first[text].value_where("formal").line
+            yield obligation.value_where("formal"), f"the formal text was written before, on line {line}"
         elif text:
-            first[text] = where.line
+            first[text] = obligation

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pv.contract import Contract
+from pv.contract import Contract, Harness
 from pv.errors import Location
 from pv.rules.rule import rule
 
@@ -15,10 +15,10 @@ from pv.rules.rule import rule
 )
 def harness_id(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find ids that do not address one harness."""
-    first: dict[str, int] = {}
+    first: dict[str, Harness] = {}
     for harness in contract.kani:
-        where = harness.value_where("id")
         if harness.id in first:
-            yield where, f"the harness id {harness.id} was used before, on line {first[harness.id]}"
+            line = first[harness.id].value_where("id").line
+            yield harness.value_where("id"), f"the harness id {harness.id} was used before, on line {line}"
         else:
-            first[harness.id] = where.line
+            first[harness.id] = harness

@@ -51,12 +51,24 @@ def known_keys(block: Block) -> frozenset[str]:
 
 def misspelt(value: Mapping[str, Any], block: Block) -> Iterator[tuple[str, str]]:
     """Yield each key of `value` that is a slip, and the key that it is a slip of."""
-    unknown = value.keys() - known_keys(block) - _SAID[block]
-    if unknown:
-        # Imported late: most contracts have no unknown key.
-        from pv.near_miss import nearest
+    if _understood(block).issuperset(value):
+        return
+    unknown = value.keys() - _understood(block)
+    for key in value:
+        if key in unknown and (meant := _meant(key, block)):
+            yield key, meant
 
-        meant_by = {word: word for word in known_keys(block)} | _OLD_NAMES.get(block, {})
-        for key in value:
-            if key in unknown and (meant := nearest(key, meant_by)):
-                yield key, meant_by[meant]
+
+@functools.lru_cache(maxsize=1024)
+def _meant(key: str, block: Block) -> str | None:
+    # Imported late: most contracts have no unknown key.
+    from pv.near_miss import nearest
+
+    meant_by = {word: word for word in known_keys(block)} | _OLD_NAMES.get(block, {})
+    meant = nearest(key, meant_by)
+    return meant and meant_by[meant]
+
+
+@functools.cache
+def _understood(block: Block) -> frozenset[str]:
+    return known_keys(block) | _SAID[block]

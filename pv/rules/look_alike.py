@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pv.contract import Contract
+from pv.contract import Contract, Falsifier
 from pv.errors import Location
 from pv.rules.rule import rule
 
@@ -24,42 +24,47 @@ _LIKE_LATIN = frozenset(
 )
 def look_alike(contract: Contract) -> Iterator[tuple[Location, str]]:
     """Find names that read as other names: the plainest part of Unicode Technical Standard 39."""
-    for name, where in _names(contract):
+    document = contract.document
+    for name, place, *path in _names(contract):
         if not name.isascii() and (why := _complaint(name)):
+            # Only now: most documents are never searched for a place.
+            where = document.where_key(*path) if place == "key" else document.where(*path)
             yield where, f"the name {name!a} {why}"
 
 
-def _names(contract: Contract) -> Iterator[tuple[str, Location]]:
-    document = contract.document
+def _names(contract: Contract) -> Iterator[Any]:
+    """Yield each name, whether it is a key or a value, and the steps to it in the document."""
     for key in ("status", "model", "locked_level"):
-        yield from _text(contract.metadata.get(key), document.where("metadata", key))
+        if isinstance(name := contract.metadata.get(key), str):
+            yield name, "value", "metadata", key
     for index, name in enumerate(contract.depends_on):
-        yield name, document.where("metadata", "depends_on", index)
+        yield name, "value", "metadata", "depends_on", index
     for equation in contract.equations:
-        yield equation.name, document.where_key(*equation.path)
+        yield equation.name, "key", *equation.path
     for obligation in contract.obligations:
-        yield from _text(obligation.id, obligation.value_where("id"))
+        if obligation.id:
+            yield obligation.id, "value", *obligation.path, "id"
     for harness in contract.kani:
-        yield harness.id, harness.value_where("id")
+        yield harness.id, "value", *harness.path, "id"
     for falsifier in contract.falsifiers:
-        for index, name in enumerate(falsifier.covers):
-            yield name, falsifier.value_where("covers", index)
-        for index, name in enumerate(falsifier.counter_examples or ()):
-            yield name, falsifier.value_where("counter_examples", name if falsifier.replacements else index)
-        for key, listed in (("blocks", falsifier.blocks), ("blocked_by", falsifier.blocked_by)):
-            for index, name in enumerate(listed):
-                yield name, falsifier.value_where(key, index)
-        for name, cited in falsifier.basis.items():
-            yield cited.falsifier, falsifier.value_where("basis", name, "falsifier")
-        for level, roles in falsifier.subjects.items():
-            for role, subject in roles.items():
-                yield role, document.where_key(*falsifier.path, "subjects", level, role)
-                yield subject, falsifier.value_where("subjects", level, role)
+        for name, place, *path in _names_of(falsifier):
+            yield name, place, *falsifier.path, *path
 
 
-def _text(value: Any, where: Location) -> Iterator[tuple[str, Location]]:
-    if isinstance(value, str):
-        yield value, where
+def _names_of(falsifier: Falsifier) -> Iterator[Any]:
+    for index, name in enumerate(falsifier.covers):
+        yield name, "value", "covers", index
+    for index, name in enumerate(falsifier.counter_examples or ()):
+        yield name, "value", "counter_examples", name if falsifier.replacements else index
+    for key, listed in (("blocks", falsifier.blocks), ("blocked_by", falsifier.blocked_by)):
+        for index, name in enumerate(listed):
+            yield name, "value", key, index
+    for name, cited in falsifier.basis.items():
+        yield cited.falsifier, "value", "basis", name, "falsifier"
+    for level, roles in falsifier.subjects.items():
+        for role, subject in roles.items():
+            yield role, "key", "subjects", level, role
+            yield subject, "value", "subjects", level, role
 
 
 def _complaint(name: str) -> str:

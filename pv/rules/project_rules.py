@@ -71,4 +71,9 @@ def judge_in_project(contract: Contract, project: Project) -> list[Finding]:
         The project's ``pv.toml`` cannot be read.
     """
     findings = [finding for rule in PROJECT_RULES.values() for finding in rule.check(contract, project)]
-    return sorted(findings, key=lambda finding: (finding.where, finding.code))
+    return sorted(findings, key=_order)
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    where = finding.where
+    return where.path, where.line, where.column, finding.code

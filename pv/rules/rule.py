@@ -8,7 +8,7 @@ that use none of our fields: those were written for a tool that runs nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pv.contract import Contract
@@ -63,12 +63,16 @@ class Rule:
     remedy: str
     judge: Judge
 
-    def check(self, contract: Contract) -> Iterator[Finding]:
-        """Yield a finding for each offence of `contract`."""
+    def check(self, contract: Contract) -> Iterable[Finding]:
+        """Return a finding for each offence of `contract`."""
         severity = _severity(self, contract)
-        if severity != "silent":
-            for where, message in self.judge(contract):
-                yield Finding(where, self.code, severity, message, self.remedy)
+        if severity == "silent":
+            return ()
+        # No generator: of a thousand rules and contracts, one has something to say.
+        return [
+            Finding(where, self.code, severity, message, self.remedy)
+            for where, message in self.judge(contract)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,17 +86,20 @@ class ProjectRule:
     remedy: str
     judge: ProjectJudge
 
-    def check(self, contract: Contract, project: Project) -> Iterator[Finding]:
-        """Yield a finding for each offence of `contract`."""
+    def check(self, contract: Contract, project: Project) -> Iterable[Finding]:
+        """Return a finding for each offence of `contract`."""
         severity = _severity(self, contract)
-        if severity != "silent":
-            for where, message, remedy in self.judge(contract, project):
-                yield Finding(where, self.code, severity, message, remedy or self.remedy)
+        if severity == "silent":
+            return ()
+        return [
+            Finding(where, self.code, severity, message, remedy or self.remedy)
+            for where, message, remedy in self.judge(contract, project)
+        ]
 
 
 def uses_our_fields(contract: Contract) -> bool:
     """Tell whether a falsifier of `contract` says how it is measured or judged: only we have such keys."""
-    return any(f.bound or f.expect or f.subjects for f in contract.falsifiers)
+    return contract.uses_our_fields
 
 
 def _severity(of: Rule | ProjectRule, contract: Contract) -> Elsewhere:

@@ -3,8 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pv.contract import Contract
-from pv.errors import Location
+from pv.contract import Contract, Obligation
 from pv.rules.rule import Offence, project_rule
 
 if TYPE_CHECKING:
@@ -22,22 +21,25 @@ def unique_id(contract: Contract, project: Project) -> Iterator[Offence]:
     own = dict(_named(contract))
     if own:
         for other in project.others_naming(contract, own):
-            for name, there in _named(other):
+            for name, path in _named(other):
                 if name in own:
+                    there = other.document.where(*path)
                     place = f"{project.shown(there.path)}:{there.line}:{there.column}"
-                    yield Offence(own[name], f"the id {name} is used by another contract: {place}")
-    first: dict[str, int] = {}
+                    where = contract.document.where(*own[name])
+                    yield Offence(where, f"the id {name} is used by another contract: {place}")
+    first: dict[str, Obligation] = {}
     for obligation in contract.obligations:
         if obligation.id:
-            where = obligation.value_where("id")
             if obligation.id in first:
-                message = f"the obligation id {obligation.id} was used before, on line {first[obligation.id]}"
-                yield Offence(where, message)
-            first.setdefault(obligation.id, where.line)
+                line = first[obligation.id].value_where("id").line
+                message = f"the obligation id {obligation.id} was used before, on line {line}"
+                yield Offence(obligation.value_where("id"), message)
+            first.setdefault(obligation.id, obligation)
 
 
-def _named(contract: Contract) -> Iterator[tuple[str, Location]]:
+def _named(contract: Contract) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Yield the ids and aliases of `contract`, and under which steps of its document each stands."""
     for falsifier in contract.falsifiers:
-        yield falsifier.id, falsifier.value_where("id")
+        yield falsifier.id, (*falsifier.path, "id")
         for index, alias in enumerate(falsifier.aliases):
-            yield alias, falsifier.value_where("aliases", index)
+            yield alias, (*falsifier.path, "aliases", index)

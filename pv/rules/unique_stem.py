@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 )
 def unique_stem(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find files of one stem in different folders, or with different endings."""
-    own = os.path.realpath(contract.path)
-    for path in project.contract_files:
-        if path.stem == contract.stem and str(path) != own and project.is_contract(path):
-            other = project.shown(str(path))
-            yield Offence(contract.document.where(), f"another contract is named {contract.stem}: {other}")
+    where = None
+    for path in project.twins(contract):
+        where = where or contract.document.where()
+        yield Offence(where, f"another contract is named {contract.stem}: {project.shown_file(path)}")

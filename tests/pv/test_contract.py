@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
-from pv.document import load
+from pv.document import load, parse
 from pv.errors import Location, PvError
 from pv.needs import Needs
 from pv.rules import judge
+from pv.shape import build
 
 RESOURCES = Path(__file__).parent / "resources" / "contracts"
 WHOLE = RESOURCES / "whole-v1.yaml"
@@ -348,3 +349,27 @@ def test_a_changelog_has_three_forms(tmp_path: Path, changelog: str, problem: st
     with pytest.raises(ShapeError) as caught:
         load_contract(path)
     assert [finding.message for finding in caught.value.findings] == [problem]
+
+
+def test_every_part_has_all_its_fields() -> None:
+    text = (Path(__file__).parent / "rules/resources/SCHEMA-001.good.yaml").read_text(encoding="utf-8")
+    document = parse(
+        f"{text}hypotheses: [{{id: H, statement: s, predicts: {{F: Pass}}, then: t}}]\n", "a.yaml"
+    )
+    contract = build(document)
+    parts = (
+        *contract.equations,
+        *contract.obligations,
+        *contract.falsifiers,
+        *contract.kani,
+        *contract.hypotheses,
+    )
+    assert {type(part).__name__ for part in parts} >= {
+        "Equation",
+        "Obligation",
+        "Falsifier",
+        "Harness",
+        "Hypothesis",
+    }
+    for part in parts:
+        assert vars(part).keys() == {field.name for field in dataclasses.fields(part)}
