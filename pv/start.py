@@ -1,4 +1,4 @@
-"""The program ``pv``: what is remembered first, which needs neither the parser nor a command; else :mod:`pv.cli`."""
+"""The program ``pv``: looks first for what is remembered, which needs no parser; else runs :mod:`pv.cli`."""
 
 from __future__ import annotations
 

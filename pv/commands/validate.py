@@ -16,7 +16,7 @@ from pv.finding import Finding
 from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.repository import find_contracts
-from pv.result_cache.recorder import may_be_remembered
+from pv.result_cache.no_cache import add_cache_argument, minding_cache
 from pv.rules import judge, needs_project
 
 if TYPE_CHECKING:
@@ -36,11 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
-    parser.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="judge anew: believe nothing that was remembered, and remember nothing",
-    )
+    add_cache_argument(parser)
     add_report_argument(parser)
 
 
@@ -52,11 +48,13 @@ def run(arguments: argparse.Namespace) -> Exit:
     SelectionError
         A path names nothing, or neither contract nor investigation.
     """
-    if not (arguments.no_cache or arguments.report):
-        may_be_remembered()
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     try:
-        with reporting(arguments.report, "validate", json_on_stdout=arguments.format == "json") as gathered:
+        alone = arguments.format == "json"
+        with (
+            minding_cache(arguments),
+            reporting(arguments.report, "validate", json_on_stdout=alone) as gathered,
+        ):
             ended = _run(arguments, gathered)
             if gathered is not None:
                 gathered.ended = ended

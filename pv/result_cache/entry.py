@@ -1,4 +1,4 @@
-"""How a run ended, what it printed, and what it looked at: one file, which says itself whether it is whole."""
+"""How a run ended, what it printed, and what it looked at: one file, which says whether it is whole."""
 
 from __future__ import annotations
 

@@ -27,11 +27,13 @@ def watched_environment(note: Callable[[Probe, bytes], None]) -> Callable[[], No
 
         def __iter__(self) -> Iterator[str]:
             note((VARIABLES, b""), PROBES[VARIABLES](b""))
-            return super().__iter__()
+            names: Iterator[str] = super().__iter__()
+            return names
 
         def __len__(self) -> int:
             note((VARIABLES, b""), PROBES[VARIABLES](b""))
-            return super().__len__()
+            count: int = super().__len__()
+            return count
 
         def copy(self) -> dict[str, str]:
             note((VARIABLES, b""), PROBES[VARIABLES](b""))

@@ -1,4 +1,4 @@
-"""What is known before a run begins, and decides what it does: the words, the place, the engine, the interpreter."""
+"""What is known before a run begins: its words, its place, the engine and the interpreter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def key_of(words: Sequence[str]) -> str:
         (stream.encoding, stream.errors, stream.newlines, stream.isatty())
         for stream in (sys.stdout, sys.stderr)
     ]
-    interpreter = (sys.version, sys.executable, sys.path, tuple(sys.flags), sys.warnoptions, sys._xoptions)
+    options = (tuple(sys.flags), sys.warnoptions, sys._xoptions)  # noqa: SLF001  documented, if not public
+    interpreter = (sys.version, sys.executable, sys.path, options)
     place = (os.getcwd(), os.geteuid(), os.getegid(), os.getgroups())  # noqa: PTH109
     parts = (_VERSION, list(words), place, streams, interpreter, _ENGINE, sorted(_engine()))
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=32).hexdigest()

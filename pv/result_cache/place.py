@@ -1,7 +1,7 @@
 """Where results are remembered: in the user's folder of caches, which no repository can write to.
 
-What lies in a repository may have come with somebody's pull request. So a folder of caches that lies in one is
-not used, nor one that others may write to, or read.
+What lies in a repository may have come with somebody's pull request. So a folder of caches that lies in one
+is not used, nor one that others may write to, or read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def find_place() -> str | None:
 
 
 def _in_a_repository(place: str) -> bool:
-    """Tell whether `place` lies below the working folder, or in a folder that is a repository or a project."""
+    """Tell whether `place` lies below the working folder, or in a repository or a project."""
     try:
         here = os.getcwd()  # noqa: PTH109
     except OSError:

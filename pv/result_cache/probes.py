@@ -1,4 +1,4 @@
-"""What a run can look at outside of itself, and a short text of what is there: the same text, the same answer.
+"""What a run can look at outside of itself, and a short text of what is there: same text, same answer.
 
 A probe is a kind and a name. What it finds is bytes that are equal only if whoever looks would see the same.
 Both the recorder and the look-up ask here, so that they cannot differ. Nothing here raises `OSError`: that

@@ -1,9 +1,9 @@
 """Watches what a run looks at, so that its end can be remembered for as long as all of that is as it was.
 
-Files that are opened and folders that are listed are heard of by an audit hook. What a path is, where links lead
-to, and variables raise no such event: those functions are put ours in place of. Whatever else a run could learn
-something by (another program, the network, a database, a library, the result of a write) is a reason to remember
-nothing. So is what this module does not understand.
+Files that are opened and folders that are listed are heard of by an audit hook. What a path is, where links
+lead, and variables raise no such event: ours stand in the place of the functions that say it. Whatever else a
+run could learn something by (another program, the network, a database, a library, what a write did) is a
+reason to remember nothing. So is what this module does not understand.
 
 Left out is what Python itself reads to import: modules are known by the key and by the stamps of their files.
 """
@@ -11,12 +11,13 @@ Left out is what Python itself reads to import: modules are known by the key and
 from __future__ import annotations
 
 import builtins
+import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pv.result_cache.environment import watched_environment
 from pv.result_cache.probes import (
@@ -33,7 +34,7 @@ from pv.result_cache.probes import (
     state_of,
 )
 
-__all__ = ["Recorder", "may_be_remembered"]
+__all__ = ["Noted", "Recorder", "current", "may_be_remembered"]
 
 _SETTLED_NS = 60 * 10**9
 """A big file that changed since then is not known by its times: see :mod:`pv.digests`."""
@@ -41,22 +42,37 @@ _TICK_NS = 2 * 10**9
 """Nor is a module: no clock of a file system is coarser."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _QUIET = frozenset({
-    "builtins.id", "code.__new__", "compile", "cpython._PySys_ClearAuditHooks", "exec", "function.__new__",
-    "gc.get_objects", "glob.glob", "glob.glob/2", "import", "mmap.__new__", "object.__delattr__",
-    "object.__getattr__", "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob",
-    "pathlib.Path.rglob", "re.compile", "sys._current_frames", "sys._getframe", "sys._getframemodulename",
-    "sys.excepthook", "sys.setprofile", "sys.settrace", "sys.unraisablehook", "time.sleep", "_thread.start_new_thread", "_thread.start_joinable_thread", "cpython.run_module", "cpython.run_command", "cpython.run_file", "array.__new__", "marshal.loads", "marshal.load", "marshal.dumps", "sys.addaudithook",
+    "array.__new__", "builtins.id", "code.__new__", "compile", "cpython.run_command",
+    "cpython.run_file", "cpython.run_module", "exec", "function.__new__", "gc.get_objects",
+    "gc.get_referents", "gc.get_referrers", "glob.glob", "glob.glob/2", "import", "marshal.dumps",
+    "marshal.load", "marshal.loads", "mmap.__new__", "object.__delattr__", "object.__getattr__",
+    "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob", "pathlib.Path.rglob",
+    "sys._current_frames", "sys._getframe", "sys._getframemodulename", "sys.addaudithook",
+    "sys.excepthook", "sys.setprofile", "sys.settrace", "sys.unraisablehook", "time.sleep",
+    "_thread.start_joinable_thread", "_thread.start_new_thread",
 })  # fmt: skip
 """Audit events of what tells a run nothing about anything outside of it."""
 
-_current: Recorder | None = None
-_hooked = False
+_watching: list[Recorder] = []
+_hooks: list[object] = []
+
+
+def current() -> Recorder | None:
+    """Return what watches this process now, if anything does."""
+    return _watching[0] if _watching else None
 
 
 def may_be_remembered() -> None:
     """Say that the run that is watched, if one is, may be remembered: without this, none is."""
-    if _current is not None:
-        _current.permitted = True
+    if (recorder := current()) is not None:
+        recorder.permitted = True
+
+
+class Noted(NamedTuple):
+    """What a worker looked at, and why it cannot be remembered, if so."""
+
+    refused: str
+    found: Sequence[tuple[Probe, bytes]]
 
 
 class Recorder:
@@ -65,18 +81,21 @@ class Recorder:
     def __init__(self) -> None:
         self.permitted = False
         self.refused = ""
+        self.workers = 0
+        """Whether programs that are started now are workers that hand over what they note."""
         self._found: dict[Probe, bytes] = {}
+        self._asked: set[tuple[bytes, str]] = set()
         self._began = time.time_ns()
         self._undo: list[Callable[[], None]] = []
 
     def begin(self) -> None:
         """Watch from here on; one recorder at a time."""
-        global _current, _hooked
-        assert _current is None
-        _current = self
-        if not _hooked:  # an audit hook cannot be taken away again
+        if _watching:
+            raise RuntimeError("a run is watched already")
+        _watching.append(self)
+        if not _hooks:  # one for all: an audit hook cannot be taken away again
             sys.addaudithook(_hear)
-            _hooked = True
+            _hooks.append(_hear)
         self._put(os, "stat", self._stat(os.stat))
         self._put(os, "lstat", self._lstat(os.lstat))
         self._put(os, "readlink", self._readlink(os.readlink))
@@ -84,6 +103,7 @@ class Recorder:
         self._put(os, "open", self._open(os.open))
         for name in ("access", "statvfs", "pathconf", "getxattr", "listxattr"):
             self._put(os, name, self._refusing(f"os.{name}", getattr(os, name)))
+        self._put(importlib.util, "find_spec", self._refusing("find_spec", importlib.util.find_spec))
         self._put(builtins, "input", self._refusing("input", builtins.input))
         import _posixsubprocess  # by which `multiprocessing` starts programs, without an audit event
 
@@ -92,8 +112,7 @@ class Recorder:
 
     def end(self) -> None:
         """Watch no more."""
-        global _current
-        _current = None
+        _watching.clear()
         while self._undo:
             self._undo.pop()()
 
@@ -105,15 +124,19 @@ class Recorder:
         """Add what a probe found, unless it was asked before."""
         self._found.setdefault(probe, found)
 
-    def adopt(self, found: Iterable[tuple[Probe, bytes]]) -> None:
-        """Add what another process, that worked for this run, noted: see :mod:`pv.result_cache.workers`."""
-        for probe, then in found:
+    def adopt(self, noted: Noted) -> None:
+        """Add what another process that worked for this run noted: see :mod:`pv.result_cache.workers`."""
+        if noted.refused:
+            self.refuse(noted.refused)
+        for probe, then in noted.found:
             if self._found.setdefault(probe, then) != then:
                 self.refuse("something changed while it was looked at")
 
-    def noted(self) -> list[tuple[Probe, bytes]]:
-        """Return what was noted so far, as it was found."""
-        return [*self._found.items()]
+    def hand_over(self) -> Noted:
+        """Return what was noted since this was asked last."""
+        found, self._found = self._found, {}
+        self._asked.clear()
+        return Noted(self.refused, [*found.items()])
 
     def manifest(self) -> list[tuple[Probe, bytes]]:
         """Return what must be found again for the run to end in the same way; call it after :meth:`end`."""
@@ -152,35 +175,42 @@ class Recorder:
         return os.fsencode(path)
 
     def _stat(self, real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        followed, unfollowed = self._looks(STATE), self._looks(LINK)
+
         def watched(path: Any, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
-            return self._looked(real, STATE if follow_symlinks else LINK, path, dir_fd, follow_symlinks)
+            looks = followed if follow_symlinks else unfollowed
+            return looks(real, path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
         return watched
 
     def _lstat(self, real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        looks = self._looks(LINK)
+
         def watched(path: Any, *, dir_fd: int | None = None) -> os.stat_result:
-            return self._looked(real, LINK, path, dir_fd, None)
+            return looks(real, path, dir_fd=dir_fd)
 
         return watched
 
-    def _looked(
-        self,
-        real: Callable[..., os.stat_result],
-        kind: bytes,
-        path: Any,
-        dir_fd: int | None,
-        follow: bool | None,
-    ) -> os.stat_result:
-        more = {} if follow is None else {"follow_symlinks": follow}
-        try:
-            status = real(path, dir_fd=dir_fd, **more)
-        except OSError as error:
-            if (name := self._path(path, dir_fd)) is not None:
-                self.note((kind, name), failed(error))
-            raise
-        if (name := self._path(path, dir_fd)) is not None and (kind, name) not in self._found:
-            self.note((kind, name), state_of(status) if kind == STATE else link_of(name, status))
-        return status
+    def _looks(self, kind: bytes) -> Callable[..., os.stat_result]:
+        """Return what asks for a status and notes the first answer for each path."""
+        asked = self._asked
+
+        def looks(real: Callable[..., os.stat_result], path: Any, **how: Any) -> os.stat_result:
+            # Most are: of every path, all folders above it are asked for.
+            if isinstance(path, str) and (kind, path) in asked:
+                return real(path, **how)
+            try:
+                status = real(path, **how)
+            except OSError as error:
+                if (name := self._path(path, how["dir_fd"])) is not None:
+                    self.note((kind, name), failed(error))
+                raise
+            if (name := self._path(path, how["dir_fd"])) is not None:
+                self.note((kind, name), state_of(status) if kind == STATE else link_of(name, status))
+                asked.add((kind, os.fsdecode(name)))
+            return status
+
+        return looks
 
     def _readlink(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def watched(path: Any, *, dir_fd: int | None = None) -> Any:
@@ -235,15 +265,15 @@ class Recorder:
             name = b"." if path is None else os.fsencode(path)
             if (ENTRIES, name) not in self._found:
                 self.note((ENTRIES, name), PROBES[ENTRIES](name))
-        else:
+        elif event != "os.fork" or not self.workers:
             self.refuse(event)
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    recorder = _current
-    if recorder is None or event in _QUIET:
+    if not _watching or event in _QUIET:
         return
-    frame = sys._getframe(1)
+    recorder = _watching[0]
+    frame = sys._getframe(1)  # noqa: SLF001  the only way to who asks
     if frame.f_globals.get("__name__") == "pv.result_cache.probes":
         return
     try:
@@ -281,11 +311,12 @@ def _without_needless(found: MutableMapping[Probe, bytes]) -> Iterator[tuple[Pro
         if then == b"errno 2" and kind in {STATE, LINK, CONTENT}:
             # Nothing is below what is not there: one word for all that was looked for in a missing folder.
             top = _topmost_absent(name, absent)
-            if top != name:
-                probe = STATE, top
-        if probe not in told:
-            told.add(probe)
-            yield probe, then
+            asked = probe if top == name else (STATE, top)
+        else:
+            asked = probe
+        if asked not in told:
+            told.add(asked)
+            yield asked, then
 
 
 def _topmost_absent(name: bytes, known: MutableMapping[bytes, bytes]) -> bytes:

@@ -13,8 +13,8 @@ from pv.result_cache.place import find_place
 
 __all__ = ["COMMANDS", "Known", "look_up", "run_watched"]
 
-COMMANDS = frozenset({"validate"})
-"""The commands that say :func:`pv.result_cache.recorder.may_be_remembered`."""
+COMMANDS = frozenset({"coverage", "graph", "validate"})
+"""The commands that mind the cache: see :func:`pv.result_cache.no_cache.minding_cache`."""
 _ENDS = frozenset({0, 1})
 """Accepted and rejected: nothing else is remembered."""
 _TICK_NS = 2 * 10**9
@@ -66,9 +66,9 @@ def run_watched(known: Known, words: Sequence[str], run: Callable[[], int]) -> i
     if recorder.permitted and not recorder.refused and code in _ENDS:
         entry = Entry(code, joined(said), recorder.manifest())
         # The last look is that of every later hit: what changed on the way is not remembered.
-        if not recorder.refused and not changed_since(began - _TICK_NS) and key_of(words) == known.key:
-            if entry.holds():
-                from pv.result_cache.store import keep
+        unchanged = not changed_since(began - _TICK_NS) and key_of(words) == known.key and entry.holds()
+        if unchanged and not recorder.refused:
+            from pv.result_cache.store import keep
 
-                keep(known.place, known.key, entry)
+            keep(known.place, known.key, entry)
     return code
