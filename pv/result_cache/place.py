@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 
-__all__ = ["find_place", "is_ours", "make_place"]
+__all__ = ["MARKS", "find_place", "is_ours", "make_place"]
 
-_MARKS = (".git", ".hg", ".svn", "pv.toml")
+MARKS = (".git", ".hg", ".svn", "pv.toml")
+"""What makes a folder a repository or a project."""
 
 
 def find_place() -> str | None:
@@ -42,7 +43,7 @@ def _in_a_repository(place: str) -> bool:
     folder = place
     while folder != "/":
         folder = os.path.dirname(folder)  # noqa: PTH120  as above: `pathlib` takes longer than all of this
-        if any(os.path.lexists(f"{folder.rstrip('/')}/{mark}") for mark in _MARKS):
+        if any(os.path.lexists(f"{folder.rstrip('/')}/{mark}") for mark in MARKS):
             return True
     return False
 

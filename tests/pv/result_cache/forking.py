@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+from typing import Any
 
 from pv.start import main
 
@@ -24,13 +25,13 @@ for name in (
     importlib.import_module(f"pv.{name}")
 
 
-def run(asked: dict[str, object]) -> int:
-    os.chdir(str(asked["folder"]))
+def run(asked: dict[str, Any]) -> int:
+    os.chdir(asked["folder"])
     os.environ.clear()
-    os.environ.update(asked["variables"])  # type: ignore[arg-type]
+    os.environ.update(asked["variables"])
     for descriptor, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(str(asked[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
-    sys.argv = ["pv", *asked["words"]]  # type: ignore[misc]
+        os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
+    sys.argv = ["pv", *asked["words"]]
     try:
         return main()
     except SystemExit as ended:
