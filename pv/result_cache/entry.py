@@ -89,11 +89,13 @@ def read_entry(path: str) -> Entry | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor)
+    try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or not is_ours(status) or status.st_size > 2 * MOST_BYTES:
+        if not stat.S_ISREG(status.st_mode) or not is_ours(status) or status.st_size > MOST_BYTES:
             return None
-        try:
+        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  (a descriptor)
             return unpack(file.read())
-        except OSError:
-            return None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

@@ -46,7 +46,7 @@ _QUIET = frozenset({
     "cpython.run_file", "cpython.run_module", "exec", "function.__new__", "gc.get_objects",
     "gc.get_referents", "gc.get_referrers", "glob.glob", "glob.glob/2", "import", "marshal.dumps",
     "marshal.load", "marshal.loads", "mmap.__new__", "object.__delattr__", "object.__getattr__",
-    "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob", "pathlib.Path.rglob",
+    "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob", "pathlib.Path.rglob", "pickle.find_class",
     "sys._current_frames", "sys._getframe", "sys._getframemodulename", "sys.addaudithook",
     "sys.excepthook", "sys.setprofile", "sys.settrace", "sys.unraisablehook", "time.sleep",
     "_thread.start_joinable_thread", "_thread.start_new_thread",

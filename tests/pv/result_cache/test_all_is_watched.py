@@ -104,6 +104,8 @@ def unnoted(folder: Path, caches: Path, asked: set[str], entry: Entry) -> Iterat
     engine = (*INTERPRETER, str(ROOT / "pv") + "/", str(caches))
     # Whether the folder of caches lies in a repository is asked before anything else.
     marks = {str(each / mark) for each in caches.parents for mark in ("", *MARKS)}
+    # Of what is missing, the recorder asks whether its folder is there.
+    marks |= {str(Path(path).parent) for path in absent}
     for path in sorted(asked - paths - marks):
         above = [str(each) for each in Path(path).parents]
         # Of a listed folder, links are followed as it is listed; of a missing one, nothing is there.
