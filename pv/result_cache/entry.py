@@ -93,7 +93,7 @@ def read_entry(path: str) -> Entry | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or not is_ours(status) or status.st_size > MOST_BYTES:
             return None
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  (a descriptor)
+        with open(descriptor, "rb", closefd=False) as file:
             return unpack(file.read())
     except OSError:
         return None

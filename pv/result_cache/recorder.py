@@ -46,7 +46,7 @@ _QUIET = frozenset({
     "cpython.run_file", "cpython.run_module", "exec", "function.__new__", "gc.get_objects",
     "gc.get_referents", "gc.get_referrers", "glob.glob", "glob.glob/2", "import", "marshal.dumps",
     "marshal.load", "marshal.loads", "mmap.__new__", "object.__delattr__", "object.__getattr__",
-    "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob", "pathlib.Path.rglob", "pickle.find_class",
+    "object.__setattr__", "os.fwalk", "os.walk", "pathlib.Path.glob", "pathlib.Path.rglob",
     "sys._current_frames", "sys._getframe", "sys._getframemodulename", "sys.addaudithook",
     "sys.excepthook", "sys.setprofile", "sys.settrace", "sys.unraisablehook", "time.sleep",
     "_thread.start_joinable_thread", "_thread.start_new_thread",
@@ -82,7 +82,8 @@ class Recorder:
         self.permitted = False
         self.refused = ""
         self.workers = 0
-        """Whether programs that are started now are workers that hand over what they note."""
+        """Whether processes that are forked now are workers that hand over what they note."""
+        self._forked = 0
         self._found: dict[Probe, bytes] = {}
         self._asked: set[tuple[bytes, str]] = set()
         self._began = time.time_ns()
@@ -126,6 +127,7 @@ class Recorder:
 
     def adopt(self, noted: Noted) -> None:
         """Add what another process that worked for this run noted: see :mod:`pv.result_cache.workers`."""
+        self._forked -= 1
         if noted.refused:
             self.refuse(noted.refused)
         for probe, then in noted.found:
@@ -140,6 +142,8 @@ class Recorder:
 
     def manifest(self) -> list[tuple[Probe, bytes]]:
         """Return what must be found again for the run to end in the same way; call it after :meth:`end`."""
+        if self._forked:
+            self.refuse("a worker handed nothing over")
         found = dict(self._found)
         for (kind, name), then in self._found.items():
             if kind in {STATE, LINK} and then.startswith(b"file "):
@@ -265,7 +269,9 @@ class Recorder:
             name = b"." if path is None else os.fsencode(path)
             if (ENTRIES, name) not in self._found:
                 self.note((ENTRIES, name), PROBES[ENTRIES](name))
-        elif event != "os.fork" or not self.workers:
+        elif event == "os.fork" and self.workers:
+            self._forked += 1
+        else:
             self.refuse(event)
 
 

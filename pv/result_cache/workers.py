@@ -1,34 +1,24 @@
-"""For commands that share their work among processes: what a worker looks at counts as looked at by the run.
+"""For commands that share their work among forked processes: what a worker looks at, the run looked at.
 
-A run that starts another process is not remembered, since nobody saw what that one looked at. Unless it was
-forked within :func:`workers`, does its work through :func:`report`, and every report is opened by
-:func:`heard`. Processes that were started in another way note nothing, and their reports say so.
+A run that forks is not remembered, since nobody saw what the other process looked at. Unless it forks within
+:func:`workers`, every worker ends by sending what :func:`handed_over` says, and :func:`adopt` is told that. A
+worker that was forked and of which nothing came (it was killed, say) leaves the run unremembered.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterator
 
+from pv.result_cache.entry import Entry, pack, unpack
 from pv.result_cache.recorder import Noted, current
 
-__all__ = ["Report", "heard", "report", "workers"]
-
-_T = TypeVar("_T")
-
-
-class Report(NamedTuple, Generic[_T]):
-    """What a worker returned or raised, and what it looked at for that; to be pickled if the former can."""
-
-    returned: tuple[_T, ...]
-    raised: Exception | None
-    noted: Noted
+__all__ = ["adopt", "handed_over", "workers"]
 
 
 @contextlib.contextmanager
 def workers() -> Iterator[None]:
-    """Say that what is forked within are workers, whose reports will be heard."""
+    """Say that what is forked within are workers, each of which will hand over what it noted."""
     recorder = current()
     if recorder is None:
         yield
@@ -40,28 +30,22 @@ def workers() -> Iterator[None]:
         recorder.workers -= 1
 
 
-def report(work: Callable[[], _T]) -> Report[_T]:
-    """Do `work`, in the worker; return what it returns or raises, with what it looked at."""
+def handed_over() -> bytes:
+    """Return, in a worker, what it noted since it was forked or asked last; nothing where nobody watches."""
     recorder = current()
-    returned: tuple[_T, ...] = ()
-    raised: Exception | None = None
-    try:
-        returned = (work(),)
-    except Exception as error:  # what it looked at decided that, too
-        raised = error
-    return Report(returned, raised, recorder.hand_over() if recorder else Noted("an unwatched worker", ()))
+    if recorder is None:
+        return b""
+    noted = recorder.hand_over()
+    return pack(Entry(0, [("stdout", noted.refused)], noted.found))
 
 
-def heard(made: Report[_T]) -> _T:
-    """Count what the worker looked at, in the process that started it; return, or raise, what it made.
-
-    Raises
-    ------
-    Exception
-        What the work raised.
-    """
-    if (recorder := current()) is not None:
-        recorder.adopt(made.noted)
-    if made.raised is not None:
-        raise made.raised
-    return made.returned[0]
+def adopt(data: bytes) -> None:
+    """Count, in the process that forked a worker, what that one handed over as it ended."""
+    recorder = current()
+    if recorder is None:
+        return
+    entry = unpack(data)
+    if entry is None:
+        recorder.refuse("a worker that was not watched")
+        return
+    recorder.adopt(Noted(entry.printed[0][1], entry.found))

@@ -233,8 +233,13 @@ def test_a_variable_that_is_read_counts(claimed: Project, runs: Runs, variables:
 
 
 def test_no_cache_neither_believes_nor_remembers(claimed: Project, runs: Runs) -> None:
-    for word in ("--no-cache", "--no-ca"):
-        runs(claimed.root, "validate", "contracts", word)
+    for words in (
+        ["validate", "--no-cache", "contracts"],
+        ["validate", "contracts", "--no-ca"],
+        ["graph", "--no-cache"],
+        ["coverage", "--no-cache", "contracts"],
+    ):
+        runs(claimed.root, *words)
         assert runs.kept() == {}
     report = str(claimed.root / "report.json")
     for _ in range(2):

@@ -25,7 +25,7 @@ from pv.result_cache.entry import Entry, pack, read_entry, unpack
 from pv.result_cache.key import key_of
 from pv.result_cache.no_cache import believes_nothing
 from pv.result_cache.probes import BIG_BYTES, CONTENT, ENTRIES, LINK, PROBES, STATE
-from pv.result_cache.recorder import Noted, Recorder, may_be_remembered
+from pv.result_cache.recorder import Recorder, may_be_remembered
 from pv.result_cache.streams import Heard, joined
 from tests.pv.result_cache.conftest import ROOT
 
@@ -285,16 +285,6 @@ def test_only_a_run_that_says_so_may_be_remembered() -> None:
     assert watched(may_be_remembered).permitted
 
 
-def test_what_workers_disagree_on_is_not_remembered(tree: Path) -> None:
-    recorder = watched((tree / "a.txt").read_bytes)
-    found = recorder.manifest()
-    recorder.adopt(Noted("", found[:1]))
-    assert recorder.refused == ""
-    probe, then = found[0]
-    recorder.adopt(Noted("", [(probe, then + b"!")]))
-    assert recorder.refused != ""
-
-
 @pytest.mark.parametrize(
     ("variables", "found"),
     [
@@ -460,52 +450,3 @@ def test_with_no_cache_a_remembered_digest_is_not_believed(tmp_path: Path) -> No
         assert believes_nothing()
         assert cache.get(path) is None
     assert cache.get(path) == "0" * 64
-
-
-WORKERS = """
-import os, sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
-from pv.result_cache.recorder import Recorder
-from pv.result_cache.workers import heard, report, workers
-
-def read(name):
-    if name == "none.txt":
-        raise ValueError(Path(name).exists())
-    return Path(name).read_text()
-
-def work(name):
-    return report(lambda: read(name))
-
-def main(kind):
-    recorder = Recorder()
-    recorder.begin()
-    said = []
-    with workers() if kind != "unsaid" else open(os.devnull):
-        with ProcessPoolExecutor(2, get_context("spawn" if kind == "spawn" else "fork")) as pool:
-            for made in pool.map(work, ["a.txt", "folder/in.txt", "none.txt"]):
-                try:
-                    said.append(heard(made))
-                except ValueError as error:
-                    said.append(str(error))
-    recorder.end()
-    print(*said, repr(recorder.refused), *sorted(name.decode() for (_, name), _ in recorder.manifest()))
-
-if __name__ == "__main__":
-    main(sys.argv[1])
-"""
-
-
-@pytest.mark.parametrize(("kind", "refused"), [("fork", False), ("spawn", True), ("unsaid", True)])
-def test_what_workers_look_at_counts(tree: Path, tmp_path: Path, kind: str, refused: bool) -> None:
-    (tmp_path / "workers.py").write_text(WORKERS, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "workers.py", kind], cwd=tree, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    words = done.stdout.split()
-    assert words[:3] == ["a", "in", "False"]
-    assert (words[3] != "''") == refused, done.stdout
-    if not refused:
-        assert {"a.txt", "folder/in.txt", "none.txt"} <= set(words)
