@@ -12,7 +12,7 @@ import pytest
 from tests.pv.result_cache.conftest import ROOT
 
 GOOD = ROOT / "tests/pv/rules/resources/SCHEMA-001.good.yaml"
-BAD = ROOT / "tests/pv/rules/resources"
+BAD = ROOT / "tests/pv/rules/resources/SCHEMA-001.bad.yaml"
 NOT_NEEDED = {
     "yaml",
     "pydantic",
