@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from pv.cli import main
+from pv.start import main
 
 sys.exit(main())

@@ -15,7 +15,7 @@ from pv.errors import PvError
 from pv.exits import Exit
 from pv.printable import printable
 
-__all__ = ["COMMANDS", "main", "parser"]
+__all__ = ["COMMANDS", "ended_by", "main", "parser"]
 
 COMMANDS = {
     "init": "start a project: pv.toml, a first contract, a first check and its counter-example",
@@ -64,29 +64,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.argv = ("pv", *argv)
         code = arguments.run(arguments)
         sys.stdout.flush()
-    except PvError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        return ended_by(error)
+    return int(code)
+
+
+def ended_by(error: BaseException) -> int:
+    """Say what ended a command, while it is being handled; return the exit code."""
+    if isinstance(error, PvError):
         _say(error)
         return int(error.exit)
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         print("interrupted: nothing more was recorded", file=sys.stderr)
         return int(Exit.INTERRUPTED)
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         # The reader went away; keep the interpreter from complaining again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.ERROR)
-    except OSError as error:
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         print(printable(f"error: {place}{error.strerror or error}"), file=sys.stderr)
         return int(Exit.ERROR)
-    except Exception:
-        # Python would end with 1, which says that something was judged and rejected.
-        import traceback
+    # Python would end with 1, which says that something was judged and rejected.
+    import traceback
 
-        print("error: a defect of pv, please report it:", file=sys.stderr)
-        for line in traceback.format_exc().splitlines():
-            print(printable(line), file=sys.stderr)
-        return int(Exit.ERROR)
-    return int(code)
+    print("error: a defect of pv, please report it:", file=sys.stderr)
+    for line in traceback.format_exc().splitlines():
+        print(printable(line), file=sys.stderr)
+    return int(Exit.ERROR)
 
 
 def _open_closed_streams() -> None:

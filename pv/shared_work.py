@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import IO, NoReturn, TypeVar
 
+from pv.result_cache.workers import adopt, handed_over, workers
+
 __all__ = ["FEW", "share"]
 
 Result = TypeVar("Result")
@@ -23,6 +25,8 @@ _MOST_PROCESSES = 4
 """What is packed and unpacked is not shared: more than this gain nothing."""
 _MOST_TOKENS = 1000
 _TOKEN, _HEAD = struct.Struct("<I"), struct.Struct("<II")
+_NOTED = 0xFFFFFFFF
+"""The number of no piece: what a process looked at, for whoever remembers results."""
 
 
 def share(
@@ -94,7 +98,8 @@ def _shared(
         for _ in range(others):
             results = os.memfd_create("pv")
             parent = os.getpid()
-            child = os.fork()
+            with workers():
+                child = os.fork()
             if child == 0:
                 _work(tokens, shares, results, packed, parent)
             children[child] = results
@@ -106,6 +111,7 @@ def _shared(
             with open(results, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
                 if status == 0:
                     found |= _records(file)
+                    adopt(found.pop(_NOTED))
     finally:
         os.close(tokens)
         for child, results in children.items():
@@ -133,6 +139,8 @@ def _work(
                         continue
                     if data is not None:
                         file.write(_HEAD.pack(number, len(data)) + data)
+            noted = handed_over()
+            file.write(_HEAD.pack(_NOTED, len(noted)) + noted)
         status = 0
     finally:
         os._exit(status)

@@ -17,6 +17,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 for name in ("GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"):
     os.environ.pop(name, None)
 
+os.environ["PV_NO_CACHE"] = "1"
+"""No test writes into the user's folder of caches; those of the cache take it away again."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def what_is_written_need_not_last() -> Iterator[None]:

@@ -15,6 +15,7 @@ from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.printable import printable_json
 from pv.reports.coverage import as_json, shown_share, text
+from pv.result_cache.no_cache import add_cache_argument, minding_cache
 from pv.selection import load_paths
 
 __all__ = ["configure", "run"]
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_cache_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -46,6 +48,11 @@ def run(arguments: argparse.Namespace) -> Exit:
     SelectionError
         No obligation counts: nothing to cover is not everything covered.
     """
+    with minding_cache(arguments):
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> Exit:
     config = load_config(required=False)
     coverages = [cover(contract, config) for contract in load_paths(arguments.paths, config)]
     part = share([one for coverage in coverages for one in coverage.obligations], arguments.level)

@@ -13,6 +13,7 @@ from pv.exits import Exit
 from pv.graph import build_graph
 from pv.printable import printable, printable_json
 from pv.reports.graph import as_json, dot, mermaid, text
+from pv.result_cache.no_cache import add_cache_argument, minding_cache
 from pv.selection import load_all, load_paths
 
 __all__ = ["configure", "run"]
@@ -30,10 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    add_cache_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Print the graph, and what is wrong with it on stderr; exit 1 at a cycle or a dangling edge of ours."""
+    with minding_cache(arguments):
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> Exit:
     config = load_config(required=False)
     contracts = load_paths(arguments.paths, config)
     graph = build_graph(contracts, _known(config) if arguments.paths else contracts, config)

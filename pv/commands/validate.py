@@ -15,6 +15,7 @@ from pv.printable import printable
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.validation import print_json, print_text
 from pv.repository import resolved_contracts
+from pv.result_cache.no_cache import add_cache_argument, minding_cache
 from pv.validation import validate
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-baseline", action="store_true", help="write what is found to the FILE of --baseline"
     )
+    add_cache_argument(parser)
     add_report_argument(parser)
 
 
@@ -71,7 +73,11 @@ def run(arguments: argparse.Namespace) -> Exit:
         return Exit.ACCEPTED
     gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
     try:
-        with reporting(arguments.report, "validate", json_on_stdout=arguments.format == "json") as gathered:
+        alone = arguments.format == "json"
+        with (
+            minding_cache(arguments),
+            reporting(arguments.report, "validate", json_on_stdout=alone) as gathered,
+        ):
             ended = _run(arguments, gathered)
             if gathered is not None:
                 gathered.ended = ended

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _plural(noun: str) -> str:
     return f"{word.removesuffix('y')}ies" if word.endswith("y") else f"{word}s"
 
 
-def _print_folders(folders: Iterable[str], files: Sequence[Path], failed: Set[str]) -> None:
+def _print_folders(folders: Iterable[str], files: Sequence[Path], failed: AbstractSet[str]) -> None:
     """Print, of each folder that was named, how many files of it were judged, and how many failed."""
     for folder in folders:
         start = os.path.join(Path(folder), "")  # noqa: PTH118  (of thousands: no path is taken apart)
