@@ -30,7 +30,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 
 $(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[runtime]'
+	$(INSTALL) --editable '.[runtime,properties]'
 	$(COMPILE)
 	touch $@
 
