@@ -129,7 +129,7 @@ def _counts(document: Document) -> Iterator[Rewrite]:
         path = ("verification_summary", "total_obligations")
         said = f"total_obligations is now {there}, which is how many there are"
         # What was shown of them is for whoever showed it to say.
-        resolves = frozenset({"PV-COUNT-001"})
+        resolves = frozenset({"PV-COUNT-001", "SCHEMA-024"})
         yield Rewrite(document.where(*path), said, Number(path, there), resolves)
 
 

@@ -109,9 +109,11 @@ def _shared(
             _, status = os.waitpid(child, 0)
             del children[child]
             with open(results, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
-                if status == 0:
-                    found |= _records(file)
-                    adopt(found.pop(_NOTED))
+                records = _records(file) if status == 0 else {}
+            noted = records.pop(_NOTED, None)
+            if noted is not None:  # else it did not come to its end, whatever it says
+                found |= records
+                adopt(noted)
     finally:
         os.close(tokens)
         for child, results in children.items():

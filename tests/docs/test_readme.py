@@ -19,7 +19,10 @@ BY_CI = {
     "make discharge": (".ci/run", "make discharge"),
     "make test": (".ci/run", "make test"),
     # make does it, with the same extra, before `make discharge` runs anything.
-    "python -m pip install --editable '.[runtime]'": ("Makefile", "$(INSTALL) --editable '.[runtime]'"),
+    "python -m pip install --editable '.[runtime,properties]'": (
+        "Makefile",
+        "$(INSTALL) --editable '.[runtime,properties]'",
+    ),
 }
 """Commands that take the network or minutes → the file, and its line, that runs them."""
 

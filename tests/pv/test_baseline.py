@@ -70,6 +70,7 @@ def test_what_is_written_down_is_known_and_rejects_no_more(project: Project, val
     assert "contracts/old-v1.yaml:4:3: known error[SCHEMA-001]: metadata.references" in ended.out
     assert ended.out.endswith(
         "\n0 error(s), 0 warning(s), 6 known\nNothing is wrong that the baseline does not know.\n"
+        "\n2 artifact(s) under contracts, 0 failed\n"
     )
     assert [(e["contract"], e["clause"], e["code"]) for e in entries(project)] == [
         ("contracts/old-v1.yaml", "A-1", "SCHEMA-009"),

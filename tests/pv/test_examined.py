@@ -18,7 +18,7 @@ RESOURCES = Path(__file__).parent / "rules" / "resources"
 def known(examined: Examined) -> dict[str, Any]:
     return {
         name: getattr(examined, name)
-        for name in ("path", "stem", "findings", "note", "is_contract", "names", "asks")
+        for name in ("path", "stem", "findings", "note", "noun", "is_contract", "names", "asks")
     }
 
 
@@ -75,7 +75,12 @@ def test_a_document_with_aliases_stays_where_it_was_read(tmp_path: Path) -> None
 def test_a_file_of_any_kind(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("bindings: []\ntarget_crate: x\n", encoding="utf-8")
-    assert examine(path).note == "this is a binding registry, not a contract"
+    registry = examine(path)
+    assert registry.noun == "Binding registry (kind: binding)"
+    assert {finding.severity for finding in registry.findings} == {"error"}
+    assert not registry.note
+    path.write_text("schema: ont-sigma-1\n", encoding="utf-8")
+    assert examine(path).note == "this is an ontology, not a contract"
     path.write_text("[", encoding="utf-8")
     assert [finding.code for finding in examine(path).findings] == ["YAML-001"]
     path.write_text("just text", encoding="utf-8")

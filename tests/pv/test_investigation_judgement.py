@@ -170,7 +170,8 @@ def test_validate_takes_investigations_with_and_without_contracts(copied: Projec
     alone = copied.pv("validate", path.relative_to(copied.root))
     assert (alone.code, alone.out) == (0, "\n0 error(s), 0 warning(s)\nInvestigation is valid.\n")
     both = copied.pv("validate", "findings", "contracts")
-    assert (both.code, both.out.splitlines()[-2:]) == (0, ["Contract is valid.", "Investigation is valid."])
+    assert both.code == 0
+    assert "Contract is valid.\nInvestigation is valid.\n" in both.out
     write(copied, falsifiers=["FALSIFY-NONE"])
     wrong = copied.pv("validate", "contracts", "findings/")
     assert wrong.code == 1

@@ -193,6 +193,8 @@ def test_a_clause_whose_claim_would_become_stale_is_left(project: Project) -> No
 
 
 RESOURCES = sorted((Path(__file__).parent / "rules" / "resources").glob("*.bad.yaml"))
+RESOURCES = [path for path in RESOURCES if not path.name.startswith(("BINDING-", "PM-SHAPE-"))]
+"""Of contracts: other files have no old spellings."""
 
 
 @pytest.mark.parametrize("path", RESOURCES, ids=lambda path: path.stem)

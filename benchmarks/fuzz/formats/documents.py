@@ -13,6 +13,7 @@ from random import Random
 from benchmarks.fuzz.json_damage import damage_json, json_text
 from benchmarks.fuzz.target import Target
 from benchmarks.fuzz.text_damage import YAML_WORDS, damage_lines
+from pv.artefacts import judge_artefact
 from pv.config import load_config
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import ConfigError, ContractError, DocumentError, PvError, SelectionError
@@ -73,12 +74,18 @@ def contract_made(random: Random) -> bytes:
 
 
 def read_contract(data: bytes, folder: Path) -> None:
-    """Read a contract and let every rule of one contract look at it."""
+    """Read a contract, or what stands beside contracts, and let every rule of one file look at it."""
     path = folder / "contract.yaml"
     path.write_bytes(data)
     try:
         contract = load_contract(path)
-    except (ShapeError, NotAContractError) as error:
+    except NotAContractError as note:
+        if (found := judge_artefact(note)) is None:
+            raise
+        for finding in found:
+            json.dumps(finding.to_json())
+        return
+    except ShapeError as error:
         if not error.what:
             raise AssertionError("an error without a message") from error
         raise

@@ -22,7 +22,9 @@ def test_an_empty_folder_becomes_a_project_that_can_be_discharged(project: Proje
     assert started.code == Exit.ACCEPTED
     for command in ("pv validate contracts", f"pv discharge {ID}", "pv status"):
         assert command in started.out
-    assert project.pv("validate", "contracts").out == "\n0 error(s), 0 warning(s)\nContract is valid.\n"
+    assert project.pv("validate", "contracts").out == (
+        "\n0 error(s), 0 warning(s)\nContract is valid.\n\n1 artifact(s) under contracts, 0 failed\n"
+    )
     ended = project.pv("discharge", ID)
     assert ended.code == Exit.ACCEPTED, ended.said
     assert ended.out.startswith(f"PASS  first-v1#{ID} at live level")

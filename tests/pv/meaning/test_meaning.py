@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pv.contract import SPELLINGS, Contract
+from pv.contract import SPELLINGS, Contract, ShapeError
 from pv.document import parse
 from pv.gate_weakened import weakened
 from pv.meaning.change import REVERSED, Bump, Change, bump_of
@@ -95,7 +95,7 @@ def put(*path: str | int, value: Any) -> Edit:
         part: Any = document
         for step in path[:-1]:
             part = part[step]
-        part[path[-1]] = value
+        part[path[-1]] = copy.deepcopy(value)  # the next edit may reach into it
 
     return edit
 
@@ -268,10 +268,10 @@ SOME = st.lists(st.sampled_from(sorted(EDITS)), unique=True, max_size=6)
 
 
 def applied(names: list[str]) -> Contract | None:
-    """Return the contract after the edits; None where one takes away what another changes."""
+    """Return the contract after the edits; None where they do not fit together."""
     try:
         return contract(edited(*(EDITS[name][0] for name in names)))
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ShapeError):
         return None
 
 
