@@ -53,9 +53,10 @@ _SHAPES = re.compile(
     ),
     re.DOTALL,
 )
-_SUSPECT = re.compile(
-    r":/|[?&;]\w|[Aa]uthorization|AUTHORIZATION|[Bb]earer|TOKEN|SECRET|PASSW|_KEY|CREDENTIAL|PRIVATE KEY"
-    r"|gh[pousr]_|github_pat|glpat-|hf_|AKIA|ASIA|AIza|xox|npm_|pypi-|sk-|eyJ"
+_SUSPECT = (
+    *(":/", "?", "&", ";", "uthorization", "AUTHORIZATION", "earer", "TOKEN", "SECRET", "PASSW", "_KEY"),
+    *("CREDENTIAL", "PRIVATE KEY", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat-", "hf_"),
+    *("AKIA", "ASIA", "AIza", "xox", "npm_", "pypi-", "sk-", "eyJ"),
 )
 """What a text with a secret has in it; of labels, of which there are many, nearly none has."""
 
@@ -81,7 +82,7 @@ def masker() -> Callable[[str], str]:
 
 
 def _replaced(text: str, mark: Callable[[str], str]) -> str:
-    if _SUSPECT.search(text) is None:
+    if not any(map(text.__contains__, _SUSPECT)):
         return text
 
     def one(found: re.Match[str]) -> str:
