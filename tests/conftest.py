@@ -9,6 +9,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
+"""A machine that others use as well is slow now and then, which says nothing of what is tested."""
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # More would wait for each other. Before numpy and torch are imported; children inherit it.

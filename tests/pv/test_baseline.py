@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pv.baseline import NEVER_KNOWN, Baseline, read_baseline, sort_out, write_baseline
@@ -283,6 +283,7 @@ FINDINGS = st.lists(
 )
 
 
+@settings(max_examples=30)  # each writes files
 @given(FINDINGS, FINDINGS)
 def test_known_and_new_are_all_and_a_second_writing_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, old: list[Finding], now: list[Finding]

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.pv.conftest import CLAUSE, Project
 from tests.pv.result_cache.conftest import Runs
 
-EXAMPLES = int(os.environ.get("PV_EDIT_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("PV_EDIT_EXAMPLES", "5"))
 """Each of fifteen edits; a long search sets the variable."""
 STEMS = st.sampled_from(["small-v1", "one-v1", "two-v1", "deep/three-v1"])
 IDENTIFIERS = st.sampled_from(["FALSIFY-SMALL-001", "FALSIFY-SMALL-002", "FALSIFY-smaII-001"])
@@ -140,7 +140,7 @@ def test_the_cache_says_what_is_said_without_it(runs: Runs, tmp_path: Path) -> N
 
     Here.first, Here.runs, Here.scratch = discharged(tmp_path / "first"), runs, tmp_path
     few = settings(
-        max_examples=EXAMPLES, stateful_step_count=15, deadline=None, suppress_health_check=[*HealthCheck]
+        max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=[*HealthCheck]
     )
     run_state_machine_as_test(Here, settings=few)
     assert Here.hits > EXAMPLES
