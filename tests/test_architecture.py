@@ -108,7 +108,12 @@ TESTED_THROUGH = {
     ],
     "tests/pv/commands/test_equations.py": ["pv/equations.py", "pv/reports/equations.py"],
     "tests/pv/roofline/test_roofline.py": ["pv/commands/roofline.py", "pv/reports/roofline.py"],
-    "tests/pv/commands/test_validate.py": ["pv/errors.py", "pv/finding.py"],
+    "tests/pv/commands/test_validate.py": [
+        "pv/errors.py",
+        "pv/finding.py",
+        "pv/obligation_ids.py",
+        "pv/reports/validation.py",
+    ],
     "tests/pv/test_runner.py": ["pv/jobs.py", "pv/processes.py", "pv/worker.py", "pv/zygote.py"],
     "tests/pv/reports/site/test_write.py": [
         "pv/reports/site/contract_page.py",
@@ -133,6 +138,7 @@ TESTED_THROUGH = {
         "pv/hub_download.py",
         "pv/hub_errors.py",
     ],
+    "tests/pv/test_property_drafts.py": ["pv/reports/property_drafts.py"],
     "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
     "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],

@@ -64,7 +64,7 @@ TABLE: Mapping[str, Hardware] = {
         _nvidia(
             "h200", 4800, "9.0", 60, "NVIDIA H200",
             "NVIDIA H200 Tensor Core GPU data sheet: H200 SXM, where numbers are with sparsity, and those"
-            " of the H100; dense ones as there; cache: of the whole GH100, for no document says how much is on",
+            " of the H100; dense as there; cache: of the whole GH100, as no document says how much is on",
             fp32=67, tf32=494.7, fp16=989.4, bf16=989.4, fp8=1978.9, int8=1978.9,
         ),
         _nvidia(
