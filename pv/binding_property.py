@@ -86,6 +86,12 @@ def bind_property(falsifier: Falsifier, config: Config) -> Binding:
             where=falsifier.key_where("counter_examples"),
             remedy=f"list some of {', '.join(MUTANTS)}",
         )
+    if stated.reference == stated.subject:
+        raise BindingError(
+            "property: the reference is the subject itself, which equals itself whatever it does",
+            where=falsifier.value_where("property", "reference"),
+            remedy="name another function that computes the same",
+        )
     places = [_find(key, falsifier, config) for key in ("subject", "reference", "inverse")]
     where = next(place for place in places if place is not None)
     listed = mutants_of(stated) if falsifier.counter_examples is None else tuple(MUTANTS)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pv.document import Document
 from pv.edit import Add, Edit, Put
 from pv.errors import Location, PvError
 from pv.exits import Exit
 
-__all__ = ["VersionError", "bump_edits", "next_version"]
+__all__ = ["Raised", "VersionError", "bump_edits", "next_version"]
 
+Raised = Literal["major", "minor", "patch"]
 _CORE = r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
 _VERSION = re.compile(_CORE)
 # https://semver.org/#backusnaur-form-grammar-for-valid-semver-versions
@@ -35,8 +36,8 @@ class VersionError(PvError):
     exit = Exit.REJECTED
 
 
-def next_version(version: str, where: Location, *, minor: bool = False) -> str:
-    """Return the version after `version`: the next patch, or the next minor one.
+def next_version(version: str, where: Location, number: Raised = "patch") -> str:
+    """Return the version after `version` with that `number` raised; before 1.0.0, a minor one for a major.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def next_version(version: str, where: Location, *, minor: bool = False) -> str:
             code="BUMP-001",
         )
     numbers = [int(number) for number in found.groups()]
-    raised = [numbers[0], numbers[1] + 1, 0] if minor else [*numbers[:2], numbers[2] + 1]
+    place = {"major": 0 if numbers[0] else 1, "minor": 1, "patch": 2}[number]
+    raised = [*numbers[:place], numbers[place] + 1, *[0] * (2 - place)]
     return ".".join(map(str, raised))
 
 

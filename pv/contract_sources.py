@@ -13,7 +13,7 @@ from pv.git import find_repository
 from pv.repository import find_contracts
 from pv.shape import build
 
-__all__ = ["pairs"]
+__all__ = ["at_revision", "pairs"]
 
 Pair = tuple[Contract | None, Contract | None]
 _FILES = frozenset({"100644", "100755", "100664"})
@@ -45,6 +45,32 @@ def pairs(old: str, new: str) -> list[Pair]:
     if is_file:
         return [(next(iter(before.values())), next(iter(after.values())))]
     return [(before.get(name), after.get(name)) for name in sorted({*before, *after})]
+
+
+def at_revision(revision: str, path: Path) -> Contract | None:
+    """Return the contract that the file `path` held at a revision of the repository around it.
+
+    None where it was not there.
+
+    Raises
+    ------
+    SelectionError
+        There is no repository or no such revision, or the file was too large.
+    ContractError, DocumentError
+        What it held cannot be read.
+    """
+    repository = find_repository(path.parent)
+    commit = repository.commit(revision)
+    if commit is None:
+        raise SelectionError(f"{revision!r} is no git revision here", remedy="Name a commit.")
+    name = os.path.relpath(os.path.realpath(path), os.path.realpath(repository.top))
+    blob = dict(_listed(repository.run("ls-tree", "-z", "--full-tree", commit, "--", name))).get(name)
+    if blob is None:
+        return None
+    if repository.sizes([blob])[0] > MAXIMUM_BYTES:
+        raise SelectionError(f"{name} is larger than {MAXIMUM_BYTES:,} bytes", remedy="Name another.")
+    (data,) = repository.blobs([blob])
+    return _built(data, f"{revision}:{name}")
 
 
 def _read(word: str) -> tuple[dict[str, Contract], bool]:

@@ -130,7 +130,7 @@ def _edited(value: Any, edit: Edit) -> Any:
 
 
 def _refusal(edit: Edit, root: Node, text: str, where: Location) -> EditError:
-    name: str | int = edit.path[-1]
+    name: str | int = edit.path[-1] if edit.path else "the document"
     if isinstance(edit, Add):
         name = edit.key or f"an entry of {name}"
     shared = ""

@@ -19,21 +19,22 @@ _TRUTHS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"
 
 
 def block_lines(value: Any, indent: str, quote: str | None) -> Iterator[str]:
-    """Yield the lines of a mapping or list of texts, lists and mappings, in block style.
+    """Yield the lines of a mapping or list of plain data, in block style.
 
-    `quote` is how its siblings quote their keys: None, ``'`` or ``"``.
+    `quote` is how its siblings quote their keys: None, ``'`` or ``"``. Numbers, truths and nothing stand on
+    one line, and so do lists of nothing else, such as ``[0, null]``.
     """
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            if isinstance(inner, str):
-                yield f"{indent}{key_text(key, quote)}: {scalar(inner, _value_style(quote))}"
+            if _short(inner):
+                yield f"{indent}{key_text(key, quote)}: {flow(inner, quote)}"
             else:
                 yield f"{indent}{key_text(key, quote)}:"
                 yield from block_lines(inner, indent + "  ", quote)
         return
     for inner in value:
-        if isinstance(inner, str):
-            yield f"{indent}- {scalar(inner, _value_style(quote))}"
+        if _short(inner):
+            yield f"{indent}- {flow(inner, quote)}"
         else:
             first, *rest = block_lines(inner, indent + "  ", quote)
             yield f"{indent}- {first.lstrip(' ')}"
@@ -41,9 +42,11 @@ def block_lines(value: Any, indent: str, quote: str | None) -> Iterator[str]:
 
 
 def flow(value: Any, quote: str | None) -> str:
-    """Spell a text, or lists and mappings of texts, on one line."""
+    """Spell plain data on one line: texts, finite numbers, truths, None, and lists and mappings of these."""
     if isinstance(value, str):
         return scalar(value, _value_style(quote))
+    if _is_literal(value):
+        return json.dumps(value, allow_nan=False)
     if isinstance(value, Mapping):
         pairs = (f"{key_text(key, quote)}: {flow(inner, quote)}" for key, inner in value.items())
         return f"{{{', '.join(pairs)}}}"
@@ -69,6 +72,17 @@ def scalar(value: str, style: str | None, *, replaces: bool = False) -> str:
         return "'" + value.replace("'", "''") + "'"
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if printable(c) == c else f"\\U{ord(c):08x}" for c in quoted)
+
+
+def _short(value: Any) -> bool:
+    """Tell whether `value` stands on the line of its key, also where what is around it does not."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_is_literal, value))
+    return isinstance(value, str) or _is_literal(value)
+
+
+def _is_literal(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float)
 
 
 def _value_style(quote: str | None) -> str | None:

@@ -70,12 +70,13 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class Bump:
-    """A version to raise, and what its changelog entry says."""
+    """A version to raise, and what its changelog entry says; `untold`: why nobody can tell how far."""
 
     before: str
     after: str
     text: str
     where: Location
+    untold: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +115,9 @@ def plan_sync(
     config
         The project.
     bump
-        Whether to raise the version and to log it: to the next patch where statuses change, to the next
-        minor version where a clause was changed since the evidence for this version.
+        Whether to raise the version and to log it: to the next patch where statuses change, and where a
+        clause was changed since the evidence for this version as far as its meaning asks
+        (:mod:`pv.asked_version`); where that cannot be told, to the next minor one.
     day
         The date of the changelog entry; by default today, UTC.
 
@@ -145,11 +147,14 @@ def plan_sync(
         edits.append(Put((*falsifier.path, "discharge_status"), status.name))
     raised = None
     if bump and (changes or reworded):
+        from pv.asked_version import asked_version  # late: most runs raise nothing
+
         where = dataclasses.replace(contract.document.where("metadata", "version"), path=contract.path)
-        after = next_version(contract.version, where, minor=bool(reworded))
+        number, untold = asked_version(contract, reworded) if reworded else ("patch", "")
+        after = next_version(contract.version, where, number)
         parts = [f"clause changed: {', '.join(reworded)}"] if reworded else []
         parts += map(str, changes)
-        raised = Bump(contract.version, after, printable("; ".join(parts)), where)
+        raised = Bump(contract.version, after, printable("; ".join(parts)), where, untold)
         edits += bump_edits(
             dataclasses.replace(contract.document, path=contract.path),
             after,

@@ -108,6 +108,9 @@ def _text(done: Sequence[Synced], contracts: int, left: int, *, check: bool) -> 
             print(printable(f"{change.where}: {line}"))
         if synced.bump:
             print(printable(f"{synced.bump.where}: version {synced.bump.before} to {synced.bump.after}"))
+            if synced.bump.untold:
+                line = f"a major version may be due, which cannot be told: {synced.bump.untold}"
+                print(printable(f"{synced.bump.where}: note: {line}"))
     statuses = sum(len(synced.changes) for synced in done)
     files = sum(synced.changed for synced in done)
     if not files:
@@ -138,7 +141,14 @@ def _json(done: Sequence[Synced], contracts: int, left: int, *, check: bool) -> 
                 }
                 for change in synced.changes
             ],
-            "version": {"from": bump.before, "to": bump.after, "changelog": bump.text} if bump else None,
+            "version": {
+                "from": bump.before,
+                "to": bump.after,
+                "changelog": bump.text,
+                "untold": bump.untold or None,
+            }
+            if bump
+            else None,
         }
 
     document = {

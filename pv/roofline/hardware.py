@@ -41,7 +41,9 @@ def _nvidia(
     name: str, bandwidth: float, capability: str, cache: float, gpus: str, source: str, **tera: float
 ) -> Hardware:
     peaks = {dtype: value * 1e12 for dtype, value in tera.items()}
-    return Hardware(name, bandwidth * 1e9, peaks, cache * 1e6, capability, tuple(gpus.split(", ")), source)
+    return Hardware(
+        name, bandwidth * 1e9, peaks, cache * (1 << 20), capability, tuple(gpus.split(", ")), source
+    )
 
 
 TABLE: Mapping[str, Hardware] = {
@@ -49,42 +51,49 @@ TABLE: Mapping[str, Hardware] = {
     for one in (
         _nvidia(
             "a100-80gb", 2039, "8.0", 40, "NVIDIA A100-SXM4-80GB",
-            "NVIDIA A100 Tensor Core GPU data sheet (2021): A100 80GB SXM",
+            "NVIDIA A100 Tensor Core GPU data sheet: A100 80GB SXM, its dense numbers;"
+            " cache: NVIDIA A100 architecture white paper",
             fp32=19.5, tf32=156, fp16=312, bf16=312, int8=624,
         ),
         _nvidia(
             "h100-sxm", 3350, "9.0", 50, "NVIDIA H100 80GB HBM3",
-            "NVIDIA H100 Tensor Core GPU data sheet (2023): H100 SXM; halves of its numbers with sparsity",
+            "NVIDIA H100 Tensor Core GPU data sheet: H100 SXM, where numbers are with sparsity;"
+            " dense ones and cache: NVIDIA H100 architecture white paper",
             fp32=67, tf32=494.7, fp16=989.4, bf16=989.4, fp8=1978.9, int8=1978.9,
         ),
         _nvidia(
-            "h200", 4800, "9.0", 50, "NVIDIA H200",
-            "NVIDIA H200 Tensor Core GPU data sheet (2024): H200 SXM; halves of its numbers with sparsity",
+            "h200", 4800, "9.0", 60, "NVIDIA H200",
+            "NVIDIA H200 Tensor Core GPU data sheet: H200 SXM, where numbers are with sparsity, and those"
+            " of the H100; dense as there; cache: of the whole GH100, as no document says how much is on",
             fp32=67, tf32=494.7, fp16=989.4, bf16=989.4, fp8=1978.9, int8=1978.9,
         ),
         _nvidia(
-            "b200", 8000, "10.0", 126, "NVIDIA B200",
-            "NVIDIA Blackwell architecture technical brief (2024): B200 in HGX; dense numbers",
-            fp32=80, tf32=1125, fp16=2250, bf16=2250, fp8=4500, int8=4500, fp4=9000,
+            "b200", 8000, "10.0", 126.5, "NVIDIA B200",
+            "NVIDIA Blackwell architecture technical brief: HGX B200, dense, where the data sheet of the"
+            " HGX B200 agrees (halves of its numbers with sparsity); bandwidth: the brief's 8 TB/s, the data"
+            " sheet has 7.7; fp32 and tf32 are left out, for they differ; cache: as its driver says",
+            fp16=2250, bf16=2250, fp8=4500, int8=4500, fp4=9000,
         ),
         _nvidia(
             "rtx-4090", 1008, "8.9", 72, "NVIDIA GeForce RTX 4090",
-            "NVIDIA Ada GPU architecture white paper v2.01 (2023), appendix A; fp16 accumulated in fp16",
-            fp32=82.6, tf32=82.6, fp16=330.3, bf16=165.2, fp8=660.6, int8=660.6,
+            "NVIDIA Ada GPU architecture white paper: GeForce RTX 4090, dense; fp16 and fp8 accumulated in"
+            " fp16, bf16 in fp32",
+            fp32=82.6, fp16=330.3, bf16=165.2, fp8=660.6, int8=660.6,
         ),
         _nvidia(
             "rtx-3090", 936, "8.6", 6, "NVIDIA GeForce RTX 3090",
-            "NVIDIA Ampere GA102 GPU architecture white paper v2 (2020), table 9; fp16 accumulated in fp16",
-            fp32=35.6, tf32=35.6, fp16=142, bf16=71, int8=284,
-        ),
-        _nvidia(
-            "rtx-6000-ada", 960, "8.9", 96, "NVIDIA RTX 6000 Ada Generation",
-            "NVIDIA RTX 6000 Ada Generation data sheet (2023); halves of its numbers with sparsity",
-            fp32=91.1, tf32=182.1, fp16=364.2, bf16=364.2, fp8=728.5, int8=728.5,
+            "NVIDIA Ampere GA102 GPU architecture white paper v2.0, appendix A: GeForce RTX 3090, dense; fp16"
+            " accumulated in fp16; int8: twice fp16, rounded up",
+            fp32=35.6, fp16=142, int8=285,
         ),
     )
 }  # fmt: skip
-"""Name → machine. Caches are the L2 of the same documents, in MB."""
+"""Name → machine. Caches are the L2, in binary megabytes.
+
+Each figure was found in public pages that quote the document; what was not, or where they disagree, is left
+out. A ceiling must be above all that happens: where documents of the maker differ, the higher figure stands,
+and a type that is not listed has the highest peak of the machine.
+"""
 
 _KEYS = {"name", "bandwidth", "peaks", "cache", "capability", "gpus", "source"}
 _NEEDED = {"bandwidth", "peaks", "source"}

@@ -10,6 +10,8 @@ from pv.rules.rule import Offence, project_rule
 if TYPE_CHECKING:
     from pv.project import Project
 
+_KEYS = {"check": "check", "property": "stated_property", "pytest": "pytest", "command": "command"}
+
 
 @project_rule(
     "PV-CHECK-001",
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def binding(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find falsifiers whose check could never run; files are parsed, not imported."""
     for falsifier in contract.falsifiers:
-        key = next((key for key in ("check", "pytest", "command") if getattr(falsifier, key)), None)
+        key = next((key for key, name in _KEYS.items() if getattr(falsifier, name)), None)
         if key is None:
             continue
         try:

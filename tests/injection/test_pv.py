@@ -96,6 +96,7 @@ LOOKING: list[Command] = [
     *both("doctor"),
     (("fetch", "--all"), unsafe),
     (("scaffold", "--dry-run", "--into", "small_checks.made", "contracts"), unsafe),
+    *both("scaffold", "--properties", "contracts"),
     (("sync", "--check"), unsafe),
     (("migrate", "contracts", "--check"), unsafe),
     *both("migrate", "bad", "--check"),

@@ -84,6 +84,12 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("evidence", "history", ONE),
     ("evidence", "history", ONE, "--from", "git", "--from", "folder"),
     ("sync", "--check"),
+    ("sync", "--check", "--bump"),
+    ("scaffold", "contracts/small-v1.yaml", "--dry-run"),
+    (
+        *("scaffold", "contracts/small-v1.yaml", "--properties"),
+        *("--subject", "small_checks.wholeness:wholeness"),
+    ),
     ("sweep", "--dry-run", "--force"),
     ("doctor",),
 )

@@ -239,3 +239,23 @@ def test_it_is_selected_as_a_property(project: Project, bound: Callable[..., Pat
     ended = project.pv("sweep", "--select", "bound == 'property'", "--dry-run")
     assert ended.code == 0, ended.said
     assert "1 to run" in ended.said
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"subject": "grids:absent"}, "grids.py defines no absent"),
+        ({"type": "equivalence", "reference": "grids:partner"}, "the reference is the subject itself"),
+        ({"requires": ["TODO"]}, "names TODO, which is no input"),
+    ],
+)
+def test_validate_finds_a_property_that_could_not_be_bound(
+    project: Project, keys: dict[str, Any], why: str
+) -> None:
+    (project.root / "grids.py").write_text(GRIDS, encoding="utf-8")
+    clause = {"id": "FALSIFY-GRID-001", "rule": "r", "prediction": "p", "if_fails": "i", "expect": HOLDS}
+    project.contract({**clause, "property": PARTNER}, stem="grid-v1")
+    assert project.pv("validate", "contracts/grid-v1.yaml").code == 0
+    project.contract({**clause, "property": {**PARTNER, **keys}}, stem="grid-v1")
+    ended = project.pv("validate", "contracts/grid-v1.yaml")
+    assert (ended.code, "PV-CHECK-001" in ended.out, why in ended.out) == (1, True, True), ended.said

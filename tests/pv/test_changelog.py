@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pv.changelog import VersionError, bump_edits, next_version
+from pv.changelog import Raised, VersionError, bump_edits, next_version
 from pv.document import parse
 from pv.edit import edit_text
 from pv.errors import Location
 from pv.exits import Exit
+from pv.meaning.change import Bump
+from pv.semantic_version import suffices
 
 DAY = dt.date(2026, 11, 20)
 HERE = Location("c.yaml", 2, 12)
@@ -125,8 +128,19 @@ def test_what_is_no_version_is_not_raised(version: str, why: str) -> None:
     assert str(caught.value).startswith("c.yaml:2:12: error[BUMP-001]: ")
 
 
-@given(st.tuples(*[st.integers(0, 10**20)] * 3), st.booleans())
-def test_the_next_version_is_greater_by_one_step(numbers: tuple[int, int, int], minor: bool) -> None:
+@given(st.tuples(*[st.integers(0, 10**20)] * 3), st.sampled_from(get_args(Raised)))
+def test_the_next_version_is_greater_by_one_step(numbers: tuple[int, int, int], number: Raised) -> None:
     major, middle, patch = numbers
-    after = next_version(f"{major}.{middle}.{patch}", HERE, minor=minor)
-    assert after == (f"{major}.{middle + 1}.0" if minor else f"{major}.{middle}.{patch + 1}")
+    before = f"{major}.{middle}.{patch}"
+    after = next_version(before, HERE, number)
+    if number == "major" and major == 0:
+        number = "minor"
+    assert (
+        after
+        == {
+            "major": f"{major + 1}.0.0",
+            "minor": f"{major}.{middle + 1}.0",
+            "patch": f"{major}.{middle}.{patch + 1}",
+        }[number]
+    )
+    assert suffices(before, after, Bump[number.upper()])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pv.contract_sources import pairs
-from pv.errors import DocumentError, SelectionError
+from pv.contract_sources import at_revision, pairs
+from pv.errors import DocumentError, PvError, SelectionError
 from tests.pv.conftest import Project
 from tests.pv.staging import commit, git
 
@@ -113,3 +113,20 @@ def test_the_history_is_read_by_git_and_nothing_of_it_is_run(repository: Project
     (repository.root / ".gitattributes").write_text("*.yaml filter=evil diff=evil\n")
     assert versions(repository, "HEAD:contracts", "contracts") == [("1.0.0", "1.1.0")]
     assert not os.path.lexists(mark)
+
+
+def test_one_file_as_it_was_committed_wherever_one_stands(repository: Project) -> None:
+    path = repository.root / "contracts" / "small-v1.yaml"
+    with contextlib.chdir("/"):
+        found = at_revision("HEAD", path)
+    assert found is not None
+    assert found.version == "1.0.0"
+    fresh = path.with_name("fresh-v1.yaml")
+    fresh.write_bytes(path.read_bytes())
+    assert at_revision("HEAD", fresh) is None
+    with pytest.raises(SelectionError, match="no git revision"):
+        at_revision("no-such-branch", path)
+    path.write_text("no: contract\n")
+    commit(repository)
+    with pytest.raises(PvError):
+        at_revision("HEAD", path)

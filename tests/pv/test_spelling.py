@@ -11,8 +11,11 @@ from pv.document import parse
 from pv.spelling import block_lines, flow, key_text, scalar
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+LITERALS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**9), 10**9), st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
+)
 VALUES = st.recursive(
-    TEXTS,
+    st.one_of(TEXTS, LITERALS),
     lambda inner: st.one_of(
         st.lists(inner, min_size=1, max_size=3), st.dictionaries(TEXTS, inner, min_size=1, max_size=3)
     ),
@@ -21,6 +24,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.sampled_from([None, '"', "'"]))
+@example([0, None, {"a": [True, -1.5]}, [["x", None]]], None)
 @example({"yes": ["no", "1.0", {"é\u2028\x85": "\x00'\"\\"}]}, None)
 def test_both_styles_say_what_was_meant_to_readers_of_1_1_and_1_2(value: Any, quote: str | None) -> None:
     on_one_line = f"a: {flow(value, quote)}\n"

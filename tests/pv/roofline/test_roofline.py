@@ -207,8 +207,13 @@ def test_the_table_is_in_order() -> None:
         assert machine.source
         assert 1e11 < machine.bandwidth < 1e13
         assert all(1e13 < peak < 1e16 for peak in machine.peaks.values())
-        assert machine.peaks["bf16"] <= machine.peak()
+        assert machine.peak("bf16") <= machine.peak("no such type") == machine.peak()
+        assert "dense" in machine.source
         assert [of_gpu(gpu) for gpu in machine.gpus] == [machine]
+
+
+def test_caches_are_binary_megabytes_as_drivers_count_them() -> None:
+    assert TABLE["a100-80gb"].cache == 41_943_040
 
 
 def test_of_a_subject_that_is_built_or_elsewhere_the_shape_is_not_known(bench: Project) -> None:
