@@ -14,6 +14,7 @@ from pv import __version__
 from pv.errors import PvError
 from pv.exits import Exit
 from pv.printable import printable
+from pv.standard_streams import escape_what_cannot_be_encoded, open_closed_streams
 
 __all__ = ["COMMANDS", "ended_by", "main", "parser"]
 
@@ -56,7 +57,8 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pv`` with `argv` (those of the process by default); return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    _open_closed_streams()
+    open_closed_streams()
+    escape_what_cannot_be_encoded()
     gc.disable()  # what imports make lives to the end: there is nothing to collect
     try:
         arguments = parser(argv).parse_args(argv)
@@ -92,13 +94,6 @@ def ended_by(error: BaseException) -> int:
     for line in traceback.format_exc().splitlines():
         print(printable(line), file=sys.stderr)
     return int(Exit.ERROR)
-
-
-def _open_closed_streams() -> None:
-    """Open what the caller closed (``pv … >&-``), lest a file or a pipe of ours become its output."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  until the end
 
 
 def _say(error: PvError) -> None:

@@ -72,7 +72,7 @@ class Remove:
         if parent is None or index is None:
             return
         key, value = parent.entries[index]
-        if key is None:
+        if key is None or "#" in text[key.end : value.start] or _has_comment(value, text):
             return
         end = _content_end(value, text)
         after = parent.entries[index + 1][0] if index + 1 < len(parent.entries) else None
@@ -172,6 +172,13 @@ def _content_end(node: Node, text: str) -> int:
     """Return where what is written of `node` ends, without blank lines behind a block scalar."""
     last = node.last()
     return len(text[: last.end].rstrip()) if last.block_scalar else last.end
+
+
+def _has_comment(value: Node, text: str) -> bool:
+    """Tell whether a comment may stand in what is written of a value: behind ``|``, say, or in brackets."""
+    if value.block_scalar:
+        return "#" in text[value.start : line_of(text, value.start)[1]]
+    return bool(value.entries) and "#" in text[value.start : value.end]
 
 
 def _uncommented(text: str, start: int, end: int, behind: int) -> Iterator[Splice]:

@@ -96,10 +96,17 @@ def _shared(
     found: dict[int, bytes] = {}
     try:
         for _ in range(others):
-            results = os.memfd_create("pv")
             parent = os.getpid()
-            with workers():
-                child = os.fork()
+            try:
+                results = os.memfd_create("pv")
+            except OSError:
+                break  # this process does what is left
+            try:
+                with workers():
+                    child = os.fork()
+            except OSError:
+                os.close(results)
+                break
             if child == 0:
                 _work(tokens, shares, results, packed, parent)
             children[child] = results
@@ -109,9 +116,10 @@ def _shared(
             _, status = os.waitpid(child, 0)
             del children[child]
             with open(results, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
-                if status == 0:
-                    found |= _records(file)
-                    adopt(found.pop(_NOTED))
+                records = _records(file) if status == 0 else {}
+                if (noted := records.pop(_NOTED, None)) is not None:  # it came to its end
+                    found |= records
+                    adopt(noted)
     finally:
         os.close(tokens)
         for child, results in children.items():
@@ -154,7 +162,7 @@ def _taken(tokens: int, shares: list[range]) -> Iterator[range]:
 def _records(file: IO[bytes]) -> dict[int, bytes]:
     file.seek(0)
     found: dict[int, bytes] = {}
-    while head := file.read(_HEAD.size):
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
         number, length = _HEAD.unpack(head)
         found[number] = file.read(length)
     return found
