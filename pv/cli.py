@@ -80,12 +80,15 @@ def ended_by(error: BaseException) -> int:
         print("interrupted: nothing more was recorded", file=sys.stderr)
         return int(Exit.INTERRUPTED)
     if isinstance(error, BrokenPipeError):
-        # The reader went away; keep the interpreter from complaining again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # the reader went away
         return int(Exit.ERROR)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         print(printable(f"error: {place}{error.strerror or error}"), file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # the disk is full, say
+            _discard_output()
         return int(Exit.ERROR)
     # Python would end with 1, which says that something was judged and rejected.
     import traceback
@@ -94,6 +97,11 @@ def ended_by(error: BaseException) -> int:
     for line in traceback.format_exc().splitlines():
         print(printable(line), file=sys.stderr)
     return int(Exit.ERROR)
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from writing at its end what could not be written: it would end with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(error: PvError) -> None:
