@@ -117,9 +117,10 @@ def _shared(
             del children[child]
             with open(results, "rb") as file:  # noqa: PTH123  (a descriptor, not a path)
                 records = _records(file) if status == 0 else {}
-                if (noted := records.pop(_NOTED, None)) is not None:  # it came to its end
-                    found |= records
-                    adopt(noted)
+            noted = records.pop(_NOTED, None)
+            if noted is not None:  # else it did not come to its end, whatever it says
+                found |= records
+                adopt(noted)
     finally:
         os.close(tokens)
         for child, results in children.items():
