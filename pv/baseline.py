@@ -32,8 +32,8 @@ NEVER_KNOWN = re.compile(
 """Codes of what makes a verdict, or a claim of one, false; and of the baseline itself."""
 
 _ENTRY = re.compile(r'"contract"\s*:')
-_NUMBERED = re.compile(r":\d+(?::\d+)?\b|\bline \d+")
-"""Places within a message, which move while the finding stays."""
+_NUMBERED = re.compile(r":\d+:\d+(?=: )|(?<=\b[io]n line )\d+")
+"""Places within a message, which move while the finding stays; an id may end in a colon and a number."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)

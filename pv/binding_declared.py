@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -260,4 +261,5 @@ def _replacement(
 
 
 def _same(one: str, other: str, config: Config) -> bool:
-    return Path(config.root, one).samefile(config.root / other)
+    # Not the method: what this function is asked, whoever remembers results can watch.
+    return os.path.samefile(config.root / one, config.root / other)  # noqa: PTH121

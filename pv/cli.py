@@ -14,6 +14,7 @@ from pv import __version__
 from pv.errors import PvError
 from pv.exits import Exit
 from pv.printable import printable
+from pv.standard_streams import escape_what_cannot_be_encoded, open_closed_streams
 
 __all__ = ["COMMANDS", "ended_by", "main", "parser"]
 
@@ -56,7 +57,8 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pv`` with `argv` (those of the process by default); return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    _open_closed_streams()
+    open_closed_streams()
+    escape_what_cannot_be_encoded()
     gc.disable()  # what imports make lives to the end: there is nothing to collect
     try:
         arguments = parser(argv).parse_args(argv)
@@ -78,12 +80,15 @@ def ended_by(error: BaseException) -> int:
         print("interrupted: nothing more was recorded", file=sys.stderr)
         return int(Exit.INTERRUPTED)
     if isinstance(error, BrokenPipeError):
-        # The reader went away; keep the interpreter from complaining again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # the reader went away
         return int(Exit.ERROR)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         print(printable(f"error: {place}{error.strerror or error}"), file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # the disk is full, say
+            _discard_output()
         return int(Exit.ERROR)
     # Python would end with 1, which says that something was judged and rejected.
     import traceback
@@ -94,11 +99,9 @@ def ended_by(error: BaseException) -> int:
     return int(Exit.ERROR)
 
 
-def _open_closed_streams() -> None:
-    """Open what the caller closed (``pv … >&-``), lest a file or a pipe of ours become its output."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  until the end
+def _discard_output() -> None:
+    """Keep the interpreter from writing at its end what could not be written: it would end with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(error: PvError) -> None:

@@ -72,7 +72,7 @@ class Remove:
         if parent is None or index is None:
             return
         key, value = parent.entries[index]
-        if key is None:
+        if key is None or "#" in text[key.end : value.start] + "".join(_between(value, text)):
             return
         end = _content_end(value, text)
         after = parent.entries[index + 1][0] if index + 1 < len(parent.entries) else None
@@ -172,6 +172,20 @@ def _content_end(node: Node, text: str) -> int:
     """Return where what is written of `node` ends, without blank lines behind a block scalar."""
     last = node.last()
     return len(text[: last.end].rstrip()) if last.block_scalar else last.end
+
+
+def _between(node: Node, text: str) -> Iterator[str]:
+    """Yield what is written within `node` and is part of no scalar: where a comment may stand."""
+    if node.block_scalar:
+        yield text[node.start : line_of(text, node.start)[1]]
+    if not node.entries:
+        return
+    at = node.start
+    for part in (part for entry in node.entries for part in entry if part is not None):
+        yield text[at : part.start]
+        yield from _between(part, text)
+        at = part.end
+    yield text[at : node.end]
 
 
 def _uncommented(text: str, start: int, end: int, behind: int) -> Iterator[Splice]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pv.document import load
+from pv.result_cache.place import MARKS
+from pv.rewrites import Left
 from pv.rewriting import Plan, Rewritten, rewrite
 from pv.sync import Synced, write_sync
 
@@ -55,6 +58,9 @@ class RewrittenFile:
 def rewrite_file(path: Path, plan: Plan) -> RewrittenFile:
     """Rewrite the contract at `path` by `plan`; writes nothing.
 
+    Where `path` is a link that leads out of its repository, nothing is rewritten: whoever put the link there
+    chose a file, and this command's user did not.
+
     Raises
     ------
     DocumentError, NotAContractError, ConfigError
@@ -66,8 +72,19 @@ def rewrite_file(path: Path, plan: Plan) -> RewrittenFile:
     load(path)  # refuses what is too large, or not UTF-8, with its place
     before = path.read_bytes()
     rewritten = rewrite(before.decode("utf-8"), shown, plan)
+    if rewritten.made and _leads_out(path):
+        why = f"the file is a link that leads out of the repository, to {os.path.realpath(path)}; name that"
+        left = (*rewritten.left, *(Left(one.where, one.said, why) for one in rewritten.made))
+        return RewrittenFile(path, shown, before, before, Rewritten(before.decode("utf-8"), (), left, ()), ())
     stale = tuple(_with_evidence(path, rewritten.reworded)) if rewritten.reworded else ()
     return RewrittenFile(path, shown, before, rewritten.text.encode("utf-8"), rewritten, stale)
+
+
+def _leads_out(path: Path) -> bool:
+    """Tell whether the last step of `path` is a link out of the repository, or else the folder, it is in."""
+    folder, target = Path(os.path.realpath(path.parent)), Path(os.path.realpath(path))
+    above = (one for one in (folder, *folder.parents) if any((one / mark).exists() for mark in MARKS))
+    return not target.is_relative_to(next(above, folder))
 
 
 def _with_evidence(path: Path, names: tuple[str, ...]) -> Iterator[str]:

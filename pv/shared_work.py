@@ -96,10 +96,17 @@ def _shared(
     found: dict[int, bytes] = {}
     try:
         for _ in range(others):
-            results = os.memfd_create("pv")
             parent = os.getpid()
-            with workers():
-                child = os.fork()
+            try:
+                results = os.memfd_create("pv")
+            except OSError:
+                break  # this process does what is left
+            try:
+                with workers():
+                    child = os.fork()
+            except OSError:
+                os.close(results)
+                break
             if child == 0:
                 _work(tokens, shares, results, packed, parent)
             children[child] = results
@@ -156,7 +163,7 @@ def _taken(tokens: int, shares: list[range]) -> Iterator[range]:
 def _records(file: IO[bytes]) -> dict[int, bytes]:
     file.seek(0)
     found: dict[int, bytes] = {}
-    while head := file.read(_HEAD.size):
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
         number, length = _HEAD.unpack(head)
         found[number] = file.read(length)
     return found

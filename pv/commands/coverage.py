@@ -67,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> Exit:
         print(*text(coverages, arguments.level, config), sep="\n")
     minimum: Fraction | None = arguments.minimum
     if minimum is not None and part * 100 < minimum:
+        sys.stdout.flush()
         print(
             f"error: {shown_share(part)} is covered at {arguments.level} level or above,"
             f" less than the minimum of {float(minimum):g} %",

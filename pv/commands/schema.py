@@ -42,8 +42,21 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.with_checks:
         _of_project()
     else:
-        print((resources.files("pv") / "contract.schema.json").read_text(encoding="utf-8"), end="")
+        print(
+            _encodable((resources.files("pv") / "contract.schema.json").read_text(encoding="utf-8")), end=""
+        )
     return Exit.ACCEPTED
+
+
+def _encodable(text: str) -> str:
+    """Return JSON as it is, or the same in ASCII where standard output's encoding has not all of it."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(json.loads(text), indent=1) + "\n"
+    return text
 
 
 def _of_project() -> None:

@@ -14,7 +14,7 @@ from pv.result_cache.probes import PROBES, Probe, blake2b
 __all__ = ["MOST_BYTES", "Entry", "pack", "read_entry", "unpack"]
 
 MOST_BYTES = 64 << 20
-_MAGIC = b"pv result 1\n"
+_MAGIC = b"pv result 2\n"
 _DIGEST = 64
 
 
@@ -47,23 +47,26 @@ class Entry(NamedTuple):
         return self.code
 
 
-def pack(entry: Entry) -> bytes:
-    """Return the bytes of the file."""
+def pack(entry: Entry, key: str = "") -> bytes:
+    """Return the bytes of the file that is called `key`: under another name it is not believed."""
     fields = [piece for (kind, name), then in entry.found for piece in (kind, name, then)]
     looked = b"\0".join(fields)
     texts = [(name, text.encode("utf-8", "surrogatepass")) for name, text in entry.printed]
     sizes = " ".join(f"{name}:{len(text)}" for name, text in texts)
     body = b"%d %d %b\n" % (entry.code, len(looked), sizes.encode())
     body += looked + b"".join(text for _, text in texts)
-    return _MAGIC + blake2b(body, digest_size=_DIGEST // 2).hexdigest().encode() + b"\n" + body
+    return _MAGIC + _digest(body, key) + b"\n" + body
 
 
-def unpack(data: bytes) -> Entry | None:
-    """Return what `pack` packed; None of anything else."""
+def _digest(body: bytes | memoryview, key: str) -> bytes:
+    return blake2b(body, digest_size=_DIGEST // 2, key=os.fsencode(key)).hexdigest().encode()
+
+
+def unpack(data: bytes, key: str = "") -> Entry | None:
+    """Return what `pack` packed for the same `key`; None of anything else."""
     start = len(_MAGIC) + _DIGEST + 1
     body = memoryview(data)[start:]
-    digest = blake2b(body, digest_size=_DIGEST // 2).hexdigest().encode()
-    if data[:start] != _MAGIC + digest + b"\n":
+    if data[:start] != _MAGIC + _digest(body, key) + b"\n":
         return None
     try:
         end = data.index(b"\n", start) + 1
@@ -84,8 +87,14 @@ def unpack(data: bytes) -> Entry | None:
 
 
 def read_entry(path: str) -> Entry | None:
-    """Return the entry in the file `path`; None if it is not there, damaged, or not this user's alone."""
+    """Return the entry in the file `path`; None if it is not there, damaged, or not this user's alone.
+
+    Nor may others write to its folder: they could put what was remembered long ago back in its place.
+    """
+    folder, _, key = path.rpartition("/")
     try:
+        if not is_ours(os.stat(folder)):  # noqa: PTH116
+            return None
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
@@ -94,7 +103,7 @@ def read_entry(path: str) -> Entry | None:
         if not stat.S_ISREG(status.st_mode) or not is_ours(status) or status.st_size > MOST_BYTES:
             return None
         with open(descriptor, "rb", closefd=False) as file:
-            return unpack(file.read())
+            return unpack(file.read(), key)
     except OSError:
         return None
     finally:

@@ -10,7 +10,7 @@ from pv.result_cache.probes import blake2b
 
 __all__ = ["changed_since", "key_of"]
 
-_VERSION = 1
+_VERSION = 2
 """Of what is remembered, and how: raised when either changes."""
 _ENGINE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120  `pathlib` takes longer than a look-up
 
@@ -19,7 +19,8 @@ def key_of(words: Sequence[str]) -> str:
     """Return the digest of all that decides a run of `words` beside what it looks at.
 
     The engine counts by the size, times and inode of each of its files: an editable one is another one after
-    every edit. Where it is written to counts, as a stream's encoding may alter what is printed.
+    every edit. Where it is written to counts, as a stream's encoding may alter what is printed; so does the
+    encoding of the names of files, which ``LC_CTYPE`` alone can alter.
 
     Raises
     ------
@@ -30,8 +31,9 @@ def key_of(words: Sequence[str]) -> str:
         (stream.encoding, stream.errors, stream.newlines, stream.isatty())
         for stream in (sys.stdout, sys.stderr)
     ]
+    names = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
     options = (tuple(sys.flags), sys.warnoptions, sys._xoptions)  # noqa: SLF001  documented, if not public
-    interpreter = (sys.version, sys.executable, sys.path, options)
+    interpreter = (sys.version, sys.executable, sys.path, options, names)
     place = (os.getcwd(), os.geteuid(), os.getegid(), os.getgroups())  # noqa: PTH109
     parts = (_VERSION, list(words), place, streams, interpreter, _ENGINE, sorted(_engine()))
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=32).hexdigest()

@@ -20,6 +20,7 @@ __all__ = [
     "BIG_BYTES",
     "CONTENT",
     "ENTRIES",
+    "IDENTITY",
     "LINK",
     "PROBES",
     "STAMP",
@@ -39,6 +40,7 @@ Probe = tuple[bytes, bytes]
 """Kind, and the path or name that is looked at."""
 
 CONTENT, STATE, LINK, ENTRIES, STAMP = b"content", b"state", b"link", b"entries", b"stamp"
+IDENTITY = b"identity"
 TERMINAL, VARIABLE, VARIABLES = b"terminal", b"variable", b"variables"
 
 BIG_BYTES = 1 << 20
@@ -120,12 +122,28 @@ def listing(path: bytes) -> bytes:
     try:
         with _scandir(path) as entries:
             found = sorted(
-                b"%b %d%d%d" % (each.name, each.is_symlink(), each.is_dir(), each.is_file())
+                b"%b %b %b %b" % (each.name, *map(_asked, (each.is_symlink, each.is_dir, each.is_file)))
                 for each in entries
             )
     except OSError as error:
         return failed(error)
     return blake2b(b"/".join(found), digest_size=_DIGEST_BYTES).hexdigest().encode()
+
+
+def _asked(ask: Callable[[], bool]) -> bytes:
+    """Say what an entry of a folder answers: a link to itself must not hide the names beside it."""
+    try:
+        return b"%d" % ask()
+    except OSError as error:
+        return failed(error)
+
+
+def _identity(path: bytes) -> bytes:
+    try:
+        status = _stat(path)
+    except OSError as error:
+        return failed(error)
+    return b"%d %d" % (status.st_dev, status.st_ino)
 
 
 def _stamp(path: bytes) -> bytes:
@@ -158,6 +176,7 @@ PROBES: Mapping[bytes, Callable[[bytes], bytes]] = {
     LINK: _link,
     ENTRIES: listing,
     STAMP: _stamp,
+    IDENTITY: _identity,
     TERMINAL: _terminal,
     VARIABLE: _variable,
     VARIABLES: _variables,

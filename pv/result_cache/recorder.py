@@ -23,6 +23,7 @@ from pv.result_cache.environment import watched_environment
 from pv.result_cache.probes import (
     CONTENT,
     ENTRIES,
+    IDENTITY,
     LINK,
     PROBES,
     STAMP,
@@ -102,6 +103,8 @@ class Recorder:
         self._put(os, "readlink", self._readlink(os.readlink))
         self._put(os, "get_terminal_size", self._terminal(os.get_terminal_size))
         self._put(os, "open", self._open(os.open))
+        self._put(os.path, "samefile", self._samefile(os.path.samefile))
+        self._put(os.path, "samestat", self._refusing("os.path.samestat", os.path.samestat))
         for name in ("access", "statvfs", "pathconf", "getxattr", "listxattr"):
             self._put(os, name, self._refusing(f"os.{name}", getattr(os, name)))
         self._put(importlib.util, "find_spec", self._refusing("find_spec", importlib.util.find_spec))
@@ -221,6 +224,19 @@ class Recorder:
             if (name := self._path(path, dir_fd)) is not None:
                 self.note((LINK, name), PROBES[LINK](name))
             return real(path, dir_fd=dir_fd)
+
+        return watched
+
+    def _samefile(self, real: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+        """Return what compares two files, and notes which ones they are: the same bytes may be two files."""
+
+        def watched(one: Any, other: Any) -> bool:
+            for path in (one, other):
+                if (name := self._path(path)) is None:
+                    self.refuse("a descriptor that is compared")
+                else:
+                    self.note((IDENTITY, name), PROBES[IDENTITY](name))
+            return real(one, other)
 
         return watched
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pv.result_cache.entry import Entry, read_entry
 from pv.result_cache.key import changed_since, key_of
 from pv.result_cache.place import find_place
+
+if TYPE_CHECKING:
+    from pv.result_cache.recorder import Recorder
 
 __all__ = ["COMMANDS", "Known", "look_up", "run_watched"]
 
@@ -41,8 +45,8 @@ def look_up(words: Sequence[str]) -> Known | None:
         key = key_of(words)
         entry = read_entry(f"{place}/{key}")
         holds = entry is not None and entry.holds()
-    except (OSError, ValueError, AttributeError):
-        return None
+    except Exception:
+        return None  # what is wrong with a look-up costs time, and nothing else
     return Known(place, key, entry if holds else None)
 
 
@@ -64,11 +68,16 @@ def run_watched(known: Known, words: Sequence[str], run: Callable[[], int]) -> i
         sys.stdout, sys.stderr = out, err
         recorder.end()
     if recorder.permitted and not recorder.refused and code in _ENDS:
-        entry = Entry(code, joined(said), recorder.manifest())
-        # The last look is that of every later hit: what changed on the way is not remembered.
-        unchanged = not changed_since(began - _TICK_NS) and key_of(words) == known.key and entry.holds()
-        if unchanged and not recorder.refused:
-            from pv.result_cache.store import keep
-
-            keep(known.place, known.key, entry)
+        with contextlib.suppress(Exception):  # the run has ended as it did, whatever becomes of this
+            _remember(known, words, Entry(code, joined(said), recorder.manifest()), recorder, began)
     return code
+
+
+def _remember(known: Known, words: Sequence[str], entry: Entry, recorder: Recorder, began: int) -> None:
+    """Keep `entry`, unless something changed on the way: the last look is that of every later hit."""
+    if recorder.refused or changed_since(began - _TICK_NS):
+        return
+    if key_of(words) == known.key and entry.holds():
+        from pv.result_cache.store import keep
+
+        keep(known.place, known.key, entry)

@@ -12,6 +12,8 @@ __all__ = ["keep", "used"]
 
 MOST_ENTRIES = 500
 MOST_BYTES_TOGETHER = 256 << 20
+_ASIDE = ".pv-"
+"""So begin the names of entries that are being written."""
 
 
 def keep(place: str, key: str, entry: Entry) -> bool:
@@ -19,7 +21,7 @@ def keep(place: str, key: str, entry: Entry) -> bool:
 
     Any number of processes may do so at once: a reader finds the one or the other.
     """
-    data = pack(entry)
+    data = pack(entry, key)
     if len(data) > MOST_BYTES:
         return False
     import tempfile  # late: what is found needs it not
@@ -28,7 +30,7 @@ def keep(place: str, key: str, entry: Entry) -> bool:
         make_place(place)
         if not is_ours(os.stat(place)):  # noqa: PTH116
             return False
-        descriptor, aside = tempfile.mkstemp(prefix=".", dir=place)  # mode 0600
+        descriptor, aside = tempfile.mkstemp(prefix=_ASIDE, dir=place)  # mode 0600
     except OSError:
         return False
     try:
@@ -55,6 +57,8 @@ def _tidy(place: str) -> None:
     found = []
     with os.scandir(place) as entries:
         for each in entries:
+            if not _is_entry(each.name):
+                continue
             with contextlib.suppress(OSError):  # another process took it away
                 status = each.stat(follow_symlinks=False)
                 found.append((status.st_mtime_ns, status.st_size, each.path))
@@ -65,3 +69,8 @@ def _tidy(place: str) -> None:
         together -= size
         with contextlib.suppress(OSError):
             os.unlink(path)  # noqa: PTH108
+
+
+def _is_entry(name: str) -> bool:
+    """Tell whether we call entries so, or what is to become one: nothing else is taken away."""
+    return name.startswith(_ASIDE) or (len(name) == 64 and not name.strip("0123456789abcdef"))

@@ -254,6 +254,22 @@ def test_mended_and_known_go_together(kernel: Path, validate: Validate) -> None:
     assert kernel.read_text(encoding="utf-8") == KERNEL
 
 
+def test_a_number_that_is_no_place_tells_findings_apart(kernel: Path, validate: Validate) -> None:
+    """An id may end in a colon and a number: another id is another finding."""
+    covering = KERNEL.replace("{id: A-1,", "{id: A-1, covers: ['O:7'],")
+    kernel.write_text(covering, encoding="utf-8")
+    assert validate("--strict", "--write-baseline").code == Exit.ACCEPTED
+    kernel.write_text(covering.replace("O:7", "O:8"), encoding="utf-8")
+    ended = validate("--strict")
+    assert ended.code == Exit.REJECTED
+    assert "warning[PV-COVER-002]: A-1: the contract has no obligation O:8" in ended.out
+    twice = KERNEL.replace("property: p}", "property: p, formal: f}\n- {id: O-2, property: q, formal: f}")
+    kernel.write_text(twice, encoding="utf-8")
+    assert "on line 6" in validate("--strict", "--write-baseline").out
+    kernel.write_text(f"# moved\n{twice}", encoding="utf-8")
+    assert validate("--strict").code == Exit.ACCEPTED
+
+
 def test_a_place_lies_in_the_clause_that_begins_last_before_it(kernel: Path) -> None:
     contract = load_contract(kernel)
     clauses = Clauses(contract)

@@ -109,3 +109,17 @@ def test_closed_streams_change_no_verdict(project: Project, closed: str) -> None
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
     assert project.status()[0] == "DISCHARGED"
+
+
+@pytest.mark.parametrize("arguments", ["validate contracts", "graph", "status"])
+def test_a_full_disk_is_an_error_of_ours(project: Project, arguments: str) -> None:
+    """What is left in a buffer is written again as the interpreter ends, which would then say 120."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(
+        ["bash", "-c", f"exec {sys.executable} -m pv {arguments} >/dev/full"],
+        cwd=project.root,
+        env=variables | {"PYTHONPATH": str(ROOT), "PV_NO_CACHE": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (Exit.ERROR, b"error: No space left on device\n")

@@ -60,10 +60,12 @@ SLOW = "def slow(number):\n    time.sleep(0.0005)\n    return work(number)\n"
         "COUNT = 0\ndone = [*share(COUNT, work, pack, unpack)]\n" + IN_ORDER,
         "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
         "done = [*share(COUNT, work, pack, unpack)]\n" + IN_ORDER + ALONE,
+        "def refused(): raise BlockingIOError(11, 'no more processes')\n"
+        "os.fork = refused\ndone = [*share(COUNT, work, pack, unpack)]\n" + IN_ORDER + ALONE + NOBODY,
         "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
         "done = [*share(COUNT, work, pack, unpack)]\n" + IN_ORDER + ALONE,
     ],
-    ids=["shared", "unpackable", "few", "none", "one processor", "threads"],
+    ids=["shared", "unpackable", "few", "none", "one processor", "no more processes", "threads"],
 )  # fmt: skip
 def test_results_are_those_of_one_process(text: str) -> None:
     done = run(text)

@@ -61,7 +61,8 @@ def test_a_hit_imports_neither_a_parser_of_contracts_nor_one_of_the_command_line
     started = {*run(tmp_path, variables, "-c", "import sys; print(*sys.modules)").stdout.decode().split()}
     assert not (warm - started) & NOT_NEEDED
     assert {name for name in warm if name.startswith("pv.") and not name.startswith("pv.result_cache")} == {
-        "pv.start"
+        "pv.standard_streams",
+        "pv.start",
     }
 
 
@@ -72,7 +73,8 @@ SHELL = {
     "a reader that goes away": "{pv} | true; exit ${{PIPESTATUS[0]}}",
     "a full disk": "{pv} >/dev/full",
     "one for both": "{pv} 2>&1",
-    "another encoding": "PYTHONIOENCODING=ascii:backslashreplace {pv}",
+    "another encoding": "PYTHONIOENCODING=ascii {pv}",
+    "another encoding, and its way": "PYTHONIOENCODING=ascii:backslashreplace {pv}",
 }
 
 

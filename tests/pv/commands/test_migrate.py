@@ -127,6 +127,22 @@ def test_the_file_keeps_its_mode_and_a_link_its_target(project: Project, old: Pa
     ]
 
 
+@pytest.mark.parametrize("words", [("migrate",), ("validate", "--fix")], ids=" ".join)
+def test_nothing_is_written_through_a_link_that_leads_out(
+    project: Project, old: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    target = tmp_path / "another-repository.yaml"
+    target.write_text(OLD, encoding="utf-8")
+    old.unlink()
+    old.symlink_to(target)
+    ended = project.pv(*words, "contracts")
+    assert target.read_text(encoding="utf-8") == OLD
+    assert f"a link that leads out of the repository, to {target}; name that" in ended.err
+    assert "is now" not in ended.out
+    project.pv("migrate", target)
+    assert target.read_text(encoding="utf-8") == NEW
+
+
 def test_a_file_that_was_saved_meanwhile_is_not_written(old: Path) -> None:
     found = rewrite_file(old, old_spellings)
     old.write_text("saved", encoding="utf-8")

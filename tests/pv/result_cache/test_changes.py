@@ -204,6 +204,91 @@ def test_where_it_runs_and_how_paths_are_written_counts(claimed: Project, runs: 
         assert said == runs.anew(folder, "validate", word) != first
 
 
+def test_a_link_to_itself_beside_the_contracts_hides_no_new_one(claimed: Project, runs: Runs) -> None:
+    """A repository may hold such a link: what comes beside it later must not stay unseen."""
+    (claimed.root / "contracts" / "loop").symlink_to("loop")
+    assert runs.hits(claimed.root, "validate", "contracts")
+    (claimed.root / "contracts" / "broken-v1.yaml").write_text("a: [", encoding="utf-8")
+    assert runs(claimed.root, "validate", "contracts").code == 1
+    (claimed.root / "contracts" / "broken-v1.yaml").unlink()
+    assert runs(claimed.root, "validate", "contracts") == runs.anew(claimed.root, "validate", "contracts")
+
+
+def test_two_files_that_become_one_are_seen(claimed: Project, runs: Runs) -> None:
+    """A counter-example that puts a file in its own place shows nothing: a hard link is such a one."""
+    tests = claimed.root / "tests"
+    tests.mkdir()
+    (tests / "test_it.py").write_text("import tool\n\ndef test_it(): pass\n", encoding="utf-8")
+    (claimed.root / "tool.py").write_text("X = 1\n", encoding="utf-8")
+    (claimed.root / "other.py").write_text("X = 1\n", encoding="utf-8")
+    claimed.contract(
+        {
+            **OTHER,
+            "pytest": "tests/test_it.py::test_it",
+            "counter_examples": {"x": {"modules": {"tool.py": "other.py"}}},
+        },
+        stem="other-v1",
+    )
+    words = ("validate", "contracts/other-v1.yaml")
+    assert runs.hits(claimed.root, *words)
+    (claimed.root / "other.py").unlink()
+    (claimed.root / "other.py").hardlink_to(claimed.root / "tool.py")
+    truth = runs.anew(claimed.root, *words)
+    assert b"in its own place" in truth.out
+    assert runs(claimed.root, *words) == truth
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_encoding_of_names_counts(claimed: Project, runs: Runs, encoding: str) -> None:
+    folder = claimed.root / "contracts" / "\xe9"
+    folder.mkdir()
+    (folder / "broken-v1.yaml").write_text("a: [", encoding="utf-8")
+    said = []
+    for locale in ("C.UTF-8", "C"):
+        variables = {name: value for name, value in runs.variables.items() if not name.startswith("LC_")}
+        variables |= {
+            "LANG": "", "LC_CTYPE": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+            "PYTHONIOENCODING": encoding,
+        }  # fmt: skip
+        for words in (["--no-cache"], [], []):
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "pv", "validate", "contracts", *words],
+                cwd=claimed.root, env=variables, capture_output=True, check=False,
+            )  # fmt: skip
+            said.append((done.returncode, done.stdout, done.stderr))
+    assert said[0] == said[1] == said[2]
+    assert said[3] == said[4] == said[5] != said[0]
+    assert said[0][0] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["validate", "contracts"], ["graph"], ["coverage", "--minimum", "100"],
+     ["coverage", "--json", "--minimum", "100"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_goes_to_one_place_has_the_same_order(claimed: Project, runs: Runs, words: list[str]) -> None:
+    """Both streams in one pipe: what is printed first stands first, remembered or not."""
+    obligation = "proof_obligations:\n- {id: O-1, type: invariant, property: p}\n- {id: O-1}\n"
+    with (claimed.root / "contracts" / "other-v1.yaml").open("a", encoding="utf-8") as file:
+        file.write(obligation if words[0] == "validate" else obligation.replace("- {id: O-1}\n", ""))
+    variables = {name: value for name, value in runs.variables.items() if name != "PYTHONUNBUFFERED"}
+
+    def run(*more: str) -> tuple[int, bytes]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "pv", *words, *more],
+            cwd=claimed.root, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    truth = run("--no-cache")
+    assert run() == truth
+    kept = runs.kept()
+    assert kept
+    assert run() == truth
+    assert runs.kept() == kept
+
+
 def test_options_count(claimed: Project, runs: Runs) -> None:
     claimed.edit("small_checks/scale.py", "1.0", "2.0")
     for words in (

@@ -63,8 +63,9 @@ def test_no_damaged_entry_is_believed(tmp_path: Path) -> None:
         assert unpack(data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]) is None
     assert unpack(data + b"\n") is None
     path = tmp_path / "entry"
-    path.write_bytes(data)
+    path.write_bytes(pack(Entry(0, [("stdout", "valid\n")], ()), "entry"))
     path.chmod(0o600)
+    tmp_path.chmod(0o700)
     assert read_entry(str(path)) is not None
     for mode in (0o640, 0o604, 0o620, 0o602):
         path.chmod(mode)
@@ -74,6 +75,12 @@ def test_no_damaged_entry_is_believed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for other in ("link", "pipe", ".", "nothing"):
         assert read_entry(str(tmp_path / other)) is None
+    for mode in (0o770, 0o707, 0o755):
+        tmp_path.chmod(mode)
+        assert read_entry(str(path)) is None, "others may have put it there"
+    tmp_path.chmod(0o700)
+    path.rename(tmp_path / "other")
+    assert read_entry(str(tmp_path / "other")) is None, "it was remembered of another run"
 
 
 def _swap(path: Path) -> None:
@@ -107,6 +114,14 @@ def test_a_probe_sees_the_change(tmp_path: Path, kind: bytes, change: Callable[[
     assert PROBES[kind](name) != before
 
 
+def test_a_link_to_itself_hides_none_of_the_names_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    before = PROBES[ENTRIES](os.fsencode(tmp_path))
+    assert not before.startswith(b"errno")
+    (tmp_path / "new.yaml").touch()
+    assert PROBES[ENTRIES](os.fsencode(tmp_path)) != before
+
+
 def test_a_link_is_known_by_where_it_leads_and_a_listed_one_by_what_is_there(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to("one")
@@ -138,6 +153,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "in.txt").write_text("in", encoding="utf-8")
     (tmp_path / "a.txt").write_text("a", encoding="utf-8")
+    (tmp_path / "copy.txt").write_text("a", encoding="utf-8")
     (tmp_path / "link").symlink_to("a.txt")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PV_TEST_VARIABLE", "a")
@@ -150,6 +166,12 @@ def _relink(path: Path) -> None:
 
 
 Call = Callable[[Path], object]
+
+
+def _hard_link(root: Path) -> None:
+    """Make one file of two that hold the same."""
+    (root / "copy.txt").unlink()
+    (root / "copy.txt").hardlink_to(root / "a.txt")
 
 
 def _write(name: str) -> Call:
@@ -191,6 +213,7 @@ LOOKS: dict[str, tuple[Call, Call]] = {
     "rglob": (lambda _: [*Path().rglob("*.txt")], _touch("folder/b.txt")),
     "walk": (lambda _: [*os.walk(".")], _touch("folder/b.txt")),
     "samefile": (lambda _: os.path.samefile("a.txt", "link"), _relink_it),
+    "samefile of two": (lambda _: os.path.samefile("a.txt", "copy.txt"), _hard_link),
     "getenv": (lambda _: os.getenv("PV_TEST_VARIABLE"), _set("PV_TEST_VARIABLE")),
     "environ.get": (lambda _: os.environ.get("PV_TEST_NONE"), _set("PV_TEST_NONE")),
     "in environ": (lambda _: "PV_TEST_NONE" in os.environ, _set("PV_TEST_NONE")),
@@ -244,6 +267,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a file taken away": lambda: Path("a.txt").unlink(),
     "another working folder": lambda: os.chdir("folder"),
     "a variable that is set": lambda: os.environ.__setitem__("PV_TEST_VARIABLE", "a"),
+    "which of two files": lambda: Path("a.txt").samefile("copy.txt"),
     "access": lambda: os.access("a.txt", os.R_OK),
     "what the file system is": lambda: os.statvfs("."),
     "where a module would come from": lambda: importlib.util.find_spec("small"),
@@ -320,21 +344,24 @@ def test_what_is_kept_is_the_owners_alone_and_bounded(
 ) -> None:
     folder = tmp_path / "caches" / "pv" / "results"
     monkeypatch.setattr(store, "MOST_ENTRIES", 3)
+    keys = [f"{number:064x}" for number in range(9)]
     for index in range(5):
-        assert store.keep(str(folder), f"key{index}", Entry(0, (), ()))
-        os.utime(folder / f"key{index}", (index, index))
-    store.used(str(folder), "key2")
-    assert store.keep(str(folder), "key5", Entry(0, (), ()))
-    assert {path.name for path in folder.iterdir()} == {"key2", "key4", "key5"}
+        assert store.keep(str(folder), keys[index], Entry(0, (), ()))
+        os.utime(folder / keys[index], (index, index))
+    (folder / "letter.txt").write_text("not ours", encoding="utf-8")
+    os.utime(folder / "letter.txt", (0, 0))
+    store.used(str(folder), keys[2])
+    assert store.keep(str(folder), keys[5], Entry(0, (), ()))
+    assert {path.name for path in folder.iterdir()} == {"letter.txt", keys[2], keys[4], keys[5]}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "key5").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / keys[5]).stat().st_mode) == 0o600
     monkeypatch.setattr(store, "MOST_BYTES_TOGETHER", 100)
-    assert store.keep(str(folder), "key6", Entry(0, (), ()))
-    assert len([*folder.iterdir()]) <= 1
+    assert store.keep(str(folder), keys[6], Entry(0, (), ()))
+    assert len([*folder.iterdir()]) <= 2
     monkeypatch.setattr(store, "MOST_BYTES", 100)
-    assert not store.keep(str(folder), "key7", Entry(0, [("stdout", "x" * 100)], ()))
+    assert not store.keep(str(folder), keys[7], Entry(0, [("stdout", "x" * 100)], ()))
     folder.chmod(0o770)
-    assert not store.keep(str(folder), "key8", Entry(0, (), ()))
+    assert not store.keep(str(folder), keys[8], Entry(0, (), ()))
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
