@@ -161,10 +161,12 @@ def _smallest(found: Proof, facts: list[Any], symbols: Values, size: int, effort
 
 
 def _solve(facts: Sequence[Any], effort: int) -> Proof:
-    solver = z3.Solver()
+    # In a context of its own: what was asked before would change in which order the solver looks.
+    own = z3.Context()
+    solver = z3.Solver(ctx=own)
     solver.set("random_seed", 0)
     solver.set("rlimit", effort)
-    solver.add(*facts)
+    solver.add(*[z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts])
     answer = solver.check()
     if answer == z3.unsat:
         return Proof("proved")
@@ -174,7 +176,7 @@ def _solve(facts: Sequence[Any], effort: int) -> Proof:
 
 
 def _number(model: Any, symbol: Any) -> int:
-    return int(model.eval(symbol, model_completion=True).as_long())
+    return int(model.eval(symbol.translate(model.ctx), model_completion=True).as_long())
 
 
 def _claimed(claim: Claim) -> Any:
