@@ -52,7 +52,9 @@ def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
         raise NotPureError(f"{name} is wrapped, or sees the variables of another function")
     if "__signature__" in vars(function):
         raise NotPureError(f"{name} says itself what its parameters are")
-    if type(function.__globals__) is not dict or getattr(function, "__builtins__", None) is not vars(builtins):
+    if type(function.__globals__) is not dict or getattr(function, "__builtins__", None) is not vars(
+        builtins
+    ):
         raise NotPureError(f"{name} sees names that are not those of its module and of Python")
     return function, itself
 

@@ -59,7 +59,7 @@ class Translator:
         NotPureError
             It holds something that is not translated.
         """
-        name = function.__qualname__
+        name = getattr(function, "__qualname__", type(function).__name__)
         if name in self._calls or len(self._calls) == _DEEPEST:
             raise NotPureError(f"{name} calls itself, or through too many others")
         plain, itself = function_of(function)
