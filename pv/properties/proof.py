@@ -161,12 +161,18 @@ def _smallest(found: Proof, facts: list[Any], symbols: Values, size: int, effort
 
 
 def _solve(facts: Sequence[Any], effort: int) -> Proof:
-    # In a context of its own: what was asked before would change in which order the solver looks.
+    """Ask in a context of its own, which what was asked before does not change; then, once more, in ours."""
     own = z3.Context()
-    solver = z3.Solver(ctx=own)
+    moved = [z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts]
+    found = _asked(moved, effort, own)
+    return _asked(facts, effort, None) if found.outcome == "unknown" else found
+
+
+def _asked(facts: Sequence[Any], effort: int, context: Any) -> Proof:
+    solver = z3.Solver(ctx=context)
     solver.set("random_seed", 0)
     solver.set("rlimit", effort)
-    solver.add(*[z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts])
+    solver.add(*facts)
     answer = solver.check()
     if answer == z3.unsat:
         return Proof("proved")
