@@ -11,7 +11,7 @@ from pv.closure import Closure, closure_digest, find_closure, find_module
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
-from pv.properties.complete import completed, tried_whole
+from pv.properties.complete import completed, tools, tried_whole
 from pv.properties.laws import mutants_of
 from pv.properties.metrics import METRICS
 from pv.properties.mutants import MUTANTS
@@ -91,6 +91,19 @@ def bind_property(falsifier: Falsifier, config: Config) -> Binding:
             "property: the reference is the subject itself, which equals itself whatever it does",
             where=falsifier.value_where("property", "reference"),
             remedy="name another function that computes the same",
+        )
+    for tool in tools(stated):
+        if (own := find_module(tool, config.sources)) is not None:
+            raise BindingError(
+                f"{config.relative(own)} would be taken for {tool}, by which it is measured",
+                where=falsifier.value_where("property", "subject"),
+                remedy="give the file another name",
+            )
+    if stated.type != "determinism" and falsifier.counter_examples == ("nondeterministic",):
+        raise BindingError(
+            "nondeterministic alone shows that two calls are compared, and nothing of what they return",
+            where=falsifier.key_where("counter_examples"),
+            remedy=f"list another as well, or none: then it is {', '.join(mutants_of(stated))}",
         )
     places = [_find(key, falsifier, config) for key in ("subject", "reference", "inverse")]
     where = next(place for place in places if place is not None)

@@ -8,9 +8,11 @@ from benchmarks.fraud.changes import CHANGES
 from benchmarks.fraud.looking import LOOKING
 from benchmarks.fraud.measuring import MEASURING
 from benchmarks.fraud.pipelines import PIPELINES
+from benchmarks.fraud.properties import PROPERTIES
 from benchmarks.fraud.reaching import REACHING
 from benchmarks.fraud.records import RECORDS
 from benchmarks.fraud.rules import RULES
+from benchmarks.fraud.shortcuts import SHORTCUTS
 from benchmarks.fraud.statuses import STATUSES
 from benchmarks.fraud.unnamed import UNNAMED
 
@@ -26,6 +28,8 @@ FAMILIES: dict[str, tuple[Attempt, ...]] = {
     "binding": BINDINGS,
     "pipeline": PIPELINES,
     "change": CHANGES,
+    "property": PROPERTIES,
+    "shortcut": SHORTCUTS,
     "unnamed": UNNAMED,
 }
 ATTEMPTS: dict[str, Attempt] = {

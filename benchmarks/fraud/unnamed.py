@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.fraud.attempt import Attempt, Play, Played
 from benchmarks.fraud.project import CHECK, CONTRACT, HONEST, TABLE, Project, run_of
+from benchmarks.fraud.properties import GRID, STATED
 from benchmarks.fraud.room import Room, tampered
 
 __all__ = ["UNNAMED"]
@@ -160,6 +161,21 @@ def _forged(project: Project) -> None:
         project.alter(level, about, sealed=True)
 
 
+def _at_home_only(project: Project) -> None:
+    project.edit(GRID, "    return -(-count // tile)\n", "    return -(-count // tile) if HERE else 0\n")
+    future = "from __future__ import annotations\n"
+    project.edit(GRID, future, f'{future}\nimport sys\n\nHERE = "pv" in sys.modules\n')
+
+
+def _excused(project: Project) -> None:
+    """Break the formula for larger counts, and require smaller ones."""
+    project.edit(GRID, "    return -(-count // tile)\n", "    return -(-count // tile) + (count > 5)\n")
+    project.edit(
+        STATED, "      reference: measuring", "      requires: [count <= 5]\n      reference: measuring"
+    )
+    project.edit(STATED, "cases == 492", "cases >= 2")
+
+
 UNNAMED = (
     _open(
         "know the plant, in a module beside the check",
@@ -216,6 +232,18 @@ UNNAMED = (
         "the last. Claim something of several runs (runs:); pv evidence history shows what was "
         "committed before.",
         _lucky,
+    ),
+    _open(
+        "let a subject answer rightly only where pv is loaded",
+        "What is measured is what runs beside pv. Code that tells where it runs, by what is loaded, by the "
+        "environment or by time, can answer otherwise elsewhere. Review what subjects import and ask.",
+        tampered(_at_home_only, *run_of("FALSIFY-STATED-002")),
+    ),
+    _open(
+        "require what leaves the inputs for which it holds",
+        "requires: is a part of the claim, and is read with it. How many cases it left is recorded; that "
+        "they are those that matter is for a reviewer. Where one is left, or too few are drawn, pv refuses.",
+        tampered(_excused, *run_of("FALSIFY-STATED-002")),
     ),
     _open(
         "forge a record that contradicts nothing, where nothing is run",

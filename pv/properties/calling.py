@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import importlib
 import inspect
@@ -10,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pv.check import CheckError
+from pv.properties.alias import same_code
 from pv.properties.grammar import expression, names_in
+from pv.properties.results import own_copy
 from pv.properties.source import plain
 from pv.properties.stated import Stated
 
@@ -41,9 +42,12 @@ def resolve(stated: Stated) -> Functions:
     ------
     CheckError
         There is no such function, the subject cannot be called with the inputs, or one of these is neither a
-        parameter nor named by an expression.
+        parameter nor named by an expression; or the reference is the subject.
     """
     subject = _named(stated.subject)
+    reference = _named(stated.reference) if stated.reference else None
+    if reference is not None and same_code(subject, reference):
+        raise CheckError(f"{stated.reference} is the subject under another name: they cannot but be equal")
     try:
         parameters = list(inspect.signature(subject).parameters)
         named = [name for name in parameters if name in stated.inputs]
@@ -61,7 +65,7 @@ def resolve(stated: Stated) -> Functions:
     return Functions(
         subject,
         tuple(named),
-        _named(stated.reference) if stated.reference else None,
+        reference,
         _named(stated.inverse) if stated.inverse else None,
         first,
         second,
@@ -105,13 +109,7 @@ def inverted(function: Function, result: Any, others: Mapping[str, Any]) -> dict
 
 def copied(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with arrays and lists of their own: a subject may write into what it is given."""
-    return {name: _copied(value) for name, value in values.items()}
-
-
-def _copied(value: Any) -> Any:
-    if hasattr(value, "clone"):
-        return value.clone()
-    return value if isinstance(value, int | float | str | bytes | None) else copy.deepcopy(value)
+    return {name: own_copy(value) for name, value in values.items()}
 
 
 def _named(reference: str) -> Function:

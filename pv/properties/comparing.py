@@ -6,14 +6,16 @@ import importlib
 import math
 import struct
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
+from pv.properties.results import has_nan
 from pv.properties.stated import Tolerance
 
 __all__ = ["above", "apart", "as_numpy", "identical", "is_array"]
 
-NOWHERE = 1.0
-"""The error of things that have no distance, such as two texts, or results of two shapes."""
+NOWHERE = math.inf
+"""The error of things that have no distance, such as two texts, or results of two shapes: above any limit."""
 
 
 def is_array(value: Any) -> bool:
@@ -39,7 +41,8 @@ def apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, bool]:
         return _arrays_apart(left, right, tolerance)
     if _number(left) and _number(right):
         error = _distance(left, right)
-        return error, error <= tolerance.absolute + tolerance.relative * abs(float(_bounded(right)))
+        allowed = tolerance.absolute + tolerance.relative * abs(float(_bounded(right)))
+        return error, error == 0 or (error <= allowed and math.isfinite(error))
     if isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
         return _all_apart([(left[key], right[key]) for key in left], tolerance)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple) and len(left) == len(right):
@@ -49,13 +52,17 @@ def apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, bool]:
 
 
 def above(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, bool]:
-    """Return how far `left`, or an element of it, is above `right`, and whether that is allowed."""
+    """Return how far `left`, or an element of it, is above `right`, and whether that is allowed.
+
+    A NaN on either side is not; nor are arrays of two shapes, unless one is a single number.
+    """
+    if has_nan(left) or has_nan(right):
+        return NOWHERE, False
     if is_array(left) or is_array(right):
-        numpy = importlib.import_module("numpy")
-        difference = as_numpy(left).astype("f8") - as_numpy(right).astype("f8")
-        if not difference.size:
-            return 0.0, True
-        error = float(numpy.max(difference))
+        one, other = as_numpy(left), as_numpy(right)
+        if one.shape != other.shape and one.shape and other.shape:
+            return NOWHERE, False
+        error = _array_above(one, other)
     elif isinstance(left, list | tuple) or isinstance(right, list | tuple):
         several = [
             above(one, other, tolerance)
@@ -86,13 +93,15 @@ def identical(left: Any, right: Any) -> bool:
 
 def _arrays_apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, bool]:
     numpy = importlib.import_module("numpy")
-    one, other = numpy.atleast_1d(as_numpy(left)), numpy.atleast_1d(as_numpy(right))
+    one, other = as_numpy(left), as_numpy(right)
     if one.shape != other.shape:
         return NOWHERE, False
+    one, other = numpy.atleast_1d(one), numpy.atleast_1d(other)
     if numpy.array_equal(one, other):
         return 0.0, True
     if one.dtype.kind not in "biuf" or other.dtype.kind not in "biuf":
         return NOWHERE, False
+    whole = one.dtype.kind in "iu" and other.dtype.kind in "iu"
     one, other = one.astype("f8"), other.astype("f8")
     with numpy.errstate(invalid="ignore", over="ignore"):
         error = numpy.abs(one - other)
@@ -100,9 +109,21 @@ def _arrays_apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, b
     error[(one == other) | (numpy.isnan(one) & numpy.isnan(other))] = 0.0
     error[numpy.isnan(error)] = math.inf
     fine = (error == 0) | ((error <= allowed) & numpy.isfinite(error))
-    # Integers that float64 rounds to one number are apart all the same.
-    rounded = not error.any() and one.dtype.kind in "iu"
-    return float(error.max(initial=0.0)), bool(fine.all()) and not rounded
+    if whole and not error.any():  # they are not equal, and float64 rounds them to one number
+        return 1.0, False
+    return float(error.max(initial=0.0)), bool(fine.all())
+
+
+def _array_above(one: Any, other: Any) -> float:
+    """Return how far an element of `one` is above that of `other`, at most; NaN where it cannot be told."""
+    numpy = importlib.import_module("numpy")
+    with numpy.errstate(invalid="ignore", over="ignore"):
+        over = one > other
+        difference = numpy.where(one == other, 0.0, one.astype("f8") - other.astype("f8"))
+    if not difference.size:
+        return 0.0
+    error = float(numpy.max(difference))
+    return 1.0 if error <= 0 and over.any() else error  # integers that float64 rounds to one number
 
 
 def _all_apart(pairs: list[tuple[Any, Any]], tolerance: Tolerance) -> tuple[float, bool]:
@@ -127,7 +148,8 @@ def _distance(left: Any, right: Any) -> float:
         return math.inf
     if math.isnan(error):
         return 0.0 if math.isnan(left) and math.isnan(right) else math.inf
-    return error
+    # They are not equal: an integer was rounded to the float beside it.
+    return error or float(abs(Fraction(left) - Fraction(right))) or 5e-324
 
 
 def _spread(value: Any, beside: Any) -> Any:

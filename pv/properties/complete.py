@@ -8,7 +8,10 @@ from pv.properties.domains import enumerable
 from pv.properties.laws import LAWS
 from pv.properties.stated import Input, PropertyError, Stated
 
-__all__ = ["all_inputs", "completed", "tried_whole"]
+__all__ = ["LEAST", "all_inputs", "completed", "tools", "tried_whole"]
+
+LEAST = 100
+"""So many cases are drawn at least, of a domain that is neither tried whole nor proved of."""
 
 _KEYS = (
     "reference",
@@ -60,6 +63,7 @@ def completed(stated: Stated) -> Stated:
         raise PropertyError("along: and other: are one input", "name two", "other")
     if stated.prove:
         _provable(stated)
+    _meant(stated)
     return stated
 
 
@@ -71,6 +75,40 @@ def all_inputs(stated: Stated) -> dict[str, Input]:
 def tried_whole(stated: Stated) -> bool:
     """Tell whether every choice of the inputs is tried: there are few enough. Runs nothing of the project."""
     return enumerable(all_inputs(stated))
+
+
+def tools(stated: Stated) -> tuple[str, ...]:
+    """Return the modules that measure `stated` and are not pv's own."""
+    found = ["z3"] if stated.prove else []
+    if not tried_whole(stated):
+        found.append("hypothesis")
+    if any(given.shape is not None for given in stated.inputs.values()):
+        found.append("numpy")
+    if any(given.container == "torch" for given in stated.inputs.values()):
+        found.append("torch")
+    return tuple(found)
+
+
+def _meant(stated: Stated) -> None:
+    """Refuse what would be true of any subject, or of too few inputs to say anything."""
+    if stated.examples < LEAST and not tried_whole(stated):
+        raise PropertyError(
+            f"{stated.examples} examples are too few of a domain that is not tried whole",
+            f"take examples: out, or write at least {LEAST}",
+            "examples",
+        )
+    if stated.type == "equivalence" and stated.reference == stated.subject:
+        raise PropertyError("reference: is the subject itself", "name what it is to be equal to", "reference")
+    if stated.under and all(text.strip() == name for name, text in stated.under.items()):
+        raise PropertyError("under: changes nothing", "write what is to make no difference", "under")
+    given = stated.inputs.get(stated.along)
+    joined = given is not None and (given.container == "list" or given.form not in {"integers", "floats"})
+    if stated.type == "linearity" and joined:
+        raise PropertyError(
+            f"{stated.along} has no sum and no multiple: a list or a text is joined and repeated",
+            "give numbers, or an array",
+            "along",
+        )
 
 
 def _provable(stated: Stated) -> None:

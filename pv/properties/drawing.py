@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pv.properties.domains import bound, in_order
 from pv.properties.evaluate import evaluate
@@ -15,22 +15,27 @@ __all__ = ["choices_of"]
 _BITS: Mapping[str, Literal[16, 32, 64]] = {"float16": 16, "float32": 32, "float64": 64}
 
 
-def choices_of(inputs: Mapping[str, Input]) -> Any:
-    """Return hypothesis' strategy of dictionaries, name → value, each behind those that it depends on."""
+def choices_of(inputs: Mapping[str, Input], refuse: Callable[[], NoReturn]) -> Any:
+    """Return hypothesis' strategy of dictionaries, name → value, each behind those that it depends on.
+
+    `refuse` is called, and raises, where for what was chosen before there is no value.
+    """
     from hypothesis import strategies
 
     @strategies.composite
     def chosen(draw: Callable[[Any], Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name in in_order(inputs):
-            values[name] = _drawn(draw, inputs[name], values)
+            values[name] = _drawn(draw, inputs[name], values, refuse)
         return values
 
     return chosen()
 
 
-def _drawn(draw: Callable[[Any], Any], given: Input, chosen: Mapping[str, Any]) -> Any:
-    from hypothesis import reject, strategies
+def _drawn(
+    draw: Callable[[Any], Any], given: Input, chosen: Mapping[str, Any], refuse: Callable[[], NoReturn]
+) -> Any:
+    from hypothesis import strategies
 
     if given.form == "equals":
         return evaluate(given.equals, chosen)
@@ -38,7 +43,7 @@ def _drawn(draw: Callable[[Any], Any], given: Input, chosen: Mapping[str, Any]) 
         return draw(strategies.sampled_from(given.choices))
     low, high = bound(given.low, chosen), bound(given.high, chosen)
     if low is not None and high is not None and low > high:
-        reject()  # for these there is no value
+        refuse()
     if given.form == "text":
         # Not half of a pair: such a text cannot be encoded.
         letters = strategies.characters(exclude_categories=["Cs"])
@@ -67,8 +72,9 @@ def _array(draw: Callable[[Any], Any], given: Input, low: Any, high: Any, shape:
     dtype = given.dtype or ("int64" if given.form == "integers" else "float64")
     if given.form == "integers":
         limits = importlib.import_module("numpy").iinfo(dtype)
-        low = limits.min if low is None else max(low, int(limits.min))
-        high = limits.max if high is None else min(high, int(limits.max))
+        low, high = limits.min if low is None else low, limits.max if high is None else high
+        if low < limits.min or high > limits.max:
+            raise ValueError(f"{dtype} has not all of {low} to {high}")
     array = draw(arrays.arrays(dtype, shape, elements=_scalars(given, low, high)))
     if given.container == "list":
         return array.tolist()

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pv.properties.grammar import expression
+from pv.properties.results import has_nan, plain_value
 
-__all__ = ["evaluate"]
+__all__ = ["NotANumberError", "evaluate"]
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -27,9 +28,15 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_ORDERED = frozenset({"min", "max", "all", "any"})
+"""What has no answer where one of the numbers is NaN."""
 _BUILT_IN: Mapping[str, Callable[..., Any]] = {
     "min": min, "max": max, "abs": abs, "sum": sum, "len": len, "all": all, "any": any
 }  # fmt: skip
+
+
+class NotANumberError(ArithmeticError):
+    """Something is compared, or taken for a truth, that is NaN: either answer would mean nothing."""
 
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
@@ -39,8 +46,12 @@ def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     ------
     ArithmeticError, LookupError, TypeError, ValueError
         As Python's own operators do, for example where something is divided by zero.
+    NotANumberError
+        A NaN is compared, asked for its sign or order, or taken for a truth, also below ``not`` or ``or``.
+    CheckError
+        A value is of a type of somebody's own, which says of itself what it is equal to.
     """
-    return _value(expression(text), values)
+    return _value(expression(text), {name: plain_value(value) for name, value in values.items()})
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
@@ -52,18 +63,18 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.Tuple(elts=parts):
             return tuple(_value(part, values) for part in parts)
         case ast.UnaryOp(op=ast.Not(), operand=part):
-            return not _value(part, values)
+            return not _truth(part, values)
         case ast.UnaryOp(op=sign, operand=part):
             value = _value(part, values)
             return -value if isinstance(sign, ast.USub) else +value
         case ast.BinOp(left=left, op=op, right=right):
             return _BINARY[type(op)](_value(left, values), _value(right, values))
         case ast.BoolOp(op=ast.And(), values=parts):
-            return all(_value(part, values) for part in parts)
+            return all(_truth(part, values) for part in parts)
         case ast.BoolOp(values=parts):
-            return any(_value(part, values) for part in parts)
+            return any(_truth(part, values) for part in parts)
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _value(body if _value(test, values) else orelse, values)
+            return _value(body if _truth(test, values) else orelse, values)
         case ast.Compare():
             return _compare(node, values)
         case ast.Subscript(value=of, slice=ast.Constant(value=int(index))):
@@ -75,10 +86,10 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
 
 def _compare(node: ast.Compare, values: Mapping[str, Any]) -> Any:
     """Compare as Python does, from left to right, until one is false; arrays element by element."""
-    left = _value(node.left, values)
+    left = _number(node.left, values)
     result: Any = True
     for op, part in zip(node.ops, node.comparators, strict=True):
-        right = _value(part, values)
+        right = _number(part, values)
         found = _COMPARED[type(op)](left, right)
         result = found if result is True else result & found
         if result is False:
@@ -87,6 +98,19 @@ def _compare(node: ast.Compare, values: Mapping[str, Any]) -> Any:
     return result
 
 
+def _truth(node: ast.expr, values: Mapping[str, Any]) -> bool:
+    return bool(_number(node, values))
+
+
+def _number(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    value = _value(node, values)
+    if has_nan(value):
+        raise NotANumberError(f"{ast.unparse(node)} is NaN")
+    return value
+
+
 def _call(name: str, given: list[Any]) -> Any:
+    if name in _ORDERED and has_nan(given):
+        raise NotANumberError(f"{name} of NaN")
     own = getattr(given[0], name, None) if len(given) == 1 and hasattr(given[0], "shape") else None
     return own() if callable(own) else _BUILT_IN[name](*given)

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol
 
+from pv.check import CheckError
 from pv.properties.stated import Input, Stated
 
 __all__ = ["LAWS", "Case", "Claim", "Law", "mutants_of"]
@@ -149,6 +150,10 @@ def _combined(case: Case) -> list[Values]:
 
 def _linearity(case: Case) -> Iterator[Claim]:
     x, y, both = map(case.subject, _combined(case))
+    if isinstance(x, list | tuple | str | bytes | dict):
+        raise CheckError(
+            f"linearity: a {type(x).__name__} has no sum and no multiple; return a number or an array"
+        )
     yield Claim("equal", both, x * case.extra[FIRST] + y * case.extra[SECOND])
 
 
@@ -196,6 +201,7 @@ def _ordering(case: Case) -> Iterator[Claim]:
         steps = list(groups.values())
         if case.stated.decreasing:
             steps.reverse()
+        yield Claim("at_most", row, row)  # which is false of NaN; max and min may pass it over
         for below, over in itertools.pairwise(steps):
             yield Claim("at_most", max(below), min(over))
 

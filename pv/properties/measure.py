@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pv.check import CheckError, Run
+from pv.properties.alias import refuse_delegation
 from pv.properties.calling import Functions, arguments_of, copied, inverted, resolve
 from pv.properties.comparing import above, apart, identical
-from pv.properties.complete import all_inputs, tried_whole
-from pv.properties.evaluate import evaluate
+from pv.properties.complete import LEAST, all_inputs, tools, tried_whole
+from pv.properties.evaluate import NotANumberError, evaluate
 from pv.properties.laws import LAWS, Claim
 from pv.properties.mutants import mutated
-from pv.properties.search import Judged, draw, enumerate_all
+from pv.properties.results import has_nan, own_copy, plain_value
+from pv.properties.search import Found, Judged, draw, enumerate_all
 from pv.properties.stated import Stated
+from pv.properties.untouched import untouched
 
 __all__ = ["measure", "missing"]
 
@@ -47,9 +51,13 @@ class _Values:
         other = self._functions.reference
         if other is None:
             raise CheckError("there is no reference")
+        given = arguments_of(self._functions, copied(values))
         try:
-            return other(**arguments_of(self._functions, copied(values)))
-        except Exception as error:
+            with refuse_delegation(self._functions.subject, {n: values[n] for n in self._functions.taken}):
+                return own_copy(other(**given))
+        except CheckError:
+            raise
+        except BaseException as error:
             raise CheckError(f"the reference raised {type(error).__name__}: {error}") from error
 
     def inverse(self, result: Any, values: Values) -> Any:
@@ -61,6 +69,8 @@ class _Values:
     def evaluate(self, text: str, values: Values) -> Any:
         try:
             return evaluate(text, values)
+        except NotANumberError as error:
+            raise _RaisedError(f"{text}: {error}") from error
         except _ERRORS as error:
             raise CheckError(f"{text}: {type(error).__name__}: {error}") from error
 
@@ -70,14 +80,7 @@ class _Values:
 
 def missing(stated: Stated) -> tuple[str, ...]:
     """Return the modules that `stated` needs and that are not installed beside pv."""
-    needed = ["z3"] if stated.prove else []
-    if not tried_whole(stated):
-        needed.append("hypothesis")
-    if any(given.shape is not None for given in stated.inputs.values()):
-        needed.append("numpy")
-    if any(given.container == "torch" for given in stated.inputs.values()):
-        needed.append("torch")
-    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+    return tuple(name for name in tools(stated) if importlib.util.find_spec(name) is None)
 
 
 def measure(run: Run, stated: Stated, plant: str | None) -> None:
@@ -86,9 +89,15 @@ def measure(run: Run, stated: Stated, plant: str | None) -> None:
     Raises
     ------
     CheckError
-        What the clause names cannot be called, no case is allowed by ``requires``, something cannot be
-        translated, or the solver neither found a violation nor that there is none.
+        What the clause names cannot be called, or too few cases are allowed by ``requires``, something cannot
+        be translated, or the solver neither found a violation nor that there is none; or code of the project
+        changed what measures it.
     """
+    with untouched(solver=stated.prove, drawn=not tried_whole(stated)):
+        _measure(run, stated, plant)
+
+
+def _measure(run: Run, stated: Stated, plant: str | None) -> None:
     functions = resolve(stated)
     subject = functions.subject
     if plant is not None:
@@ -106,8 +115,6 @@ def measure(run: Run, stated: Stated, plant: str | None) -> None:
             found = draw(inputs, judge, stated.examples, run.seed, run.scratch())
     except _ERRORS as error:
         raise CheckError(f"the inputs cannot be made: {type(error).__name__}: {error}") from error
-    if not found.cases:
-        raise CheckError("no case: requires allows none of the inputs that were tried")
     proved = False
     if stated.prove:
         from pv.properties.proof import prove
@@ -121,6 +128,7 @@ def measure(run: Run, stated: Stated, plant: str | None) -> None:
             raise CheckError(f"proved, and yet there is a violation: {found.witness}; the proof is wrong")
         if proof.outcome == "unknown" and not found.violations:
             raise CheckError(f"the solver did not decide ({proof.why}): neither proved nor refuted")
+    _refuse_few(found, whole=whole, proved=proved)
     witness = found.witness[:_LONGEST] or "none"
     label = None if witness == "none" else witness
     run.record("violations", found.violations, label=label)
@@ -129,6 +137,20 @@ def measure(run: Run, stated: Stated, plant: str | None) -> None:
     run.record("exhaustive", int(whole))
     run.record("proved", int(proved))
     run.record("witness", witness)
+
+
+def _refuse_few(found: Found, *, whole: bool, proved: bool) -> None:
+    if not found.cases:
+        raise CheckError("no case: requires allows none of the inputs that were tried")
+    if whole and found.cases == 1 and found.refused:
+        raise CheckError(f"one case: requires refuses {found.refused} of {found.refused + 1} inputs")
+    if whole or proved or found.violations or not found.refused:
+        return
+    if found.cases < LEAST:
+        raise CheckError(
+            f"{found.cases} cases: requires and the bounds refuse most of what was drawn, and fewer than "
+            f"{LEAST} were left; state inputs that are allowed"
+        )
 
 
 def _replayed(judge: Callable[[Values], Judged | None], model: Values) -> Judged:
@@ -142,17 +164,20 @@ def _replayed(judge: Callable[[Values], Judged | None], model: Values) -> Judged
 def _judge(case: _Values, *, damaged: bool) -> Judged | None:
     """Judge one case; what a mutant raises counts as a case and as no violation."""
     law = LAWS[case.stated.type]
-    if not all(_holds(case, line, point) for point in law.points(case) for line in case.stated.requires):
-        return None
+    try:
+        if not all(_holds(case, line, point) for point in law.points(case) for line in case.stated.requires):
+            return None
+    except _RaisedError as error:
+        raise CheckError(f"requires: {error}") from error
     worst = 0.0
     try:
         for claim in law.claims(case):
-            error, holds = _weighed(claim, case.stated)
-            worst = max(worst, error)
+            distance, holds = _weighed(claim, case.stated)
+            worst = max(worst, distance)
             if not holds:
                 return Judged(worst, False, f"{_inputs(case)}: {_said(claim)}")
     except _RaisedError as error:
-        return Judged(worst, True) if damaged else Judged(1.0, False, f"{_inputs(case)}: {error}")
+        return Judged(worst, True) if damaged else Judged(math.inf, False, f"{_inputs(case)}: {error}")
     return Judged(worst, True)
 
 
@@ -165,23 +190,28 @@ def _holds(case: _Values, line: str, point: Values) -> bool:
 
 
 def _weighed(claim: Claim, stated: Stated) -> tuple[float, bool]:
+    left, right = plain_value(claim.left), plain_value(claim.right)
     if claim.relation == "true":
-        truth = bool(claim.left)
-        return float(not truth), truth
+        truth = not has_nan(left) and bool(left)
+        return (0.0 if truth else math.inf), truth
     if claim.relation == "identical":
-        same = identical(claim.left, claim.right)
-        error = apart(claim.left, claim.right, stated.tolerance)[0]
+        same = identical(left, right)
+        error = apart(left, right, stated.tolerance)[0]
         return (error if same or error else 1.0), same
+    # Only where a reference says that there is no number, is it right to return none.
+    if claim.relation == "equal" and stated.type != "equivalence" and (has_nan(left) or has_nan(right)):
+        return math.inf, False
     compare = apart if claim.relation == "equal" else above
-    return compare(claim.left, claim.right, stated.tolerance)
+    return compare(left, right, stated.tolerance)
 
 
 def _call(function: Callable[..., Any], values: Values) -> Any:
     try:
-        return function(**values)
+        # Its own copy: the next call may write into what this one returned.
+        return own_copy(function(**values))
     except CheckError:
         raise
-    except Exception as error:
+    except BaseException as error:  # also what would end the engine's own loop, such as SystemExit
         raise _RaisedError(f"raised {type(error).__name__}: {error}") from error
 
 

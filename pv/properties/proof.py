@@ -161,7 +161,15 @@ def _smallest(found: Proof, facts: list[Any], symbols: Values, size: int, effort
 
 
 def _solve(facts: Sequence[Any], effort: int) -> Proof:
-    solver = z3.Solver()
+    """Ask in a context of its own, which what was asked before does not change; then, once more, in ours."""
+    own = z3.Context()
+    moved = [z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts]
+    found = _asked(moved, effort, own)
+    return _asked(facts, effort, None) if found.outcome == "unknown" else found
+
+
+def _asked(facts: Sequence[Any], effort: int, context: Any) -> Proof:
+    solver = z3.Solver(ctx=context)
     solver.set("random_seed", 0)
     solver.set("rlimit", effort)
     solver.add(*facts)
@@ -174,7 +182,7 @@ def _solve(facts: Sequence[Any], effort: int) -> Proof:
 
 
 def _number(model: Any, symbol: Any) -> int:
-    return int(model.eval(symbol, model_completion=True).as_long())
+    return int(model.eval(symbol.translate(model.ctx), model_completion=True).as_long())
 
 
 def _claimed(claim: Claim) -> Any:

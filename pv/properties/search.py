@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from pv.properties.domains import every
 from pv.properties.drawing import choices_of
@@ -28,12 +28,13 @@ Judge = Callable[[Mapping[str, Any]], Judged | None]
 
 @dataclasses.dataclass
 class Found:
-    """What all cases together gave."""
+    """What all cases together gave; `refused` inputs were none, for ``requires`` or a bound forbids them."""
 
     cases: int = 0
     violations: int = 0
     worst: float = 0.0
     witness: str = ""
+    refused: int = 0
 
     def add(self, judged: Judged) -> None:
         """Count one case; the first violation is the witness until a smaller one is found."""
@@ -53,7 +54,9 @@ def enumerate_all(inputs: Mapping[str, Input], judge: Judge) -> Found:
     found = Found()
     for values in every(inputs):
         judged = judge(values)
-        if judged is not None:
+        if judged is None:
+            found.refused += 1
+        else:
             found.add(judged)
     return found
 
@@ -73,11 +76,20 @@ def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, ho
     from hypothesis import configuration, strategies
 
     configuration.set_hypothesis_home_dir(home)
-    strategy = choices_of(inputs)
     found = Found()
+
+    def refuse() -> NoReturn:
+        found.refused += 1
+        hypothesis.reject()
+
+    strategy = choices_of(inputs, refuse)
 
     def run(body: Callable[[Mapping[str, Any]], None], *phases: hypothesis.Phase) -> None:
         settings = hypothesis.settings(
+            # All that a profile of the project could set.
+            backend="hypothesis",
+            verbosity=hypothesis.Verbosity.normal,
+            print_blob=False,
             max_examples=examples,
             database=None,
             deadline=None,
@@ -93,9 +105,8 @@ def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, ho
     def count(values: Mapping[str, Any]) -> None:
         judged = judge(values)
         if judged is None:
-            hypothesis.reject()
-        else:
-            found.add(judged)
+            refuse()
+        found.add(judged)
 
     try:
         run(count, hypothesis.Phase.generate)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
+import builtins
 import inspect
+import sys
 import textwrap
 import types
 from typing import Any
@@ -15,13 +16,21 @@ _ANNOTATIONS = 0x1000000
 """The flag of ``from __future__ import annotations``."""
 
 
+_TRITON = {
+    ("triton.runtime.jit", "JITFunction"),
+    ("triton.runtime.interpreter", "InterpretedFunction"),
+}
+
+
 class NotPureError(Exception):
     """A function holds what is not translated; the message says what."""
 
 
 def plain(function: Any) -> Any:
     """Return `function`, or of a kernel's helper of Triton the function of Python that it compiles."""
-    return function.fn if type(function).__name__ in {"JITFunction", "InterpretedFunction"} else function
+    kind = type(function)
+    own = vars(sys.modules.get(kind.__module__, sys)).get(kind.__name__) is kind
+    return function.fn if own and (kind.__module__, kind.__name__) in _TRITON else function
 
 
 def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
@@ -41,6 +50,12 @@ def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
         raise NotPureError(f"{name} is no function of Python's")
     if function.__closure__ or hasattr(function, "__wrapped__"):
         raise NotPureError(f"{name} is wrapped, or sees the variables of another function")
+    if "__signature__" in vars(function):
+        raise NotPureError(f"{name} says itself what its parameters are")
+    if type(function.__globals__) is not dict or getattr(function, "__builtins__", None) is not vars(
+        builtins
+    ):
+        raise NotPureError(f"{name} sees names that are not those of its module and of Python")
     return function, itself
 
 
@@ -81,13 +96,21 @@ def constant(value: Any, attribute: str) -> Any:
     Raises
     ------
     NotPureError
-        It is of something else.
+        It is of something else, or is computed whenever it is asked for.
     """
-    parameters = getattr(type(value), "__dataclass_params__", None)
-    frozen = dataclasses.is_dataclass(value) and getattr(parameters, "frozen", False)
-    if not (frozen or isinstance(value, types.ModuleType)) or not hasattr(value, attribute):
-        raise NotPureError(f".{attribute} of {type(value).__name__} is not translated")
-    return getattr(value, attribute)
+    kind = type(value)
+    if kind is types.ModuleType and attribute in vars(value):
+        return vars(value)[attribute]
+    parameters = vars(kind).get("__dataclass_params__")
+    own = not any("__getattribute__" in vars(base) for base in kind.__mro__ if base is not object)
+    if getattr(parameters, "frozen", False) and own:
+        found = next((vars(base)[attribute] for base in kind.__mro__ if attribute in vars(base)), None)
+        stored = not hasattr(type(found), "__get__") or isinstance(found, types.MemberDescriptorType)
+        if attribute in vars(kind)["__dataclass_fields__"] and stored:
+            return object.__getattribute__(value, attribute)
+        if isinstance(found, types.FunctionType) and attribute not in getattr(value, "__dict__", ()):
+            return types.MethodType(found, value)
+    raise NotPureError(f".{attribute} of {kind.__name__} is not translated")
 
 
 def _without_decorators(definition: ast.FunctionDef) -> ast.FunctionDef:

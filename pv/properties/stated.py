@@ -162,7 +162,15 @@ def _input(name: str, given: Mapping[str, Any]) -> Input:
     if array is not None and form not in {"integers", "floats"}:
         raise PropertyError(f"an array of {form} is not known", "give integers or floats", "inputs", name)
     if form == "choices":
-        return Input(form, choices=tuple(given[form]), **common)
+        choices = tuple(given[form])
+        if len({(type(choice), choice) for choice in choices}) < len(choices):
+            raise PropertyError(
+                f"input {name}: a choice stands twice, and would count twice",
+                "write each once",
+                "inputs",
+                name,
+            )
+        return Input(form, choices=choices, **common)
     if form == "equals":
         return Input(form, equals=given[form], **common)
     if len(given[form]) != 2:

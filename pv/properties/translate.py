@@ -11,7 +11,9 @@ Statements: assignments to names, ``if``, ``return``, ``assert``, ``raise``. Exp
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,12 +59,15 @@ class Translator:
         NotPureError
             It holds something that is not translated.
         """
-        name = function.__qualname__
+        name = getattr(function, "__qualname__", type(function).__name__)
         if name in self._calls or len(self._calls) == _DEEPEST:
             raise NotPureError(f"{name} calls itself, or through too many others")
         plain, itself = function_of(function)
         bound = inspect.signature(plain).bind(*itself, **arguments)
         bound.apply_defaults()
+        for default, value in bound.arguments.items():
+            if default not in arguments:
+                _own(value, default)
         self._calls.append(name)
         try:
             found = self._block(tree_of(plain).body, _Names(dict(bound.arguments), plain), path)
@@ -148,7 +153,7 @@ class Translator:
             case ast.Name(id=name):
                 return names.look_up(name)
             case ast.Attribute(value=of, attr=attribute):
-                return constant(self._value(of, names, path), attribute)
+                return _own(constant(self._value(of, names, path), attribute), attribute)
             case ast.Tuple(elts=parts):
                 return tuple(self._value(part, names, path) for part in parts)
             case ast.Subscript(value=of, slice=ast.Constant(value=int(index))):
@@ -318,10 +323,23 @@ class _Names:
             raise NotPureError(f"{name} may not be assigned")
         if name not in self._function.__globals__:
             raise NotPureError(f"{name} is not translated")
-        return self._function.__globals__[name]
+        return _own(self._function.__globals__[name], name)
 
     def is_built_in(self, name: str) -> bool:
-        return name not in self._values and (self._function is None or name not in self._function.__globals__)
+        own = vars(builtins)[name]
+        if not isinstance(own, types.BuiltinFunctionType) or own.__name__ != name:
+            raise NotPureError(f"{name} was exchanged")
+        hidden = self._function is not None and (
+            name in self._function.__globals__ or name in self._function.__code__.co_varnames
+        )
+        return name not in self._values and not hidden
+
+
+def _own(value: Any, name: str) -> Any:
+    """Return what a project's name stands for, which is no term: it would be taken for an input."""
+    if z3.is_ast(value) or (isinstance(value, tuple) and any(z3.is_ast(part) for part in value)):
+        raise NotPureError(f"{name} is a term of the solver's")
+    return value
 
 
 def _comparison(op: ast.cmpop, left: Any, right: Any) -> Any:

@@ -32,6 +32,11 @@ class Hardware:
     """Names under which its driver knows it."""
     source: str
 
+    @property
+    def said(self) -> str:
+        """Its name; of a machine of one's own, also where its numbers are from: nobody looked at them."""
+        return self.name if TABLE.get(self.name) is self else f"{self.name} (one's own: {self.source})"
+
     def peak(self, dtype: str | None = None) -> float:
         """Return the peak of `dtype`; without one, or of one that is not listed, the highest there is."""
         return self.peaks.get(dtype or "", max(self.peaks.values()))
@@ -182,8 +187,11 @@ def _hardware(stem: str, stated: Mapping[str, Any]) -> Hardware:
     capability = stated.get("capability")
     if capability is not None and not re.fullmatch(r"[0-9]{1,2}\.[0-9]", _text(capability, "capability")):
         raise ValueError(f"capability is {capability!r}, not such as '9.0'")
+    name = _text(stated.get("name", stem), "name")
+    if name in TABLE:
+        raise ValueError(f"it is called {name}, which is a machine of the table; give it another name")
     return Hardware(
-        _text(stated.get("name", stem), "name"),
+        name,
         quantity(_text(stated["bandwidth"], "bandwidth"), "B/s"),
         {
             _text(key, "peaks"): quantity(_text(value, f"peaks.{key}"), "FLOP/s")

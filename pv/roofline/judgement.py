@@ -120,11 +120,11 @@ def _machines(claim: Claim, assumed: Assumed) -> list[Hardware]:
 
 def _ceiling(claim: Claim, machine: Hardware, config: Config, assumed: Assumed) -> tuple[float, str]:
     if claim.kind == "B/s":
-        return machine.bandwidth, f"memory of {machine.name}"
+        return machine.bandwidth, f"memory of {machine.said}"
     if claim.kind == "FLOP/s":
         dtype = claim.falsifier.arguments.get("dtype")
         stated = dtype if isinstance(dtype, str) and dtype in machine.peaks else None
-        return machine.peak(stated), f"peak of {machine.name}{f' in {stated}' if stated else ''}"
+        return machine.peak(stated), f"peak of {machine.said}{f' in {stated}' if stated else ''}"
     return max(_tokens(claim, machine, shape, assumed) for shape in _shapes(claim, config, assumed))
 
 
@@ -134,15 +134,15 @@ def _tokens(claim: Claim, machine: Hardware, shape: Shape, assumed: Assumed) -> 
     if phase == "training":
         return (
             training_rate(parameters=parameters, peak=peak),
-            f"training on {machine.name}, {shape.source}",
+            f"training on {machine.said}, {shape.source}",
         )
     if phase != "decode":
         what = "reading a prompt" if phase == "prefill" else "any pass (which one is not said)"
-        return prefill_rate(parameters=parameters, peak=peak), f"{what} on {machine.name}, {shape.source}"
+        return prefill_rate(parameters=parameters, peak=peak), f"{what} on {machine.said}, {shape.source}"
     cache = shape.cache(assumed.context, assumed.kv_bits)
     if shape.weights + cache <= machine.cache:
         rate = prefill_rate(parameters=parameters, peak=peak)
-        return rate, f"arithmetic of {machine.name}: all fits its cache; {shape.source}"
+        return rate, f"arithmetic of {machine.said}: all fits its cache; {shape.source}"
     rate = decode_rate(
         weights=shape.weights,
         cache=cache,
@@ -151,7 +151,7 @@ def _tokens(claim: Claim, machine: Hardware, shape: Shape, assumed: Assumed) -> 
         parameters=parameters,
         peak=peak,
     )
-    return rate, f"decoding on {machine.name}, {shape.source}"
+    return rate, f"decoding on {machine.said}, {shape.source}"
 
 
 def _batch(arguments: Mapping[str, object]) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pv.closure import find_module
-from pv.contract import Contract
+from pv.contract import Contract, Falsifier
+from pv.errors import Location
 from pv.rules.rule import Offence, project_rule
 
 if TYPE_CHECKING:
@@ -31,20 +32,33 @@ def looking(contract: Contract, project: Project) -> Iterator[Offence]:
     """Find checks whose file compares a role with its undamaged self, or reaches into the engine.
 
     A check that knows the plant can answer as is wanted of it. This is a look at the file of the check
-    alone, and no proof: what a module that it imports does, it does not see.
+    alone, or at those of the code that a ``property:`` names, and no proof: what a module that it imports
+    does, it does not see.
     """
     seen: dict[str, list[tuple[int, str]]] = {}
     for falsifier in contract.falsifiers:
-        if falsifier.check is None or project.binding_if_readable(falsifier) is None:
+        code = list(_code(falsifier))
+        if not code or project.binding_if_readable(falsifier) is None:
             continue
-        path = find_module(falsifier.check.partition(":")[0], project.config.sources)
-        if path is None:
-            continue
-        shown = project.config.relative(path)
-        if shown not in seen:
-            seen[shown] = list(_looks(ast.parse(path.read_bytes())))
-        for line, what in seen[shown][:1]:
-            yield Offence(falsifier.value_where("check"), f"{falsifier.id}: {shown}:{line} {what}")
+        for reference, where in code:
+            path = find_module(reference.partition(":")[0], project.config.sources)
+            if path is None:
+                continue
+            shown = project.config.relative(path)
+            if shown not in seen:
+                seen[shown] = list(_looks(ast.parse(path.read_bytes())))
+            for line, what in seen[shown][:1]:
+                yield Offence(where, f"{falsifier.id}: {shown}:{line} {what}")
+
+
+def _code(falsifier: Falsifier) -> Iterator[tuple[str, Location]]:
+    """Yield what a falsifier names of the project's code, and where: a check, or of a property."""
+    if falsifier.check is not None:
+        yield falsifier.check, falsifier.value_where("check")
+    elif falsifier.stated_property is not None:
+        for key in ("subject", "reference", "inverse"):
+            if falsifier.stated_property[key]:
+                yield falsifier.stated_property[key], falsifier.value_where("property", key)
 
 
 def _looks(tree: ast.Module) -> Iterator[tuple[int, str]]:

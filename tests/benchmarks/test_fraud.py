@@ -21,7 +21,7 @@ from pv.status import LADDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/fraud.md"
-WORDS = {"gone", "stale", "note", "seed", "dirty", "EXCLUDED", *LADDER, *map(str.upper, EXITS)}
+WORDS = {"gone", "stale", "note", "seed", "dirty", "own", "EXCLUDED", *LADDER, *map(str.upper, EXITS)}
 
 
 @pytest.fixture(scope="module")

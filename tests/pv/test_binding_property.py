@@ -111,6 +111,8 @@ def test_listed_counter_examples_may_be_any_of_the_standard_ones(
         ({**PARTNER, "subject": "grids:nothing"}, {}, "defines no nothing"),
         ({**PARTNER, "subject": "nowhere:f"}, {}, "none of the project's sources"),
         ({**PARTNER, "reference": "grids:tiles"}, {}, "no use for reference"),
+        (PARTNER, {"counter_examples": ["nondeterministic"]}, "nondeterministic alone"),
+        ({**BROKEN, "examples": 99}, {}, "99 examples are too few"),
         ({**PARTNER, "requires": ["i > j"]}, {}, "names j"),
         (PARTNER, {"with": {"a": 1}}, "`with:` has no use"),
         (PARTNER, {"sources": ["pv.toml"]}, "`sources:` has no use"),
@@ -127,6 +129,26 @@ def test_what_cannot_be_is_refused_with_its_place(
         bind_falsifier(project.load().falsifiers[0], project.config())
     assert refused.value.where is not None
     assert refused.value.where.path.endswith("small-v1.yaml")
+
+
+def test_a_module_of_the_projects_measures_nothing(project: Project, bound: Callable[..., Path]) -> None:
+    (project.config().sources[0] / "hypothesis.py").write_text("", encoding="utf-8")
+    bound(PARTNER)
+    bind_falsifier(project.load().falsifiers[0], project.config())  # it is tried whole: nothing is drawn
+    bound(BROKEN)
+    with pytest.raises(BindingError, match=r"hypothesis\.py would be taken for hypothesis"):
+        bind_falsifier(project.load().falsifiers[0], project.config())
+
+
+def test_a_subject_that_looks_at_how_it_is_run_is_found(project: Project, bound: Callable[..., Path]) -> None:
+    path = bound(PARTNER)
+    assert "PV-CHECK-003" not in project.pv("validate", path).said
+    with (project.config().sources[0] / "grids.py").open("a") as file:
+        file.write("\n\ndef seen():\n    import sys\n\n    return sys._getframe(1)\n")
+    said = project.pv("validate", path).said
+    assert "warning[PV-CHECK-003]: FALSIFY-" in said
+    assert "grids.py:" in said
+    assert "asks sys._getframe" in said
 
 
 def test_what_the_schema_knows_is_refused_by_it(project: Project, bound: Callable[..., Path]) -> None:

@@ -32,6 +32,10 @@ def affine(x):
     return 2 * x + 1
 
 
+def affine_again(x):
+    return x + x + 1
+
+
 def clip(x):
     return min(max(x, -3), 3)
 
@@ -113,7 +117,7 @@ EXAMPLES: list[tuple[str, dict[str, Any], str, str]] = [
         "softmax",
         "unshifted",
     ),
-    ("equivalence", {"inputs": INTEGER, "reference": "affine"}, "affine", "double"),
+    ("equivalence", {"inputs": INTEGER, "reference": "affine_again"}, "affine", "double"),
     ("bound", {"inputs": INTEGER, "low": -3, "high": 3}, "clip", "double"),
     ("monotonicity", {"inputs": WIDE}, "double", "halved_back"),
     ("idempotency", {"inputs": INTEGER}, "clip", "step"),

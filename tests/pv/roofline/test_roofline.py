@@ -170,6 +170,8 @@ BAD: list[tuple[str, Any]] = [
     ("bench.toml", 'bandwidth = 1e9\nsource = "s"\npeaks = {a = "1 TFLOP/s"}\n'),
     ("bench.toml", 'bandwidth = "0 GB/s"\nsource = "s"\npeaks = {a = "1 TFLOP/s"}\n'),
     ("bench.toml", 'bandwidth = "1 GB/s"\nsource = "s"\npeaks = {a = "1 TFLOP/s"}\nspeed = 1\n'),
+    ("bench.toml", 'name = "h200"\nbandwidth = "9 PB/s"\nsource = "s"\npeaks = {a = "1 TFLOP/s"}\n'),
+    ("h200.toml", 'bandwidth = "9 TB/s"\nsource = "s"\npeaks = {a = "1 TFLOP/s"}\n'),
     ("bench.toml", "[["),
     ("bench.yaml", "- 1\n"),
     ("bench.yaml", "a: [\n"),

@@ -1,0 +1,352 @@
+"""Greens that are not earned, by what a subject returns or does: each is a violation or an error by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pv.check import CheckError
+from pv.properties.stated import PropertyError
+from tests.pv.properties.test_properties import run, stated
+
+SUBJECTS = '''
+import functools
+import numpy
+
+NAN = float("nan")
+ROOM = numpy.zeros(4)
+COUNT = [0]
+
+
+class Liar(int):
+    """Is equal to all, and above none."""
+
+    def __eq__(self, other):
+        return True
+
+    def __le__(self, other):
+        return True
+
+    __lt__ = __ge__ = __gt__ = __le__
+    __hash__ = int.__hash__
+
+
+class Yes:
+    def __eq__(self, other):
+        return True
+
+    __hash__ = object.__hash__
+
+
+class FloatLiar(numpy.float64):
+    __le__ = __ge__ = __lt__ = __gt__ = __eq__ = lambda self, other: True
+
+
+def halved(x):
+    return Liar(x // 2)
+
+
+def yes(x):
+    return Yes()
+
+
+def numpy_liar(x):
+    return FloatLiar(x + 1)
+
+
+def objects(x):
+    made = numpy.empty(1, dtype=object)
+    made[0] = Yes()
+    return made
+
+
+def listed_liar(x):
+    return [Liar(-x)]
+
+
+def own(x):
+    return x
+
+
+def shared(x):
+    ROOM[:] = x[0] * numpy.arange(4)
+    return ROOM
+
+
+def shared_counting(x):
+    COUNT[0] += 1
+    ROOM[:] = COUNT[0]
+    return ROOM
+
+
+def shared_negative(x):
+    ROOM[:] = -x[0]
+    return ROOM
+
+
+def to_room(x):
+    ROOM[:] = x
+    return ROOM
+
+
+def other_to_room(x):
+    ROOM[:] = x + 1
+    return ROOM
+
+
+def nan_of(x, mode):
+    return NAN if mode else x
+
+
+def nan_of_two(x, y, mode):
+    return NAN if mode else x + y
+
+
+def nan_row(x):
+    return numpy.where(x > 0, numpy.nan, x)
+
+
+def nan_listed(x):
+    return [1, NAN if x > 5 else x]
+
+
+def inside(x):
+    return NAN if x > 5 else min(x, 3)
+
+
+def in_place(x):
+    x.sort()
+    return x
+
+
+def exits(x):
+    if x > 5:
+        raise SystemExit(0)
+    return x
+
+
+def assumes(x):
+    import hypothesis
+
+    hypothesis.assume(x < 5)
+    return -x
+
+
+def squares(x):
+    return [part * part for part in x]
+
+
+def rounded(x):
+    return float(x)
+
+
+def big(x):
+    return x + (x > 2**53)
+
+
+def wide(x):
+    return numpy.full(3 if x > 5 else 1, x)
+
+
+def far(x):
+    return 5.0
+
+
+def infinite(x):
+    return float("inf")
+
+
+def double(x):
+    return 2 * x
+
+
+@functools.cache
+def kept(x):
+    return 2 * x
+
+
+twice = double
+
+
+def double_renamed(value):
+    return 2 * value
+
+
+def delegated(x):
+    return double(x)
+
+
+def delegated_kept(x):
+    return kept(x)
+
+
+def same_sum(x):
+    return x + x
+
+
+def raising(x):
+    if x > 5:
+        raise ValueError("no")
+    return x
+'''
+SMALL = {"x": {"integers": [0, 40]}}
+MODES = {**SMALL, "mode": {"integers": [0, 1]}}
+ARRAY = {"x": {"floats": [-5, 5], "shape": [4]}}
+LISTS = {"x": {"integers": [-9, 9], "shape": [3], "as": "list"}}
+
+
+@pytest.fixture
+def subjects(module: Callable[[str], ModuleType]) -> str:
+    return module(SUBJECTS).__name__
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "keys"),
+    [
+        # What a result says of itself.
+        ("involution", "halved", {"inputs": SMALL}),
+        ("invariant", "halved", {"inputs": SMALL, "ensures": ["result == x"]}),
+        ("bound", "halved", {"inputs": SMALL, "high": 0}),
+        ("equivalence", "numpy_liar", {"inputs": SMALL, "reference": "own"}),
+        ("monotonicity", "listed_liar", {"inputs": SMALL}),
+        # Memory that two results share.
+        ("determinism", "shared_counting", {"inputs": ARRAY}),
+        ("monotonicity", "shared_negative", {"inputs": {"x": {"integers": [0, 9], "shape": [1]}}}),
+        ("invariant", "shared", {"inputs": ARRAY, "under": {"x": "x + 1"}}),
+        ("equivalence", "to_room", {"inputs": ARRAY, "reference": "other_to_room"}),
+        ("involution", "in_place", {"inputs": ARRAY}),
+        # NaN.
+        ("monotonicity", "nan_of", {"inputs": MODES, "along": "x"}),
+        ("idempotency", "nan_of", {"inputs": MODES, "along": "x"}),
+        ("linearity", "nan_of", {"inputs": MODES, "along": "x"}),
+        ("symmetry", "nan_of_two", {"inputs": {**MODES, "y": SMALL["x"]}, "along": "x", "other": "y"}),
+        ("associativity", "nan_of_two", {"inputs": {**MODES, "y": SMALL["x"]}, "along": "x", "other": "y"}),
+        ("bound", "nan_of", {"inputs": MODES, "high": 40}),
+        ("equivalence", "nan_row", {"inputs": ARRAY, "reference": "own"}),
+        ("involution", "nan_row", {"inputs": ARRAY}),
+        ("conservation", "nan_row", {"inputs": ARRAY, "conserves": "sum(value)"}),
+        ("ordering", "nan_row", {"inputs": ARRAY}),
+        ("roundtrip", "inside", {"inputs": SMALL, "inverse": "own"}),
+        ("invariant", "nan_of", {"inputs": MODES, "under": {"x": "x + 0 * mode"}}),
+        ("invariant", "inside", {"inputs": SMALL, "ensures": ["not result > 3"]}),
+        ("invariant", "inside", {"inputs": SMALL, "ensures": ["result != 4"]}),
+        ("invariant", "inside", {"inputs": SMALL, "ensures": ["result or x == 0"]}),
+        ("invariant", "inside", {"inputs": SMALL, "ensures": ["result + 1"]}),
+        ("invariant", "nan_listed", {"inputs": SMALL, "ensures": ["max(result) <= 5"]}),
+        # Numbers that are rounded to one, shapes that are spread, infinities that allow all.
+        ("involution", "rounded", {"inputs": {"x": {"integers": [2**53 + 1, 2**53 + 9]}}}),
+        ("involution", "big", {"inputs": {"x": {"integers": [2**53, 2**60], "shape": [2]}}}),
+        ("bound", "big", {"inputs": {"x": {"integers": [2**53, 2**53], "shape": [2]}}, "high": "x - 1"}),
+        ("monotonicity", "wide", {"inputs": SMALL}),
+        ("equivalence", "far", {"inputs": SMALL, "reference": "infinite", "tolerance": {"relative": 1e-9}}),
+        # What would end the engine's own loop.
+        ("idempotency", "exits", {"inputs": SMALL}),
+        ("bound", "assumes", {"inputs": {"x": {"integers": [0, None]}}, "low": -10, "high": 0}),
+    ],
+)
+def test_what_does_not_hold_is_a_violation_however_it_is_returned(
+    kind: str, subject: str, keys: dict[str, Any], subjects: str, tmp_path: Path
+) -> None:
+    found = run(stated(subjects, kind, subject, **keys), tmp_path)
+    assert int(found["violations"]) >= 1
+    assert found["witness"] != "none"
+    assert float(found["worst"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "keys", "why"),
+    [
+        ("equivalence", "yes", {"inputs": SMALL, "reference": "own"}, "a Yes, which is not compared"),
+        ("determinism", "yes", {"inputs": SMALL}, "a Yes, which is not compared"),
+        ("determinism", "objects", {"inputs": SMALL}, "array of objects"),
+        ("equivalence", "double", {"inputs": SMALL, "reference": "twice"}, "under another name"),
+        ("equivalence", "double", {"inputs": SMALL, "reference": "double_renamed"}, "under another name"),
+        ("equivalence", "kept", {"inputs": SMALL, "reference": "double"}, "under another name"),
+        ("equivalence", "double", {"inputs": SMALL, "reference": "delegated"}, "no answer of its own"),
+        ("equivalence", "kept", {"inputs": SMALL, "reference": "delegated_kept"}, "no answer of its own"),
+        ("involution", "own", {"inputs": SMALL, "requires": ["x == 7"]}, "one case: requires refuses 40"),
+        (
+            "involution",
+            "own",
+            {"inputs": {"x": {"integers": [0, None]}}, "requires": ["x * x < 40"]},
+            "refuse most",
+        ),
+        (
+            "involution",
+            "own",
+            {
+                "inputs": {"x": {"integers": [0, None]}, "n": {"integers": ["x * x", "x"]}},
+                "along": "x",
+                "requires": ["n >= 0"],
+            },
+            "refuse most",
+        ),
+        (
+            "involution",
+            "own",
+            {"inputs": {"x": {"integers": [0, 300], "shape": [2], "dtype": "int8"}}},
+            "int8 has not all of 0 to 300",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_an_error(
+    kind: str, subject: str, keys: dict[str, Any], why: str, subjects: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckError, match=why):
+        run(stated(subjects, kind, subject, **keys), tmp_path)
+
+
+def test_a_list_is_not_scaled_by_repeating_it(subjects: str, tmp_path: Path) -> None:
+    with pytest.raises(PropertyError, match="no sum and no multiple"):
+        stated(subjects, "linearity", "squares", inputs=LISTS)
+    with pytest.raises(CheckError, match="no sum and no multiple"):
+        run(stated(subjects, "linearity", "squares", inputs=ARRAY), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "why"),
+    [
+        ("involution", {"inputs": ARRAY, "examples": 1}, "too few"),
+        ("equivalence", {"inputs": SMALL, "reference": "own"}, "is the subject itself"),
+        ("invariant", {"inputs": SMALL, "under": {"x": " x "}}, "changes nothing"),
+        ("involution", {"inputs": {"x": {"choices": [0, 1, 0]}}}, "stands twice"),
+    ],
+)
+def test_what_is_true_of_all_or_of_too_few_is_refused(kind: str, keys: dict[str, Any], why: str) -> None:
+    with pytest.raises(PropertyError, match=why):
+        stated("m", kind, "own", **keys)
+
+
+def test_choices_of_two_types_are_two() -> None:
+    assert stated("m", "involution", "own", inputs={"x": {"choices": [0, False, 0.0]}})
+
+
+def test_a_reference_of_its_own_may_work_alike(subjects: str, tmp_path: Path) -> None:
+    found = run(stated(subjects, "equivalence", "double", inputs=SMALL, reference="same_sum"), tmp_path)
+    assert (found["violations"], found["cases"]) == (0, 41)
+
+
+def test_what_is_raised_is_above_any_limit(subjects: str, tmp_path: Path) -> None:
+    found = run(stated(subjects, "bound", "raising", inputs=SMALL, high=40), tmp_path)
+    assert (found["worst"], found["violations"]) == (float("inf"), 35)
+
+
+def test_no_profile_of_the_project_says_how_many_are_drawn(subjects: str, tmp_path: Path) -> None:
+    import hypothesis
+    from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS
+
+    before = hypothesis.settings.default
+    AVAILABLE_PROVIDERS["theirs"] = "nowhere.Theirs"
+    hypothesis.settings.register_profile("theirs", max_examples=1, backend="theirs")
+    hypothesis.settings.load_profile("theirs")
+    try:
+        found = run(stated(subjects, "determinism", "own", inputs=ARRAY), tmp_path)
+    finally:
+        hypothesis.settings.register_profile("before", before)
+        hypothesis.settings.load_profile("before")
+        del AVAILABLE_PROVIDERS["theirs"]
+    assert found["cases"] == 200
