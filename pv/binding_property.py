@@ -86,12 +86,6 @@ def bind_property(falsifier: Falsifier, config: Config) -> Binding:
             where=falsifier.key_where("counter_examples"),
             remedy=f"list some of {', '.join(MUTANTS)}",
         )
-    if stated.reference == stated.subject:
-        raise BindingError(
-            "property: the reference is the subject itself, which equals itself whatever it does",
-            where=falsifier.value_where("property", "reference"),
-            remedy="name another function that computes the same",
-        )
     for tool in tools(stated):
         if (own := find_module(tool, config.sources)) is not None:
             raise BindingError(

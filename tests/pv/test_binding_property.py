@@ -267,7 +267,7 @@ def test_it_is_selected_as_a_property(project: Project, bound: Callable[..., Pat
     ("keys", "why"),
     [
         ({"subject": "grids:absent"}, "grids.py defines no absent"),
-        ({"type": "equivalence", "reference": "grids:partner"}, "the reference is the subject itself"),
+        ({"type": "equivalence", "reference": "grids:partner"}, "reference: is the subject itself"),
         ({"requires": ["TODO"]}, "names TODO, which is no input"),
     ],
 )
