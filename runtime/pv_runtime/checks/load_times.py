@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,9 +39,9 @@ def load_times(run: Run, *, model: Checkpoint, turns: int, written: int) -> None
     """Load `model` from GGUF and from APR in turns, `turns` times each, and write `written` tokens from each.
 
     `load_ratio` is the time that the processor spent on loading from APR over that from GGUF, and
-    `decode_ratio` the rate of decoding from APR over that from GGUF: of the quickest of all turns, since
-    whatever else runs on the machine only makes one slower. `differing_tokens` counts for each turn tokens
-    that are not the same.
+    `decode_ratio` the rate of decoding from APR over that from GGUF: the medians over all turns. In a turn
+    one follows the other at once, now this first and now that, so that what else runs on the machine makes
+    both slower. `differing_tokens` counts for each turn tokens that are not the same.
     """
     load: Load = run.role("load", _load)
     loaders = {"gguf": _load, "apr": load}
@@ -52,7 +54,7 @@ def load_times(run: Run, *, model: Checkpoint, turns: int, written: int) -> None
     decodes: dict[str, list[float]] = {form: [] for form in paths}
     for number in range(turns):
         texts: dict[str, Sequence[int]] = {}
-        for form, loader in loaders.items():
+        for form, loader in sorted(loaders.items(), reverse=bool(number % 2)):
             started = time.process_time()
             decoder = loader(paths[form])
             loads[form].append(time.process_time() - started)
@@ -62,8 +64,8 @@ def load_times(run: Run, *, model: Checkpoint, turns: int, written: int) -> None
             decodes[form].append(time.process_time() - started)
         same = sum(a == b for a, b in zip(texts["apr"], texts["gguf"], strict=False))
         run.record("differing_tokens", written - same, label=f"turn {number}")
-    run.record("load_ratio", min(loads["apr"]) / min(loads["gguf"]))
-    run.record("decode_ratio", min(decodes["gguf"]) / min(decodes["apr"]))
+    run.record("load_ratio", statistics.median(map(operator.truediv, loads["apr"], loads["gguf"])))
+    run.record("decode_ratio", statistics.median(map(operator.truediv, decodes["gguf"], decodes["apr"])))
     run.record("turns", turns)
 
 
