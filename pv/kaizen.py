@@ -70,7 +70,7 @@ def quantity(value: Any) -> float | None:
     (12.0, None, None)
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return value  # as written: beyond 2**53 two integers would be one float
     if isinstance(value, str) and (found := _QUANTITY.fullmatch(value.strip().replace("_", ""))):
         number = float(found[1])
         return number if math.isfinite(number) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.errors import BindingError, Location
+from pv.regular_file import read_regular_file
 
 __all__ = ["PythonModule"]
 
@@ -33,7 +34,12 @@ class PythonModule:
         self._text = ""
         self._tree = ast.Module([], [])
         if path.exists():
-            self.before = path.read_bytes()
+            try:
+                self.before = read_regular_file(path)
+            except OSError as error:
+                raise BindingError(
+                    f"{self.shown} cannot be read: {error.strerror}", remedy="put a Python file in its place"
+                ) from error
             try:
                 self._text = self.before.decode("utf-8")
                 self._tree = ast.parse(self._text)
