@@ -153,11 +153,15 @@ class Config:
     names: dict[Path, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     """What paths are called relative to the root: statuses ask for the same ones again and again."""
 
-    def relative(self, path: Path) -> str:
-        """Return `path` relative to the root; outside of it its name alone: no absolute path leaves."""
+    def relative(self, path: Path, resolved: str | None = None) -> str:
+        """Return `path` relative to the root; outside of it its name alone: no absolute path leaves.
+
+        `resolved` is the absolute path without links, of which that can be told sooner.
+        """
         if path not in self.names:
             try:
-                self.names[path] = path.resolve().relative_to(self.root).as_posix()
+                absolute = path.resolve() if resolved is None else Path(resolved)
+                self.names[path] = absolute.relative_to(self.root).as_posix()
             except ValueError:
                 self.names[path] = path.name
         return self.names[path]

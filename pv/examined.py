@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
+from typing import Literal
 
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
-from pv.document import Document
 from pv.errors import DocumentError, Location
 from pv.finding import Finding
-from pv.place import Marks
-from pv.rules import judge, needs_project
+from pv.rules import judge, names_files, needs_all_of_project
 
-__all__ = ["Examined", "examine", "names_of", "pack", "unpack"]
+__all__ = ["Asks", "Examined", "examine", "names_of", "pack", "unpack"]
 
-_LENGTHS = struct.Struct("<5I")
+_LENGTH = struct.Struct("<I")
+
+
+Asks = Literal["nothing", "files", "everything"]
+"""None of the rules that look at the project; the one that looks for files that are named; all of them."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -28,7 +30,7 @@ class Examined:
     """A file that was read, what was found in it, and its contract, where it has the shape of one.
 
     `note` is why it was not judged, being no contract; `noun` is what kind of file it is; `names` are the ids
-    and aliases of its falsifiers; `asks` is whether the rules that look at the project may have something to
+    and aliases of its falsifiers; `asks` is which of the rules that look at the project may have something to
     say of it.
     """
 
@@ -38,10 +40,10 @@ class Examined:
     noun: str = "Contract"
     is_contract: bool = False
     names: frozenset[str] = frozenset()
-    asks: bool = False
+    asks: Asks = "nothing"
     built: Contract | None = None
-    packed: tuple[bytes, ...] = ()
-    """Where it is not built: the document's value in JSON, its text, and the numbers of its marks."""
+    packed: bytes = b""
+    """Where it is not built: its document (:mod:`pv.packed_document`)."""
 
     @property
     def stem(self) -> str:
@@ -52,15 +54,11 @@ class Examined:
         """Return the contract of a file that has one."""
         if self.built is None:
             # Imported late: most commands get all contracts from here, or none.
-            import json
-
+            from pv.packed_document import unpack_document
             from pv.shape import build
 
-            value, text, indices, ends = self.packed
-            spans = array("I", ends)
-            marks = Marks(text.decode(), array("I", indices), dict(zip(spans[::2], spans[1::2], strict=True)))
-            self.built = build(Document(self.path, json.loads(value), marks))
-            self.packed = ()
+            self.built = build(unpack_document(self.path, self.packed))
+            self.packed = b""
         return self.built
 
 
@@ -98,45 +96,47 @@ def examine(path: Path) -> Examined:
         judge(contract),
         is_contract=True,
         names=frozenset(names_of(contract)),
-        asks=needs_project(contract),
+        asks="everything"
+        if needs_all_of_project(contract)
+        else "files"
+        if names_files(contract)
+        else "nothing",
         built=contract,
     )
 
 
+def _asks(contract: Contract) -> Asks:
+    if needs_all_of_project(contract):
+        return "everything"
+    return "files" if names_files(contract) else "nothing"
+
+
 def pack(examined: Examined) -> bytes | None:
-    """Return `examined` as bytes; None if its document has places that only its reader can work out."""
-    # Late: it serves only where there are hundreds of files. It keeps every number, and runs nothing.
+    """Return `examined` as bytes; None if its document cannot be packed."""
+    # Late: it serves only where there are hundreds of files.
     import json
 
-    from pydantic_core import to_json
+    from pv.packed_document import pack_document
 
+    document = pack_document(examined.contract().document) if examined.is_contract else b""
+    if document is None:
+        return None
     findings = [
         (f.where.path, f.where.line, f.where.column, f.code, f.severity, f.message, f.remedy)
         for f in examined.findings
     ]
-    told = findings, examined.note, examined.noun, examined.is_contract, sorted(examined.names), examined.asks
-    parts = [json.dumps(told).encode(), b"", b"", b"", b""]
-    if examined.is_contract:
-        document = examined.contract().document
-        marks = document.marks
-        if not isinstance(marks, Marks):
-            return None
-        ends = array("I", (number for span in marks.ends.items() for number in span))
-        parts[1:3] = to_json(document.value), marks.text.encode()
-        parts[3:] = marks.indices.tobytes(), ends.tobytes()
-    return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
+    told = json.dumps(
+        (findings, examined.note, examined.noun, examined.is_contract, sorted(examined.names), examined.asks)
+    ).encode()
+    return _LENGTH.pack(len(told)) + told + document
 
 
 def unpack(path: Path, packed: bytes) -> Examined:
     """Return what :func:`pack` made bytes of; `path` is the file's."""
     import json
 
-    parts = []
-    start = _LENGTHS.size
-    for length in _LENGTHS.unpack_from(packed):
-        parts.append(packed[start : start + length])
-        start += length
-    told, *document = parts
-    findings, note, noun, is_contract, names, asks = json.loads(told)
+    (length,) = _LENGTH.unpack_from(packed)
+    behind = _LENGTH.size + length
+    findings, note, noun, is_contract, names, asks = json.loads(packed[_LENGTH.size : behind])
     found = [Finding(Location(file, line, column), *rest) for file, line, column, *rest in findings]
-    return Examined(str(path), found, note, noun, is_contract, frozenset(names), asks, packed=(*document,))
+    return Examined(str(path), found, note, noun, is_contract, frozenset(names), asks, packed=packed[behind:])

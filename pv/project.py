@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pv.binding import Binding, bind_falsifier
 from pv.blocking import Joined
@@ -23,7 +24,9 @@ from pv.gathered_contracts import GatheredContracts, by_stem
 from pv.regular_file import read_regular_file
 from pv.repository import resolved_contracts
 from pv.selection import load_all
-from pv.status import Status, derive
+
+if TYPE_CHECKING:
+    from pv.status import Status
 
 __all__ = ["Project"]
 
@@ -105,6 +108,9 @@ class Project:
 
     def status(self, contract: Contract, falsifier: Falsifier) -> Status:
         """Return the derived status of `falsifier`."""
+        # Imported late: few contracts ask, and many files of others do not.
+        from pv.status import derive
+
         key = (contract.stem, falsifier.id)
         if key not in self._statuses:
             if falsifier.basis and not falsifier.excluded:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
-from pv.contract import Contract, Falsifier, NotAContractError, load_contract
-from pv.errors import ContractError, Location, SelectionError
-from pv.repository import find_contracts
+from pv.contract import Contract, Falsifier, NotAContractError
+from pv.errors import ContractError, Location, PvError, SelectionError
+from pv.loading import load_contracts
+from pv.repository import resolved_contracts
 
 __all__ = ["Selected", "load_all", "load_paths", "place", "select"]
 
@@ -44,7 +44,7 @@ def load_all(config: Config, read: Known = _nothing) -> list[Contract]:
     """
     if not config.everything:
         folders = [str(config.root / folder) for folder in config.contracts]
-        config.everything.extend(_load(find_contracts(folders), config, read))
+        config.everything.extend(_load(resolved_contracts(folders), config, read))
     if not config.everything:
         raise SelectionError(
             f"no contracts in {', '.join(config.contracts)}",
@@ -65,7 +65,7 @@ def load_paths(paths: Sequence[str], config: Config) -> list[Contract]:
     """
     if not paths:
         return load_all(config)
-    contracts = _load(find_contracts(paths), config)
+    contracts = _load(resolved_contracts(paths), config)
     if not contracts:
         raise SelectionError(f"no contracts in {', '.join(paths)}", remedy="name a folder with contracts")
     return contracts
@@ -85,7 +85,7 @@ def select(words: Sequence[str], config: Config) -> list[Selected]:
         if "#" not in word and (word.endswith((".yaml", ".yml")) or Path(word).exists()):
             found = [
                 Selected(contract, falsifier, named=False)
-                for contract in _load(find_contracts([word]), config)
+                for contract in _load(resolved_contracts([word]), config)
                 for falsifier in contract.falsifiers
             ]
             if not found:
@@ -147,16 +147,17 @@ def _close(identifier: str, contracts: Sequence[Contract]) -> list[str]:
     return list(dict.fromkeys(address for name in (*near, *within) for address in known[name]))
 
 
-def _load(paths: Sequence[Path], config: Config, read: Known = _nothing) -> list[Contract]:
+def _load(paths: Mapping[str, Path], config: Config, read: Known = _nothing) -> list[Contract]:
+    known = {resolved: read(resolved) for resolved in paths}
+    unread = load_contracts([path for resolved, path in paths.items() if known[resolved] is None])
     contracts: dict[str, Contract] = {}
-    for path in paths:
-        try:
-            loaded = read(os.path.realpath(path)) or load_contract(path)
-        except NotAContractError:
-            if len(paths) == 1:
-                raise
-            continue
-        contract = dataclasses.replace(loaded, path=config.relative(path))
+    for resolved, path in paths.items():
+        loaded = known[resolved] or next(unread)
+        if isinstance(loaded, PvError):
+            if isinstance(loaded, NotAContractError) and len(paths) > 1:
+                continue
+            raise loaded
+        contract = dataclasses.replace(loaded, path=config.relative(path, resolved))
         twin = contracts.get(contract.stem)
         if twin is not None:
             raise SelectionError(

@@ -12,8 +12,6 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import IO, NoReturn, TypeVar
 
-from pv.result_cache.workers import adopt, handed_over, workers
-
 __all__ = ["FEW", "share"]
 
 Result = TypeVar("Result")
@@ -86,6 +84,9 @@ def _shared(
     pieces: range, others: int, here: Attempt, packed: Callable[[int], bytes | None]
 ) -> dict[int, bytes]:
     """Do `pieces`, some `here`; return by number what other processes made of the rest."""
+    # Late, as above: who shares nothing need not wait for what remembers.
+    from pv.result_cache.workers import adopt, workers
+
     size = max(8, -(-len(pieces) // _MOST_TOKENS))
     shares = [pieces[start : start + size] for start in range(0, len(pieces), size)]
     # A token a share lies in a pipe. Whoever is free takes one, so that no process waits for a slower one.
@@ -134,6 +135,8 @@ def _work(
     tokens: int, shares: list[range], results: int, packed: Callable[[int], bytes | None], parent: int
 ) -> NoReturn:
     """Do shares until none is left, or nobody wants them; never returns, and says nothing to anybody."""
+    from pv.result_cache.workers import handed_over
+
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -7,11 +7,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pv.contract import Contract
-from pv.examined import Examined, examine, pack, unpack
+from pv.examined import Asks, Examined, examine, pack, unpack
 from pv.finding import Finding
 from pv.shared_work import share
+
+if TYPE_CHECKING:
+    from pv.project import Project
 
 __all__ = ["Validation", "validate"]
 
@@ -74,21 +78,35 @@ def validate(found: Mapping[str, Path], note: Callable[[str], None]) -> Validati
 def _in_projects(contracts: Mapping[str, Examined]) -> Iterable[Finding]:
     """Yield what must be said of `contracts` in their projects: of checks, subjects, evidence, each other."""
     stems = Counter(one.stem for one in contracts.values())
-    asking = [(resolved, one) for resolved, one in contracts.items() if one.asks or stems[one.stem] > 1]
+    asking = [
+        (resolved, one, "everything" if stems[one.stem] > 1 else one.asks)
+        for resolved, one in contracts.items()
+        if one.asks != "nothing" or stems[one.stem] > 1
+    ]
     if not asking:
         return
-    # Imported late: evidence and configuration are of no use to a contract that asks nothing of them.
+    # Imported late: evidence and configuration are of no use to a contract that asks nothing of them, and
+    # most rules are of none to one that names files and is otherwise somebody else's.
     from pv.config import find_root
     from pv.gathered_contracts import GatheredContracts
     from pv.project import Project
-    from pv.rules.project_rules import judge_in_project
 
     gathered = GatheredContracts(contracts.items())
     projects: dict[Path, Project] = {}
     of_folder: dict[str, Project] = {}
-    for resolved, one in asking:
+    for resolved, one, asks in asking:
         folder = os.path.dirname(resolved)  # noqa: PTH120  (of thousands)
         if folder not in of_folder:
             root = find_root(Path(folder)) or Path(folder)
             of_folder[folder] = projects.setdefault(root, Project(root, gathered))
-        yield from judge_in_project(one.contract(), of_folder[folder])
+        yield from _judge(one.contract(), of_folder[folder], asks)
+
+
+def _judge(contract: Contract, project: Project, asks: Asks) -> Iterable[Finding]:
+    if asks == "files":
+        from pv.rules.dangling import dangling
+
+        return dangling.check(contract, project)
+    from pv.rules.project_rules import judge_in_project
+
+    return judge_in_project(contract, project)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pv.contract import Contract, NotAContractError, ShapeError, load_contract
-from pv.errors import DocumentError, Location, SelectionError
+from pv.contract import Contract, NotAContractError, ShapeError
+from pv.errors import DocumentError, Location, PvError, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
+from pv.garbage import uncollected
+from pv.loading import load_contracts
 from pv.printable import printable, printable_json
 from pv.reports.destinations import add_report_argument, reporting
 from pv.repository import find_contracts
@@ -54,16 +55,12 @@ def run(arguments: argparse.Namespace) -> Exit:
     ContractError, DocumentError
         The binding registry is none.
     """
-    gc.disable()  # one short pass over trees that all live to its end, as in `pv validate`
-    try:
-        with reporting(arguments.report, "audit", json_on_stdout=arguments.format == "json") as gathered:
-            ended = _run(arguments, gathered)
-            if gathered is not None:
-                gathered.ended = ended
-            return ended
-    finally:
-        gc.freeze()
-        gc.enable()
+    alone = arguments.format == "json"
+    with uncollected(), reporting(arguments.report, "audit", json_on_stdout=alone) as gathered:
+        ended = _run(arguments, gathered)
+        if gathered is not None:
+            gathered.ended = ended
+        return ended
 
 
 def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
@@ -75,17 +72,20 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
     contracts: list[Contract] = []
     files: list[Path] = []
     findings: list[Finding] = []
-    for path in find_contracts(arguments.paths):
-        try:
-            contracts.append(load_contract(path))
-        except NotAContractError as note:
-            print(printable(f"{path}: note: {note.what}; it was not audited"), file=sys.stderr)
+    paths = find_contracts(arguments.paths)
+    for path, loaded in zip(paths, load_contracts(paths), strict=True):
+        if isinstance(loaded, NotAContractError):
+            print(printable(f"{path}: note: {loaded.what}; it was not audited"), file=sys.stderr)
             continue
-        except ShapeError as error:
-            findings += error.findings
-        except DocumentError as error:
-            where = error.where or Location(str(path), 1, 1)
-            findings.append(Finding(where, error.code, "error", error.what, error.remedy))
+        if isinstance(loaded, ShapeError):
+            findings += loaded.findings
+        elif isinstance(loaded, DocumentError):
+            where = loaded.where or Location(str(path), 1, 1)
+            findings.append(Finding(where, loaded.code, "error", loaded.what, loaded.remedy))
+        elif isinstance(loaded, PvError):
+            raise loaded
+        else:
+            contracts.append(loaded)
         files.append(path)
     if not findings and not any(c.equations or c.obligations or c.falsifiers for c in contracts):
         raise SelectionError(
@@ -110,9 +110,11 @@ def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:
 
 def _traced(contracts: Sequence[Contract], registry: Registry | None) -> list[Chain]:
     from pv.config import find_root
+    from pv.gathered_contracts import GatheredContracts
     from pv.project import Project
     from pv.tracing import trace
 
+    gathered = GatheredContracts.of(contracts)
     projects: dict[Path, Project] = {}
     roots: dict[Path, Path] = {}
     chains = []
@@ -122,6 +124,6 @@ def _traced(contracts: Sequence[Contract], registry: Registry | None) -> list[Ch
             roots[beside] = find_root(beside) or beside
         folder = roots[beside]
         if folder not in projects:
-            projects[folder] = Project(folder, contracts)
+            projects[folder] = Project(folder, gathered)
         chains.append(trace(contract, projects[folder], registry))
     return chains

@@ -13,6 +13,7 @@ from pv.contract import LEVELS
 from pv.coverage import cover, share
 from pv.errors import SelectionError
 from pv.exits import Exit
+from pv.garbage import uncollected
 from pv.printable import printable_json
 from pv.reports.coverage import as_json, shown_share, text
 from pv.result_cache.no_cache import add_cache_argument, minding_cache
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     SelectionError
         No obligation counts: nothing to cover is not everything covered.
     """
-    with minding_cache(arguments):
+    with uncollected(), minding_cache(arguments):
         return _run(arguments)
 
 

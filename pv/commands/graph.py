@@ -10,6 +10,7 @@ import sys
 from pv.config import Config, load_config
 from pv.contract import Contract
 from pv.exits import Exit
+from pv.garbage import uncollected
 from pv.graph import build_graph
 from pv.printable import printable, printable_json
 from pv.reports.graph import as_json, dot, mermaid, text
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Exit:
     """Print the graph, and what is wrong with it on stderr; exit 1 at a cycle or a dangling edge of ours."""
-    with minding_cache(arguments):
+    with uncollected(), minding_cache(arguments):
         return _run(arguments)
 
 

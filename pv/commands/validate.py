@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
+from pv.garbage import uncollected
 from pv.printable import printable
 from pv.reports.destinations import add_report_argument, reporting
 from pv.reports.validation import print_json, print_text
@@ -71,20 +71,16 @@ def run(arguments: argparse.Namespace) -> Exit:
 
         print_counts(arguments.paths, json_wanted=arguments.format == "json")
         return Exit.ACCEPTED
-    gc.disable()  # one short pass over trees that all live to its end: a tenth of its time
-    try:
-        alone = arguments.format == "json"
-        with (
-            minding_cache(arguments),
-            reporting(arguments.report, "validate", json_on_stdout=alone) as gathered,
-        ):
-            ended = _run(arguments, gathered)
-            if gathered is not None:
-                gathered.ended = ended
-            return ended
-    finally:
-        gc.freeze()  # nor need the interpreter look through them as it ends
-        gc.enable()
+    alone = arguments.format == "json"
+    with (
+        uncollected(),
+        minding_cache(arguments),
+        reporting(arguments.report, "validate", json_on_stdout=alone) as gathered,
+    ):
+        ended = _run(arguments, gathered)
+        if gathered is not None:
+            gathered.ended = ended
+        return ended
 
 
 def _run(arguments: argparse.Namespace, gathered: Gathered | None) -> Exit:

@@ -8,10 +8,10 @@ https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pv.graph import ContractNode, Graph
+from pv.graph import ContractNode, Edge, Graph
 from pv.printable import printable
 from pv.standing import ObligationState, State
 
@@ -45,18 +45,24 @@ _THROUGHOUT = "#1b7837"
 
 def text(graph: Graph, *, detailed: bool) -> Iterator[str]:
     """Yield one block a contract: what it depends on, what its falsifiers cover and hold up."""
+    depends_on, blocks = _ends(graph.depends_on), _ends(graph.blocks)
     for node in graph.contracts:
         yield printable(f"{node.stem}: {_status(node)}, {_standing(node)}")
-        yield from (f"  depends on  {printable(e.end)}" for e in graph.depends_on if e.start == node.stem)
+        yield from (f"  depends on  {printable(end)}" for end in depends_on.get(node.stem, ()))
         for one in node.states if detailed else ():
             yield printable(f"  {one.id}  {_said(one)}")
         for falsifier in node.falsifiers if detailed else ():
             ship = "  ship-blocking" if falsifier.ship_blocking else ""
             yield printable(f"  {falsifier.address.rpartition('#')[2]}  {falsifier.status}{ship}")
             yield from (printable(f"    covers    {name}") for name in falsifier.covers)
-            yield from (
-                printable(f"    blocks    {e.end}") for e in graph.blocks if e.start == falsifier.address
-            )
+            yield from (printable(f"    blocks    {end}") for end in blocks.get(falsifier.address, ()))
+
+
+def _ends(edges: Iterable[Edge]) -> dict[str, list[str]]:
+    ends: dict[str, list[str]] = {}
+    for edge in edges:
+        ends.setdefault(edge.start, []).append(edge.end)
+    return ends
 
 
 def dot(graph: Graph, *, detailed: bool) -> Iterator[str]:

@@ -39,7 +39,7 @@ from pv.rules.top_level_kind import top_level_kind
 from pv.rules.uncovered import uncovered
 from pv.rules.version import version
 
-__all__ = ["RULES", "Rule", "judge", "needs_project"]
+__all__ = ["RULES", "Rule", "judge", "names_files", "needs_all_of_project", "needs_project"]
 
 RULES: dict[str, Rule] = {
     rule.code: rule
@@ -103,12 +103,20 @@ def needs_project(contract: Contract) -> bool:
     A contract that uses none of our fields, claims no status and names no file of its repository must
     not wait until checks, evidence and configuration are read.
     """
+    return needs_all_of_project(contract) or names_files(contract)
+
+
+def needs_all_of_project(contract: Contract) -> bool:
+    """Tell whether more of them have than the one that looks for the files that it names."""
     if uses_our_fields(contract) or contract.document.value.get("status") or contract.metadata.get("status"):
         return True
-    if contract.hypotheses or any(
+    return bool(contract.hypotheses) or any(
         f.discharge_status or f.blocks or f.blocked_by for f in contract.falsifiers
-    ):
-        return True
+    )
+
+
+def names_files(contract: Contract) -> bool:
+    """Tell whether `contract` names a file of its repository."""
     from pv.references import find_references, texts_and_steps
 
     return any(any(find_references(text)) for text, _, _ in texts_and_steps(contract))
