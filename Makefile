@@ -82,8 +82,9 @@ check: $(VENV)/.transformers ## ruff and mypy --strict over everything
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
+# Tests of one file share the models that they load.
 oracles: $(VENV)/.oracles ## compare with heavy outside implementations (transformers, llama.cpp)
-	$(BIN)/python -m pytest -m oracle
+	$(SHARED) $(BIN)/python -m pytest -m oracle --numprocesses $(JOBS) --dist loadfile
 
 kernels: $(VENV)/.dev ## the tests that are generated from what is claimed of the kernels (some minutes)
 	$(SHARED) $(BIN)/python -m pytest -m kernel --numprocesses $(JOBS) --dist worksteal \
