@@ -19,8 +19,9 @@ from pv.command_files import modules_of_words, named_in_environment, named_in_wo
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.digests import DigestCache, digest_path
-from pv.errors import BindingError, ConfigError, Location
+from pv.errors import BindingError, ConfigError
 from pv.pytest_settings import conftests, find_settings
+from pv.python_source import not_python
 from pv.subjects import DIGESTS
 
 __all__ = ["declared_closure", "search_path"]
@@ -256,9 +257,4 @@ def _scanned(file: Path, config: Config) -> Scan:
     try:
         return scan(file)
     except BindingError as error:
-        line = error.where.line if error.where else 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error.__cause__}",
-            where=Location(config.relative(file), line, 1),
-            remedy="mend the file",
-        ) from error.__cause__
+        raise not_python(error.__cause__, config.relative(file)) from error.__cause__
