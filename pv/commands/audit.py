@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv.common_options import add_format_argument
 from pv.contract import Contract, NotAContractError, ShapeError, load_contract
 from pv.errors import DocumentError, Location, SelectionError
 from pv.exits import Exit
@@ -37,10 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--binding", metavar="REGISTRY", help="also hold equations against a binding registry (YAML)"
     )
     parser.add_argument("--strict", action="store_true", help="warnings reject as well")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, description="default: text")
     add_report_argument(parser)
 
 
