@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -12,7 +12,7 @@ from pv.contract import Contract, Falsifier, NotAContractError, load_contract
 from pv.errors import ContractError, Location, SelectionError
 from pv.repository import find_contracts
 
-__all__ = ["Selected", "load_all", "load_paths", "place", "select"]
+__all__ = ["Selected", "by_address", "load_all", "load_paths", "place", "select"]
 
 Known = Callable[[str], Contract | None]
 
@@ -51,6 +51,15 @@ def load_all(config: Config, read: Known = _nothing) -> list[Contract]:
             remedy="name their folder in pv.toml ([project] contracts)",
         )
     return list(config.everything)
+
+
+def by_address(contracts: Iterable[Contract]) -> dict[str, Falsifier]:
+    """Return every falsifier of `contracts` by its address, ``contract#ID``, in their order."""
+    return {
+        f"{contract.stem}#{falsifier.id}": falsifier
+        for contract in contracts
+        for falsifier in contract.falsifiers
+    }
 
 
 def load_paths(paths: Sequence[str], config: Config) -> list[Contract]:

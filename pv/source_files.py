@@ -19,7 +19,8 @@ from pv.command_files import modules_of_words, named_in_environment, named_in_wo
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.digests import DigestCache, digest_path
-from pv.errors import BindingError, ConfigError
+from pv.errors import BindingError
+from pv.named_subjects import subjects_built_from
 from pv.pytest_settings import conftests, find_settings
 from pv.python_source import not_python
 from pv.subjects import DIGESTS
@@ -158,16 +159,9 @@ def _files_of(path: Path, falsifier: Falsifier) -> list[Path]:
 
 
 def _builders(falsifier: Falsifier, config: Config) -> Iterator[str]:
-    waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
-    waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())
-    while waiting:
-        name = waiting.pop()
-        spec = config.subjects.get(name)
-        if spec is None:
-            raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
+    for spec in subjects_built_from(falsifier, config):
         if spec.builder:
             yield spec.builder.split(":")[0]
-            waiting += spec.derived_from
 
 
 def _follow(starts: _Starts, folders: Sequence[Path], config: Config) -> tuple[set[Path], set[str]]:

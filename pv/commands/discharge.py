@@ -17,6 +17,7 @@ from pv.contract import Falsifier
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit, worst
+from pv.named_subjects import named_subjects
 from pv.outcome import EXITS, Discharge, Options
 from pv.printable import printable, printable_json
 from pv.progress import Progress
@@ -196,8 +197,7 @@ def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier
     """
     used: set[str] = set()
     for falsifier in falsifiers:
-        waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
-        waiting += (falsifier.satisfying_example or {}).get("subjects", {}).values()
+        waiting = [*named_subjects(falsifier)]
         while waiting:
             name = waiting.pop()
             if name not in used:
