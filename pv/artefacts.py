@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic_core import ValidationError
 
-from pv.contract import NotAContractError
+from pv.contract import NotAContractError, ShapeError
 from pv.document import Document
 from pv.finding import Finding
 from pv.schema_artefacts import registry_validator
 from pv.shape_problems import translate
 
-__all__ = ["NOUNS", "judge_artefact", "recognise"]
+__all__ = ["NOUNS", "judge_artefact", "read_registry", "recognise"]
 
 NOUNS: Mapping[str, str] = {
     "binding registry": "Binding registry (kind: binding)",
@@ -54,8 +54,11 @@ def judge_artefact(note: NotAContractError) -> list[Finding] | None:
     """
     if note.artefact not in NOUNS or note.document is None:
         return None
-    if note.artefact == "binding registry" and (misshapen := _problems(note.document)):
-        return misshapen
+    if note.artefact == "binding registry":
+        try:
+            read_registry(note.document)
+        except ShapeError as error:
+            return list(error.findings)
     # Imported late: few folders have such files.
     from pv.rules.artefact_rules import ARTEFACT_RULES
 
@@ -68,9 +71,17 @@ def judge_artefact(note: NotAContractError) -> list[Finding] | None:
     return sorted(findings, key=lambda finding: (finding.where, finding.code))
 
 
-def _problems(document: Document) -> list[Finding]:
+def read_registry(document: Document) -> dict[str, Any]:
+    """Return the binding registry `document` with every default filled in, whatever else is wrong with it.
+
+    Raises
+    ------
+    ShapeError
+        It does not have the shape of one; the error carries every problem, sorted by place.
+    """
     try:
-        registry_validator().validate_python(document.value, strict=True)
+        registry: dict[str, Any] = registry_validator().validate_python(document.value, strict=True)
     except ValidationError as error:
-        return sorted(translate(error, document), key=lambda finding: finding.where)
-    return []
+        findings = sorted(translate(error, document), key=lambda finding: finding.where)
+        raise ShapeError(tuple(findings)) from error
+    return registry

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pv.check import CheckError, Metric
-from pv.closure import find_module
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
+from pv.module_source import find_source
 from pv.named_code import REFERENCE
 
 __all__ = ["Binding", "Kind", "Parameter", "Reading", "bind", "bind_falsifier", "counter_examples_in"]
@@ -85,24 +85,12 @@ def _bind(reference: str, config: Config) -> Binding:
             f"{reference!r} does not name a check", remedy="write `check: package.module:function`"
         )
     module, function = reference.split(":")
-    path = find_module(module, config.sources)
-    if path is None:
-        raise BindingError(
-            f"module {module} is in none of the project's sources",
-            remedy="name its folder in pv.toml under [project] sources, or correct `check:`",
-        )
-    shown = config.relative(path)
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
-        ) from error
+    source = find_source(module, config, named="`check:`")
+    shown, tree = source.path, source.tree
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
             declaration = _decorator(node)
-            where = Location(shown, node.lineno, node.col_offset + 1)
+            where = source.at(node)
             if declaration is None:
                 raise BindingError(
                     f"{function} is a function but not a check",

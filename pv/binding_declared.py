@@ -13,8 +13,10 @@ from pv.binding_metrics import declared_metrics
 from pv.config import Config
 from pv.contract import Falsifier, Replacement
 from pv.errors import BindingError, Location
+from pv.module_source import read_source
 from pv.placeholders import GIVEN, HoleError, holes
 from pv.project_paths import project_path
+from pv.python_source import bound_names
 
 __all__ = ["bind_declared", "test_file"]
 
@@ -94,53 +96,27 @@ def _find_test(falsifier: Falsifier, config: Config) -> Location:
         raise BindingError(
             f"{name} is no Python file", where=where, remedy="write pytest: path/to/test_file.py::test_name"
         )
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error}",
-            where=Location(config.relative(path), line, 1),
-            remedy="mend the file",
-        ) from error
+    source = read_source(path, config)
     names = rest.partition("[")[0].split("::") if rest else []
-    body: list[ast.stmt] = tree.body
-    found = Location(config.relative(path), 1, 1)
+    body = source.tree.body
+    found = Location(source.path, 1, 1)
     for name in names:
-        node = next((n for n in _defined(body) if n[0] == name), None)
-        if node is None:
+        definition = next((node for bound, node in bound_names(body) if bound == name), None)
+        if definition is None:
             if any(_opens(statement) for statement in body):
                 return found
             raise BindingError(
-                f"{config.relative(path)} has no {'::'.join(names)}: there is no {name}",
+                f"{source.path} has no {'::'.join(names)}: there is no {name}",
                 where=where,
                 remedy="correct pytest:; `pytest --collect-only -q` lists what there is",
             )
-        definition = node[1]
-        found = Location(config.relative(path), definition.lineno, definition.col_offset + 1)
+        found = source.at(definition)
         if not isinstance(definition, ast.ClassDef):
             return found
         if any(not (isinstance(base, ast.Name) and base.id == "object") for base in definition.bases):
             return found  # what it inherits cannot be seen here
         body = definition.body
     return found
-
-
-def _defined(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield each name that statements at one level bind, also under conditions, with its statement."""
-    for statement in body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield statement.name, statement
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            yield from (((a.asname or a.name).split(".")[0], statement) for a in statement.names)
-        else:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    yield node.id, statement
-                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                    yield node.name, node
-                elif isinstance(node, ast.Import | ast.ImportFrom):
-                    yield from (((a.asname or a.name).split(".")[0], statement) for a in node.names)
 
 
 def _opens(statement: ast.stmt) -> bool:

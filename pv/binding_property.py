@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pv.binding import Binding
@@ -11,12 +10,14 @@ from pv.closure import Closure, closure_digest, find_closure, find_module
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import BindingError, Location
+from pv.module_source import find_source
 from pv.properties.complete import completed, tools, tried_whole
 from pv.properties.laws import mutants_of
 from pv.properties.metrics import METRICS
 from pv.properties.mutants import MUTANTS
 from pv.properties.stated import PropertyError, Stated, read
 from pv.properties.version import measures_digest
+from pv.python_source import bound_names
 
 __all__ = ["bind_property", "property_closure", "shown_whole", "stated_of"]
 
@@ -144,39 +145,10 @@ def _find(key: str, falsifier: Falsifier, config: Config) -> Location | None:
     if not reference:
         return None
     module, _, name = reference.partition(":")
-    path = find_module(module, config.sources)
     where = falsifier.value_where("property", key)
-    if path is None:
-        raise BindingError(
-            f"module {module} is in none of the project's sources",
-            where=where,
-            remedy="name its folder in pv.toml under [project] sources, or correct the name",
-        )
-    shown = config.relative(path)
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
-        ) from error
+    source = find_source(module, config, where=where)
     wanted = name.partition(".")[0]
-    for bound, node in _bound(tree.body):
+    for bound, statement in bound_names(source.tree.body):
         if bound == wanted:
-            return Location(shown, node.lineno, node.col_offset + 1)
-    raise BindingError(f"{shown} defines no {wanted}", where=where, remedy="correct the name")
-
-
-def _bound(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield each name that a statement of a module binds, also under conditions."""
-    for statement in body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield statement.name, statement
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            yield from (((each.asname or each.name).split(".")[0], statement) for each in statement.names)
-        elif isinstance(statement, ast.If | ast.Try):
-            for part in ("body", "orelse", "finalbody"):
-                yield from _bound(getattr(statement, part, []))
-        else:
-            names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-            yield from ((node.id, statement) for node in names if isinstance(node.ctx, ast.Store))
+            return source.at(statement)
+    raise BindingError(f"{source.path} defines no {wanted}", where=where, remedy="correct the name")

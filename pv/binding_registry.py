@@ -7,12 +7,8 @@ entry is a declaration and no more, whatever its status.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from pydantic_core import SchemaValidator, ValidationError
 
 from pv.contract import Contract
 from pv.document import load
@@ -22,6 +18,15 @@ from pv.traceability import Link
 from pv.traceability_codes import found
 
 __all__ = ["Entry", "Registry", "implementation_links", "load_registry"]
+
+_SHORT: Mapping[str, tuple[str, str]] = {
+    "partial": ("BIND-002", "implemented in part"),
+    "not_implemented": ("BIND-003", "not implemented"),
+    "pending": ("BIND-004", "planned and not begun"),
+}
+"""Status of an entry that falls short of its equation → the code that says so, and what the equation is."""
+_MISSING = frozenset({"not_implemented", "pending"})
+"""The statuses by which nothing computes the equation yet, whatever function is named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,28 +48,8 @@ class Registry:
     entries: Mapping[str, tuple[Entry, ...]]
 
 
-@functools.cache
-def _validator() -> SchemaValidator:
-    # Imported late: whoever names no registry needs no schema of one.
-    from pydantic_core import core_schema as core
-
-    from pv.schema_types import OPTIONAL_TEXT, TEXT, default, mapping, one_of
-
-    entry = {
-        "contract": TEXT,
-        "equation": TEXT,
-        "module_path": default(None, OPTIONAL_TEXT),
-        "function": default(None, OPTIONAL_TEXT),
-        "status": one_of("implemented", "partial", "not_implemented"),
-        "notes": default(None, OPTIONAL_TEXT),
-    }
-    return SchemaValidator(
-        mapping("registry", {"bindings": core.list_schema(mapping("binding entry", entry))})
-    )
-
-
 def load_registry(path: str) -> Registry:
-    """Read the registry `path`.
+    """Read the registry `path`; one that ``pv validate`` finds misshapen is refused in the same words.
 
     Raises
     ------
@@ -73,27 +58,28 @@ def load_registry(path: str) -> Registry:
     DocumentError
         It is not a YAML document that we accept.
     ContractError
-        It does not have the shape of a registry; the place is that of the first problem.
+        It is another document than a registry.
+    ShapeError
+        It is one, and does not have the shape of one; the error carries every problem.
     """
+    # Imported late: whoever names no registry needs no schema of one.
+    from pv.artefacts import read_registry, recognise
+    from pv.schema_artefacts import contract_named
+
     document = load(Path(path))
-    try:
-        model: dict[str, Any] = _validator().validate_python(document.value, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        at = tuple(part for part in first["loc"] if not isinstance(part, str) or "[" not in part)
+    if not isinstance(document.value, dict) or recognise(document.value) != "binding registry":
         raise ContractError(
-            f"this is no binding registry: {'.'.join(map(str, at)) or 'the document'}: {first['msg']}",
-            where=document.where(*at[:-1]) if first["type"] == "missing" else document.where(*at),
-            remedy="list under `bindings:` mappings with contract, equation and status"
-            " (implemented, partial or not_implemented)",
+            "this is no binding registry, which is a mapping with `bindings` and `target_crate`",
+            where=document.where(),
+            remedy="Name a registry, or add the key that is missing.",
             code="SCHEMA-000",
-        ) from error
+        )
     entries: dict[str, tuple[Entry, ...]] = {}
-    for index, stated in enumerate(model["bindings"]):
+    for index, stated in enumerate(read_registry(document)["bindings"]):
         function = "::".join(filter(None, (stated["module_path"], stated["function"])))
         where = document.where("bindings", index, "equation")
         entry = Entry(stated["equation"], function, stated["status"], stated["notes"] or "", where)
-        stem = PurePosixPath(stated["contract"]).stem
+        stem = PurePosixPath(contract_named(stated)).name
         entries[stem] = (*entries.get(stem, ()), entry)
     return Registry(path, entries)
 
@@ -108,7 +94,7 @@ def implementation_links(contract: Contract, registry: Registry) -> Iterator[Lin
             yield Link("equation → implementation", equation.name, "", "broken", where)
             yield found("BIND-001", where, f"{registry.path} has no entry for the equation {equation.name}")
         for entry in bound:
-            missing = entry.status == "not_implemented"
+            missing = entry.status in _MISSING
             yield Link(
                 "equation → implementation",
                 equation.name,
@@ -116,11 +102,11 @@ def implementation_links(contract: Contract, registry: Registry) -> Iterator[Lin
                 "broken" if missing else "declared",
                 entry.where,
             )
-            if entry.status != "implemented":
+            if entry.status in _SHORT:
                 notes = f": {' '.join(entry.notes.split())}" if entry.notes.strip() else ""
-                code, words = ("BIND-003", "not implemented") if missing else ("BIND-002", "in part")
-                said = f"{contract.stem}: the equation {entry.equation} is implemented {words}"
-                yield found(code, entry.where, said.replace("implemented not ", "not ") + notes)
+                code, words = _SHORT[entry.status]
+                said = f"{contract.stem}: the equation {entry.equation} is {words}"
+                yield found(code, entry.where, f"{said}{notes}")
     names = {equation.name for equation in contract.equations}
     for entry in entries:
         if entry.equation not in names:

@@ -17,12 +17,12 @@ import ast
 import dataclasses
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
 from pv.errors import BindingError, Location
+from pv.python_source import UNREADABLE, parse_python
 from pv.regular_file import read_regular_file
 
 __all__ = ["Closure", "Scan", "closure_digest", "find_closure", "find_module", "normalise", "scan"]
@@ -110,19 +110,12 @@ def normalise(source: bytes) -> bytes:
     SyntaxError, ValueError
         It is not Python, or holds a NUL.
     """
-    return _spelled(_parse(source), documented=_documented(source))
+    return _spelled(parse_python(source), documented=_documented(source))
 
 
 def _documented(source: bytes) -> bool:
     """Tell whether a file may read docstrings, which then do something: usage texts are parsed, for one."""
     return b"__doc__" in source or b"getdoc" in source
-
-
-def _parse(source: bytes) -> ast.Module:
-    with warnings.catch_warnings():
-        # Of an escape that is none, ``"\\d"``, say: versions warn of it in different ways.
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
 
 
 _UNSPELLED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
@@ -269,8 +262,8 @@ def scan(path: Path) -> Scan:
 def _scan_file(path: Path, _stamp: tuple[int, ...]) -> Scan:
     try:
         source = read_regular_file(path)
-        tree = _parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        tree = parse_python(source)
+    except UNREADABLE as error:
         line = getattr(error, "lineno", 1) or 1
         raise BindingError(
             f"{path.name} cannot be parsed as Python: {getattr(error, 'msg', error)}",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pv.document import Document, load
 from pv.errors import ContractError, Location
-from pv.finding import Finding
+from pv.finding import FindingsError
 from pv.needs import Needs
 
 __all__ = [
@@ -38,16 +38,8 @@ LEVELS: tuple[Level, ...] = ("algorithm", "functional", "live")
 """Lowest first."""
 
 
-class ShapeError(ContractError):
-    """A document does not have the shape of a contract; `findings` are all the problems, in order."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        first = findings[0]
-        super().__init__(first.message, where=first.where, remedy=first.remedy, code=first.code)
-        self.findings = findings
-
-    def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
+class ShapeError(FindingsError, ContractError):
+    """A document does not have the shape of a contract, or of another artefact that it is."""
 
 
 class NotAContractError(ContractError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pv.binding import Binding, bind
 from pv.closure import find_module
 from pv.config import Config
 from pv.errors import BindingError
+from pv.python_source import UNREADABLE, parse_python
 from pv.regular_file import read_regular_file
 
 __all__ = ["declared_checks"]
@@ -72,10 +72,8 @@ def _decorated(path: Path) -> Iterator[str]:
         source = read_regular_file(path)
         if b"check(" not in source:
             return  # most files: they need not be parsed
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_python(source)
+    except (OSError, *UNREADABLE):
         return
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any(map(_is_check, node.decorator_list)):

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
 
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.errors import PvError
 from pv.freshness import clause_digest, current_inputs, deciding_digest
 from pv.record_facts import Facts
-from pv.selection import load_all
+from pv.selection import by_address, load_all
 
 __all__ = ["Agreement", "Candidate", "Chooser", "Rank", "candidate_of"]
 
@@ -77,11 +76,7 @@ class Chooser:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._known: Mapping[str, Falsifier] = {
-            f"{contract.stem}#{falsifier.id}": falsifier
-            for contract in load_all(config)
-            for falsifier in contract.falsifiers
-        }
+        self._known = by_address(load_all(config))
         self._now: dict[tuple[str, str], str] = {}
 
     def foreign(self, candidate: Candidate) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from pv.errors import Location
+from pv.errors import Location, PvError
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["Finding", "FindingsError", "Severity"]
 
 Severity = Literal["error", "warning"]
 
@@ -36,3 +36,15 @@ class Finding:
             "message": self.message,
             "remedy": self.remedy,
         }
+
+
+class FindingsError(PvError):
+    """Something has several faults, all of which are told; `findings` are these, in order, at least one."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first = findings[0]
+        super().__init__(first.message, where=first.where, remedy=first.remedy, code=first.code)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return "\n".join(str(finding) for finding in self.findings)

@@ -21,6 +21,7 @@ from pv.contract import LEVELS, Falsifier
 from pv.errors import ConfigError
 from pv.inputs import Inputs, Module, Used
 from pv.named_code import named_modules
+from pv.named_subjects import subjects_built_from
 from pv.normal_form import clause_digest, normal_clause
 from pv.semantics import SEMANTICS
 
@@ -86,20 +87,13 @@ def closure_of(falsifier: Falsifier, config: Config) -> Closure:
 
         return property_closure(falsifier, config)
     references = {falsifier.check or ""}
-    waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
-    waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())
-    while waiting:
-        name = waiting.pop()
-        spec = config.subjects.get(name)
-        if spec is None:
-            raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
+    for spec in subjects_built_from(falsifier, config):
         if not spec.loader:
             raise ConfigError(
-                f"subject {name!r} has no loader, which a check needs to open it",
-                remedy=f'add loader = "module:function" to [subjects.{name}]',
+                f"subject {spec.name!r} has no loader, which a check needs to open it",
+                remedy=f'add loader = "module:function" to [subjects.{spec.name}]',
             )
         references |= {spec.loader} | ({spec.builder} if spec.builder else set())
-        waiting += spec.derived_from if spec.builder else ()
     modules = frozenset(reference.split(":")[0] for reference in references)
     for arguments in (falsifier.arguments, (falsifier.satisfying_example or {}).get("with", {})):
         modules |= named_modules(arguments, config.sources)

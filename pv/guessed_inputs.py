@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pv.closure import find_module
 from pv.config import Config
 from pv.errors import BindingError, Location
+from pv.module_source import find_source
 from pv.properties.stated import REFERENCE
+from pv.python_source import bound_names
 
 __all__ = ["TODO", "Guessed", "guess_inputs"]
 
@@ -94,40 +95,21 @@ def _definition(reference: str, config: Config) -> tuple[ast.FunctionDef, Locati
     if not REFERENCE.fullmatch(reference):
         raise BindingError(f"{reference!r} names no function", remedy="write package.module:function")
     module, _, path = reference.partition(":")
-    file = find_module(module, config.sources)
-    if file is None:
-        raise BindingError(
-            f"module {module} is in none of the project's sources",
-            remedy="name its folder in pv.toml under [project] sources, or correct the name",
-        )
-    shown = config.relative(file)
-    try:
-        body = ast.parse(file.read_bytes()).body
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1) or 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error}", where=Location(shown, line, 1), remedy="mend the file"
-        ) from error
+    source = find_source(module, config)
     *classes, name = path.split(".")
+    body = source.tree.body
     for owner in classes:
-        body = next((n.body for n in _within(body) if isinstance(n, ast.ClassDef) and n.name == owner), [])
-    for node in _within(body):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node, Location(shown, node.lineno, node.col_offset + 1), bool(classes)
+        owning = [node for bound, node in bound_names(body) if bound == owner]
+        body = next((node.body for node in reversed(owning) if isinstance(node, ast.ClassDef)), [])
+    # Of several definitions the last one counts.
+    for bound, node in reversed([*bound_names(body)]):
+        if bound == name and isinstance(node, ast.FunctionDef):
+            return node, source.at(node), bool(classes)
     raise BindingError(
-        f"{shown} defines no function {path}",
-        where=Location(shown, 1, 1),
+        f"{source.path} defines no function {path}",
+        where=Location(source.path, 1, 1),
         remedy="correct the name, or name the module in which it is written",
     )
-
-
-def _within(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module or a class, the last first, also those under conditions."""
-    for statement in reversed(body):
-        if isinstance(statement, ast.If | ast.Try):
-            for part in ("finalbody", "orelse", "body"):
-                yield from _within(getattr(statement, part, []))
-        yield statement
 
 
 def _input(name: str, annotation: ast.expr | None, taken: Sequence[str]) -> dict[str, Any]:

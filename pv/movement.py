@@ -53,6 +53,16 @@ class Moved:
             return "changed"
         return "promoted" if now > then else "demoted"
 
+    def to_json(self) -> dict[str, str | None]:
+        """Return the plain form that reports hold."""
+        return {
+            "falsifier": self.address,
+            "before": self.before,
+            "after": self.after,
+            "direction": self.direction,
+            "reason": self.reason,
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Change:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pv.config import Config
 from pv.errors import BindingError, Location
+from pv.python_source import UNREADABLE, bound_names, not_python, parse_python
 from pv.regular_file import read_regular_file
 
 __all__ = ["PythonModule"]
@@ -42,14 +43,11 @@ class PythonModule:
                 ) from error
             try:
                 self._text = self.before.decode("utf-8")
-                self._tree = ast.parse(self._text)
+                self._tree = parse_python(self._text)
                 if "\r" in self._text.replace("\r\n", ""):
                     raise ValueError("its lines end with a carriage return alone")
-            except (SyntaxError, ValueError) as error:
-                where = Location(self.shown, getattr(error, "lineno", 1) or 1, 1)
-                raise BindingError(
-                    f"cannot be parsed as Python: {error}", where=where, remedy="mend the file"
-                ) from error
+            except UNREADABLE as error:
+                raise not_python(error, self.shown) from error
         self._blocks: list[str] = []
         self._within: dict[str, list[str]] = {}
         self._imports: dict[str, set[str]] = {}
@@ -62,7 +60,8 @@ class PythonModule:
             if found is None:
                 return f"{within}.{name}" in self.added
             body = found.body
-        return name in set(_bound(body)) or (name if within is None else f"{within}.{name}") in self.added
+        added = name if within is None else f"{within}.{name}"
+        return name in _names(body) or added in self.added
 
     def add(
         self, name: str, text: str, imports: Mapping[str, Sequence[str]], within: str | None = None
@@ -78,7 +77,7 @@ class PythonModule:
             for needed in names:
                 if self._imported(module, needed):
                     continue
-                if needed.rpartition(" as ")[2] in set(_bound(self._tree.body)):
+                if needed.rpartition(" as ")[2] in _names(self._tree.body):
                     raise BindingError(
                         f"{self.shown} has a {needed} of its own, and what is added needs that of {module}",
                         where=Location(self.shown, 1, 1),
@@ -165,18 +164,8 @@ def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else text + "\n"
 
 
-def _bound(body: Iterable[ast.stmt]) -> Iterable[str]:
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
-        elif isinstance(node, ast.If | ast.Try):
-            yield from _bound([*node.body, *node.orelse])
+def _names(body: Iterable[ast.stmt]) -> set[str]:
+    return {bound for bound, _ in bound_names(body)}
 
 
 def _import_lines(imports: Mapping[str, Iterable[str]]) -> list[str]:

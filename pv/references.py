@@ -138,10 +138,7 @@ def _has(path: Path, symbols: tuple[str, ...]) -> bool:
 
 
 def _python_has(path: Path, symbols: tuple[str, ...]) -> bool:
-    try:
-        body = _module(path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    body = _body(path)
     for index, symbol in enumerate(symbols):
         found = _definition(body, symbol)
         if found is None:
@@ -154,25 +151,24 @@ def _python_has(path: Path, symbols: tuple[str, ...]) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _module(path: Path) -> list[ast.stmt]:
-    import ast
+def _body(path: Path) -> list[ast.stmt]:
+    """Return the statements of a file; none where it is no Python."""
+    # Imported late: few contracts name files.
+    from pv.python_source import UNREADABLE, parse_python
 
-    return ast.parse(path.read_bytes()).body
+    try:
+        return parse_python(path.read_bytes()).body
+    except UNREADABLE:
+        return []
 
 
 def _definition(body: list[ast.stmt], name: str) -> ast.stmt | None:
+    """Return the statement that defines `name`; an import defines nothing."""
     import ast
 
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
-            return node
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                return node
-        if isinstance(node, ast.If | ast.Try):
-            branches = [*node.body, *node.orelse, *getattr(node, "finalbody", [])]
-            branches += [s for handler in getattr(node, "handlers", []) for s in handler.body]
-            if (found := _definition(branches, name)) is not None:
-                return found
+    from pv.python_source import bound_names
+
+    for bound, statement in bound_names(body):
+        if bound == name and not isinstance(statement, ast.Import | ast.ImportFrom):
+            return statement
     return None

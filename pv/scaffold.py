@@ -5,7 +5,6 @@ A skeleton never passes: it raises, so that its discharge ends with Error and le
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import keyword
 import re
@@ -21,6 +20,7 @@ from pv.contract import Contract, Falsifier
 from pv.errors import BindingError, ConfigError
 from pv.freshness import base_level
 from pv.python_module import PythonModule
+from pv.python_source import parse_python
 from pv.rule_metrics import rule_metrics
 from pv.selection import Selected
 from pv.skeletons import bound_test_skeleton, check_skeleton, counter_example_skeleton, property_skeleton
@@ -132,7 +132,7 @@ class _Work:
             self.incomplete.update(str(falsifier.where) for falsifier in falsifiers)
             planted: dict[str, str] = {}
         elif falsifiers[0].check is None:
-            planted = counter_examples_in(ast.parse(file.before or b""), function, file.shown)
+            planted = counter_examples_in(parse_python(file.before or b""), function, file.shown)
         else:
             planted = dict(bind(falsifiers[0].check, self.config).counter_examples)
         for falsifier in falsifiers:

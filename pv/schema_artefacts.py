@@ -6,13 +6,15 @@ A registry says which function of a Rust crate implements which equation. Unknow
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
 
 from pv.schema_types import OPTIONAL_TEXT, TEXT, TEXTS, default, mapping, one_of
 
-__all__ = ["STATUSES", "registry_validator"]
+__all__ = ["STATUSES", "contract_named", "registry_validator"]
 
 STATUSES = ("implemented", "partial", "not_implemented", "pending")
 """What an entry may say of its function."""
@@ -44,3 +46,9 @@ BINDING_REGISTRY = mapping(
 def registry_validator() -> SchemaValidator:
     """Return the validator of a whole binding registry, to be called strictly."""
     return SchemaValidator(BINDING_REGISTRY)
+
+
+def contract_named(entry: Mapping[str, Any]) -> str:
+    """Return which contract `entry` is about, without the ending of its file, which may be left out."""
+    named: str = entry["contract"]
+    return named.removesuffix(".yaml").removesuffix(".yml")

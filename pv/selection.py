@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pv.config import Config
@@ -12,7 +12,7 @@ from pv.errors import ContractError, Location, PvError, SelectionError
 from pv.loading import load_contracts
 from pv.repository import resolved_contracts
 
-__all__ = ["Selected", "load_all", "load_paths", "place", "select"]
+__all__ = ["Selected", "by_address", "load_all", "load_paths", "place", "select"]
 
 Known = Callable[[str], Contract | None]
 
@@ -51,6 +51,15 @@ def load_all(config: Config, read: Known = _nothing) -> list[Contract]:
             remedy="name their folder in pv.toml ([project] contracts)",
         )
     return list(config.everything)
+
+
+def by_address(contracts: Iterable[Contract]) -> dict[str, Falsifier]:
+    """Return every falsifier of `contracts` by its address, ``contract#ID``, in their order."""
+    return {
+        f"{contract.stem}#{falsifier.id}": falsifier
+        for contract in contracts
+        for falsifier in contract.falsifiers
+    }
 
 
 def load_paths(paths: Sequence[str], config: Config) -> list[Contract]:

@@ -19,8 +19,10 @@ from pv.command_files import modules_of_words, named_in_environment, named_in_wo
 from pv.config import Config
 from pv.contract import Falsifier
 from pv.digests import DigestCache, digest_path
-from pv.errors import BindingError, ConfigError, Location
+from pv.errors import BindingError
+from pv.named_subjects import subjects_built_from
 from pv.pytest_settings import conftests, find_settings
+from pv.python_source import not_python
 from pv.subjects import DIGESTS
 
 __all__ = ["declared_closure", "search_path"]
@@ -157,16 +159,9 @@ def _files_of(path: Path, falsifier: Falsifier) -> list[Path]:
 
 
 def _builders(falsifier: Falsifier, config: Config) -> Iterator[str]:
-    waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
-    waiting += list((falsifier.satisfying_example or {}).get("subjects", {}).values())
-    while waiting:
-        name = waiting.pop()
-        spec = config.subjects.get(name)
-        if spec is None:
-            raise ConfigError(f"subject {name!r} is not in pv.toml", remedy=f"add [subjects.{name}]")
+    for spec in subjects_built_from(falsifier, config):
         if spec.builder:
             yield spec.builder.split(":")[0]
-            waiting += spec.derived_from
 
 
 def _follow(starts: _Starts, folders: Sequence[Path], config: Config) -> tuple[set[Path], set[str]]:
@@ -256,9 +251,4 @@ def _scanned(file: Path, config: Config) -> Scan:
     try:
         return scan(file)
     except BindingError as error:
-        line = error.where.line if error.where else 1
-        raise BindingError(
-            f"cannot be parsed as Python: {error.__cause__}",
-            where=Location(config.relative(file), line, 1),
-            remedy="mend the file",
-        ) from error.__cause__
+        raise not_python(error.__cause__, config.relative(file)) from error.__cause__

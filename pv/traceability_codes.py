@@ -51,6 +51,12 @@ CODES: Mapping[str, tuple[Severity, Severity, str, str]] = {
         "the binding registry says that an equation is not implemented",
         "Implement it, or take the claim out of the contract.",
     ),
+    "BIND-004": (
+        "warning",
+        "warning",
+        "the binding registry says that an equation is planned and not begun",
+        "Implement it and correct the entry, or take the claim out of the contract.",
+    ),
     "PV-CHAIN-001": (
         "warning",
         "warning",

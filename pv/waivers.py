@@ -31,7 +31,7 @@ from pv.config import Config
 from pv.contract import Contract, Falsifier
 from pv.document import Document, load
 from pv.errors import ConfigError, DocumentError, Location, SelectionError
-from pv.finding import Finding
+from pv.finding import Finding, FindingsError
 from pv.selection import load_all
 from pv.status import derive
 
@@ -43,16 +43,8 @@ _FAILED = frozenset({"VACUOUS", "FALSIFIED"})
 _REACHED = frozenset({"DISCHARGED", "REFUTED", "EXCLUDED"})
 
 
-class WaiverError(ConfigError):
-    """The waivers cannot be used; `findings` are all the problems, in order."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        first = findings[0]
-        super().__init__(first.message, where=first.where, remedy=first.remedy, code=first.code)
-        self.findings = findings
-
-    def __str__(self) -> str:
-        return "\n".join(str(finding) for finding in self.findings)
+class WaiverError(FindingsError, ConfigError):
+    """The waivers cannot be used."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pv.common_options import add_format_argument
 from pv.contract import Contract, NotAContractError, ShapeError
 from pv.errors import DocumentError, Location, PvError, SelectionError
 from pv.exits import Exit
@@ -38,10 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--binding", metavar="REGISTRY", help="also hold equations against a binding registry (YAML)"
     )
     parser.add_argument("--strict", action="store_true", help="warnings reject as well")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, description="default: text")
     add_report_argument(parser)
 
 

@@ -8,6 +8,7 @@ import re
 import sys
 from fractions import Fraction
 
+from pv.common_options import add_format_argument
 from pv.config import load_config
 from pv.contract import LEVELS
 from pv.coverage import cover, share
@@ -34,10 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minimum", type=_percent, metavar="PCT", help="exit 1 where less than this share of all is covered"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
     add_cache_argument(parser)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pv.common_options import add_format_argument
 from pv.exits import Exit
 from pv.printable import printable, printable_json
 
@@ -22,10 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             name, metavar=name.upper(), help=f"{which} contract or folder: a path, or REV:path as git has it"
         )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

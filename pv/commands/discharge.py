@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from pv.blocking import blast_radius
 from pv.command_line import check_device, portable, subjects_given
+from pv.common_options import add_format_argument, add_review_arguments
 from pv.config import Config, load_config
 from pv.contract import Falsifier
 from pv.discharge import discharge
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit, worst
+from pv.named_subjects import named_subjects
 from pv.outcome import EXITS, Discharge, Options
 from pv.printable import printable, printable_json
 from pv.progress import Progress
@@ -62,23 +64,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", metavar="REV", help="reject when a verdict differs from the record at this git revision"
     )
-    parser.add_argument(
-        "--base",
-        metavar="REF",
-        help="decline what a change since then had a hand in (default: what a pull request in CI goes into)",
-    )
-    parser.add_argument(
-        "--trust", action="store_true", help="in a pull request: also run what the change had a hand in"
-    )
+    add_review_arguments(parser)
     parser.add_argument(
         "--allow-declined",
         action="store_true",
         help="exit 0 despite declined or unbound, if something passed",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
     add_report_argument(parser)
 
 
@@ -205,8 +197,7 @@ def _refuse_unused(overrides: Mapping[str, Path], falsifiers: Iterable[Falsifier
     """
     used: set[str] = set()
     for falsifier in falsifiers:
-        waiting = [name for roles in falsifier.subjects.values() for name in roles.values()]
-        waiting += (falsifier.satisfying_example or {}).get("subjects", {}).values()
+        waiting = [*named_subjects(falsifier)]
         while waiting:
             name = waiting.pop()
             if name not in used:

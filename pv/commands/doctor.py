@@ -8,6 +8,7 @@ from typing import Any
 
 import pv
 from pv.binding import bind_falsifier
+from pv.common_options import add_format_argument
 from pv.config import Config, find_root, load_config
 from pv.errors import PvError
 from pv.exits import Exit
@@ -40,10 +41,7 @@ class _WouldBuildError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv doctor``."""
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

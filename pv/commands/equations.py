@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from pv.common_options import add_format_argument
 from pv.config import load_config
 from pv.equations import spoken_of
 from pv.errors import SelectionError
@@ -20,12 +21,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv equations``."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="default: every contract of the project")
-    parser.add_argument(
-        "--format", choices=("text", "latex", "json"), default="text", help="json is alone on stdout"
-    )
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, ("text", "latex", "json"))
 
 
 def run(arguments: argparse.Namespace) -> Exit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.errors import EvidenceError
 from pv.evidence import read_record
@@ -81,12 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         added = actions.add_parser(name, help=help_text)
         configure_action(added)
-        added.add_argument(
-            "--format", choices=("text", "json"), default="text", help="json is alone on stdout"
-        )
-        added.add_argument(
-            "--json", action="store_const", const="json", dest="format", help="same as --format json"
-        )
+        add_format_argument(added)
         added.set_defaults(action=action)
 
 

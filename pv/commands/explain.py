@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pv.codes import ALIASES, find_code, known_codes
+from pv.common_options import add_format_argument
 from pv.errors import SelectionError
 from pv.exits import Exit
 from pv.printable import printable, printable_json
@@ -32,10 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CODE|ID|CONTRACT",
         help="a code such as SCHEMA-003, an id, contract#ID, or a contract",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

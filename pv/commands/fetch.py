@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 
+from pv.common_options import add_format_argument
 from pv.config import Config, SubjectSpec, load_config
 from pv.errors import PvError, SelectionError
 from pv.exits import Exit, worst
@@ -21,10 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``pv fetch``."""
     parser.add_argument("what", nargs="*", metavar="NAME", help="subjects of pv.toml with an hf:// path")
     parser.add_argument("--all", action="store_true", help="all of them")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

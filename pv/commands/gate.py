@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pv.common_options import add_format_argument
 from pv.config import load_config
 from pv.errors import ConfigError, PvError, SelectionError
 from pv.exits import Exit, worst
@@ -59,12 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="in a pull request: let --run run what a stranger may have written",
     )
     how.add_argument("--budget", metavar="TIME", help="run only what fits, such as 30s or '2 min'")
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written"
-    )
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, ("text", "json", "markdown"), "how it is written")
     parser.add_argument(
         "--comment", type=Path, metavar="FILE", help="also write what `--format markdown` prints"
     )

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.contract import Contract
 from pv.exits import Exit
@@ -26,12 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contracts", action="store_true", help="only contracts and what they depend on, no falsifiers"
     )
-    parser.add_argument(
-        "--format", choices=("text", "dot", "mermaid", "json"), default="text", help="how it is written"
-    )
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, ("text", "dot", "mermaid", "json"), "how it is written")
     add_cache_argument(parser)
 
 

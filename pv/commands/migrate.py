@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pv.common_options import add_format_argument
 from pv.contract import NotAContractError, load_contract
 from pv.errors import PvError, SelectionError
 from pv.exits import Exit, worst
@@ -34,10 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if a contract would be written"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pv.common_options import add_format_argument
 from pv.config import load_config
 from pv.errors import SelectionError
 from pv.exits import Exit
@@ -47,10 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", metavar="TYPE", help="whose peak counts, such as bf16; default: the highest"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.edit import Add, Edit, Put, edit_text
 from pv.errors import ConfigError
@@ -52,10 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bind", action="store_true", help="also write it into the contract")
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, write nothing")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

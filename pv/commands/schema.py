@@ -6,6 +6,7 @@ import argparse
 import sys
 from importlib import resources
 
+from pv.common_options import add_format_argument
 from pv.exits import Exit
 from pv.printable import printable, printable_json
 
@@ -23,10 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with the names of this project's checks, of what they measure and take, and of its subjects",
     )
-    parser.add_argument("--format", choices=("json",), default="json", help="there is no other")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, ("json",), "there is no other")
 
 
 def run(arguments: argparse.Namespace) -> Exit:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pv.blocking import read_blocking
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.contract import Contract
 from pv.errors import PvError, SelectionError
@@ -36,12 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="also say what changed since this git revision, derived from its tree",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written"
-    )
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, ("text", "json", "markdown"), "how it is written")
     add_report_argument(parser)
 
 

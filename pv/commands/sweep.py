@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pv.command_line import check_device, portable
+from pv.common_options import add_format_argument, add_review_arguments
 from pv.config import Config, load_config
 from pv.errors import ConfigError, SelectionError
 from pv.executors import EXECUTORS, parse_settings
@@ -82,14 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-fail", type=int, metavar="N", help="begin nothing more after N failures")
     how.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
     strange = parser.add_argument_group("a change that nobody has reviewed")
-    strange.add_argument(
-        "--base",
-        metavar="REF",
-        help="decline what a change since then had a hand in (default: what a pull request in CI goes into)",
-    )
-    strange.add_argument(
-        "--trust", action="store_true", help="in a pull request: also run what the change had a hand in"
-    )
+    add_review_arguments(strange)
     again = parser.add_argument_group("the journal")
     again.add_argument("--journal", type=Path, metavar="FILE", help=f"default: a new one in {FOLDER}/")
     again.add_argument(
@@ -103,10 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit 0 despite declined or unbound, if something passed",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
     add_report_argument(parser)
 
 

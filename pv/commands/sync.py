@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.contract import Contract, Falsifier
 from pv.errors import ConfigError, PvError, SelectionError
@@ -36,10 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="also correct contracts that say nothing of how they are measured"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pv.common_options import add_format_argument
 from pv.errors import ConfigError, SelectionError
 from pv.exits import Exit
 from pv.finding import Finding
@@ -34,10 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--check-ids", action="store_true", help="judge nothing; count the ids of obligations and their uses"
     )
     parser.add_argument("--strict", action="store_true", help="warnings reject as well")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser, description="default: text")
     parser.add_argument(
         "--fix",
         action="store_true",

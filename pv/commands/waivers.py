@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 
+from pv.common_options import add_format_argument
 from pv.config import Config, load_config
 from pv.contract import Contract
 from pv.errors import ConfigError
@@ -26,10 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="YYYY-MM-DD", help="judge by this day (UTC) instead of today: what will have expired?"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json is alone on stdout")
-    parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="same as --format json"
-    )
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:

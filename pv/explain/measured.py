@@ -13,6 +13,7 @@ from pv.dosing import dosed
 from pv.errors import PvError
 from pv.explain.section import Explained, Section
 from pv.fit import planned
+from pv.python_source import UNREADABLE, parse_python
 
 __all__ = ["check", "counter_examples", "detection", "subjects"]
 
@@ -76,8 +77,8 @@ def _summary(bound: Binding, of: Explained) -> str:
     if bound.kind == "command":
         return ""
     try:
-        tree = ast.parse((of.project.config.root / bound.where.path).read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_python((of.project.config.root / bound.where.path).read_bytes())
+    except (OSError, *UNREADABLE):
         return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno == bound.where.line:

@@ -221,12 +221,8 @@ def _decide_link(left: Node, symbol: str, right: Node, bounds: Bounds) -> bool |
 def contradictory(parts: Iterable[Node], metrics: Mapping[str, Metric]) -> bool:
     """Tell whether the `parts`, all of which must hold, surely cannot hold together."""
     parts = list(parts)
-    bounds = Bounds(metrics)
     try:
-        for part in parts:
-            _learn(part, bounds)
-        for operand in bounds.operands:
-            extent(operand, bounds)
+        bounds = _learned(parts, metrics)
         return any(_decide(part, bounds) is False for part in parts)
     except _NothingError:
         return True
@@ -234,15 +230,20 @@ def contradictory(parts: Iterable[Node], metrics: Mapping[str, Metric]) -> bool:
 
 def follows(parts: Iterable[Node], conclusion: Node, metrics: Mapping[str, Metric]) -> bool:
     """Tell whether `conclusion` surely holds where all `parts` do; not where these cannot hold together."""
-    bounds = Bounds(metrics)
     try:
-        for part in parts:
-            _learn(part, bounds)
-        for operand in bounds.operands:
-            extent(operand, bounds)
-        return _decide(conclusion, bounds) is True
+        return _decide(conclusion, _learned(parts, metrics)) is True
     except _NothingError:
         return False
+
+
+def _learned(parts: Iterable[Node], metrics: Mapping[str, Metric]) -> Bounds:
+    """Return what all `parts`, if they hold, say of samples and operands."""
+    bounds = Bounds(metrics)
+    for part in parts:
+        _learn(part, bounds)
+    for operand in bounds.operands:
+        extent(operand, bounds)
+    return bounds
 
 
 def _learn(part: Node, bounds: Bounds) -> None:

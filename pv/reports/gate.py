@@ -138,16 +138,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
             "gone": list(judged.scope.gone),
         },
         "findings": [one.to_json() for one in judged.findings],
-        "moved": [
-            {
-                "falsifier": one.address,
-                "before": one.before,
-                "after": one.after,
-                "direction": one.direction,
-                "reason": one.reason,
-            }
-            for one in judged.moved
-        ],
+        "moved": [one.to_json() for one in judged.moved],
         "stale": [_stale(row, ahead.get(row.address)) for row in judged.stale],
         "stale_before": judged.stale_before,
         "waived": dict(judged.waived),

@@ -215,16 +215,7 @@ def _change(change: Change) -> dict[str, Any]:
         "commit": change.past.commit,
         "tally": dict(change.tally),
         "contracts": {stem: dict(counts) for stem, counts in change.by_contract.items()},
-        "moved": [
-            {
-                "falsifier": one.address,
-                "before": one.before,
-                "after": one.after,
-                "direction": one.direction,
-                "reason": one.reason,
-            }
-            for one in change.moved
-        ],
+        "moved": [one.to_json() for one in change.moved],
         "contracts_added": list(change.added),
         "contracts_removed": list(change.removed),
         "contracts_unreadable": dict(change.past.unreadable),

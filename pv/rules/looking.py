@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pv.closure import find_module
 from pv.contract import Contract, Falsifier
 from pv.errors import Location
+from pv.python_source import parse_python
 from pv.rules.rule import Offence, project_rule
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def looking(contract: Contract, project: Project) -> Iterator[Offence]:
                 continue
             shown = project.config.relative(path)
             if shown not in seen:
-                seen[shown] = list(_looks(ast.parse(path.read_bytes())))
+                seen[shown] = list(_looks(parse_python(path.read_bytes())))
             for line, what in seen[shown][:1]:
                 yield Offence(where, f"{falsifier.id}: {shown}:{line} {what}")
 

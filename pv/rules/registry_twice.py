@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pv.document import Document
 from pv.errors import Location
 from pv.rules.artefact_rule import artefact_rule
+from pv.schema_artefacts import contract_named
 
 
 @artefact_rule(
@@ -17,7 +18,7 @@ def registry_twice(document: Document) -> Iterator[tuple[Location, str]]:
     """Find equations that are bound more than once; a contract is meant with its file's ending or without."""
     first: dict[tuple[str, str], int] = {}
     for index, entry in enumerate(document.value["bindings"]):
-        stem = entry["contract"].removesuffix(".yaml").removesuffix(".yml")
+        stem = contract_named(entry)
         before = first.setdefault((stem, entry["equation"]), index)
         if before != index:
             line = document.where("bindings", before).line

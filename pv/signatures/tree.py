@@ -11,7 +11,7 @@ from pv.contract import Contract, Falsifier
 from pv.errors import PvError
 from pv.freshness import changes, current_inputs
 from pv.inputs import Inputs
-from pv.selection import load_all
+from pv.selection import by_address, load_all
 from pv.signatures.reasons import Reason
 from pv.status import Status, derive
 
@@ -30,11 +30,7 @@ class Tree:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._every = load_all(config)
-        self._known = {
-            f"{contract.stem}#{falsifier.id}": falsifier
-            for contract in self._every
-            for falsifier in contract.falsifiers
-        }
+        self._known = by_address(self._every)
         self._inputs: dict[tuple[str, str], Inputs] = {}
         self._statuses: dict[str, Status] = {}
 

@@ -229,8 +229,7 @@ def found_in_audit(project: Project, code: Code, part: str) -> set[str]:
     """Audit what is in order up to its evidence, but for `part`."""
     base = WHOLE | {"equations": {"identity": {"formula": "f(x) = x"}}}
     path = written(project.root / "contracts" / "base-v1.yaml", base, "")
-    registry = project.root / "binding.yaml"
-    registry.write_text("bindings: []", encoding="utf-8")
+    registry = written(project.root / "binding.yaml", REGISTRY | {"bindings": []}, "")
     stated = yaml.safe_load(part)
     if "nobody ran" not in part and code.code != "PV-CHAIN-009":
         assert project.pv("discharge", path).code == 0
@@ -238,7 +237,7 @@ def found_in_audit(project: Project, code: Code, part: str) -> set[str]:
         record = next((project.root / "evidence" / "base-v1").rglob("live-*.json"))
         record.write_text(record.read_text(encoding="utf-8").replace('"Pass"', '"Fail"'), encoding="utf-8")
     if stated and "bindings" in stated:
-        registry.write_text(part, encoding="utf-8")
+        written(registry, REGISTRY, part)
     else:
         written(path, base, part)
     if code.code == "PV-CHAIN-009":

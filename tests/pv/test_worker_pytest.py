@@ -1,50 +1,18 @@
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pv.discharge import discharge
-from pv.outcome import Discharge, Options
 from pv.runner import Runner
-from pv.subjects import Subjects
+from tests.pv.pytest_clause import FILES, NODE, Run, discharging
 
 if TYPE_CHECKING:
     from tests.pv.conftest import Project
-
-NODE = "tests/test_calc.py"
-CLAUSE: Mapping[str, Any] = {
-    "id": "FALSIFY-CALC-001",
-    "rule": "double doubles",
-    "prediction": "of every number",
-    "if_fails": "it was edited",
-    "pytest": NODE,
-    "expect": ["min(passed) == 1"],
-    "counter_examples": {"off_by_one": {"modules": {"src/calc.py": "mutants/off_by_one.py"}}},
-    "environment": {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # half the time
-    "needs": {"memory": "512 MiB", "timeout": "20 s"},
-}
-FILES = {
-    "src/calc.py": "def double(number):\n    return 2 * number\n",
-    "mutants/off_by_one.py": "def double(number):\n    return 2 * number + 1\n",
-    NODE: "from calc import double\n\ndef test_double():\n    assert double(2) == 4\n",
-}
-Run = Callable[..., Discharge]
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +23,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 @pytest.fixture
 def run(project: Project, runner: Runner) -> Run:
-    """Return a function that writes files and a clause, and discharges it without recording."""
-    project.edit("pv.toml", 'sources = ["."]', 'sources = ["src"]')
-    write(project.root, FILES)
-
-    def do(test: str | None = None, files: Mapping[str, str] | None = None, **changes: Any) -> Discharge:
-        write(project.root, {**(files or {}), **({NODE: test} if test is not None else {})})
-        project.contract({**CLAUSE, **changes})
-        contract, config = project.load(), project.config()
-        return discharge(
-            contract, contract.falsifiers[0], config, Subjects(config), runner, Options(record=False)
-        )
-
-    return do
+    return discharging(project, runner)
 
 
 def test_a_test_that_passes_and_fails_on_its_mutant_passes(run: Run) -> None:
@@ -135,34 +91,6 @@ def test_a_subtest_counts_as_its_test(run: Run, inner: str, outcome: str) -> Non
     body += "            exec(what)\n"
     ended = run(body, counter_examples=None)
     assert ended.outcome == outcome, (ended.message, ended.detail)
-
-
-@pytest.mark.parametrize("edited", ["src/calc.py", "tests/conftest.py", NODE])
-def test_no_bytecode_of_the_project_is_believed(run: Run, project: Project, edited: str) -> None:
-    """Neither Python's own, nor that of pytest, which keeps tests as rewritten (before 9.2, by time)."""
-    files = {
-        NODE: "from calc import double\ndef test_a(two):\n    assert double(two) + 0 == 4\n",
-        "src/calc.py": "def double(number):\n    return 2 * number + 0\n",
-        "tests/conftest.py": "import pytest\n@pytest.fixture\ndef two():\n    return 2 + 0\n",
-    }
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPATH"] = str(project.root / "src")
-
-    def plainly() -> int:
-        for name in files:
-            os.utime(project.root / name, (1, 1))
-        words = [sys.executable, "-m", "pytest", NODE]
-        done = subprocess.run(words, cwd=project.root, env=environment, capture_output=True, check=False)
-        return done.returncode
-
-    write(project.root, files)
-    assert plainly() == 0
-    files[edited] = files[edited].replace("+ 0", "+ 1")
-    write(project.root, files)
-    if edited == "src/calc.py":
-        assert plainly() == 0, "Python itself does not notice the edit"
-    ended = run(files[NODE], files, counter_examples=None)
-    assert ended.outcome == "Fail", (ended.message, ended.detail)
 
 
 def test_parametrised_tests_and_what_they_record_are_series_by_node(run: Run) -> None:
@@ -268,39 +196,6 @@ def test_a_test_that_a_hook_takes_out_was_not_judged(run: Run) -> None:
     assert (ended.outcome, "deselected" in ended.message) == ("Declined", True), ended
 
 
-def test_a_module_that_only_running_shows_and_no_source_has_is_refused(run: Run) -> None:
-    ended = run(
-        "import sys\nsys.path.insert(0, 'elsewhere')\n__import__('hid' + 'den')\n\ndef test_a():\n    pass\n",
-        {"elsewhere/hidden.py": "X = 1\n"},
-        counter_examples=None,
-    )
-    assert (ended.outcome, "elsewhere/hidden.py" in ended.message) == ("Error", True), ended
-
-
-def test_a_module_that_names_a_file_which_is_nowhere_hides_nothing(run: Run) -> None:
-    # torch.ops is such a module: no file, and a relative name for one.
-    body = (
-        "import sys\nimport types\nodd = types.ModuleType('odd')\nodd.__file__ = '_odd.py'\n"
-        "sys.modules['odd'] = odd\n\ndef test_a():\n    pass\n"
-    )
-    assert run(body, counter_examples=None).outcome == "Vacuous"
-
-
-def test_a_test_may_not_read_the_file_of_settings_of_which_only_a_part_is_digested(run: Run) -> None:
-    files = {"pyproject.toml": "[project]\nversion = '1'\n\n[tool.pytest.ini_options]\n"}
-    body = "def test_a():\n    assert 'version' in open('pyproject.toml').read()\n"
-    ended = run(body, files, counter_examples=None)
-    assert (ended.outcome, "read pyproject.toml" in ended.message) == ("Error", True), ended
-    assert run(body, files, counter_examples=None, sources=["pyproject.toml"]).outcome == "Vacuous"
-
-
-def test_what_sources_name_may_be_read(run: Run) -> None:
-    body = "def test_a():\n    assert 'seven' not in open('data/shipped.txt').read()\n"
-    assert run(body, sources=["data/shipped.txt"], counter_examples=None).outcome == "Vacuous"
-    assert run(body, sources=["data"], counter_examples=None).outcome == "Vacuous"
-    assert run(body, sources=["mutants"], counter_examples=None).outcome == "Error"
-
-
 def test_time_is_up_for_a_test_and_for_what_it_started(run: Run, tmp_path: Path) -> None:
     mark = tmp_path / "alive"
     later = f"import time; time.sleep(2); open({str(mark)!r}, 'w')"
@@ -312,77 +207,6 @@ def test_time_is_up_for_a_test_and_for_what_it_started(run: Run, tmp_path: Path)
     assert (ended.outcome, "did not end within 1 s" in ended.message) == ("Error", True), ended
     time.sleep(1.5)
     assert not mark.exists()
-
-
-def test_every_conftest_below_the_root_is_read_and_none_above(project: Project) -> None:
-    fixture = "import pytest\n\n@pytest.fixture\ndef {}():\n    return 1\n"
-    write(project.root.parent, {"conftest.py": "raise RuntimeError('of another project')\n"})
-    for name, folder in (("one", "."), ("two", "tests")):
-        write(project.root, {f"{folder}/conftest.py": fixture.format(name)})
-    write(project.root, {NODE: "def test_a(one, two):\n    assert one == two\n"})
-    for settings in ({}, {"tests/pytest.ini": "[pytest]\n"}):
-        write(project.root, settings)
-        clause = {**CLAUSE, "counter_examples": {"two": {"modules": {"tests/conftest.py": "tests/m.py"}}}}
-        write(project.root, {"tests/m.py": fixture.format("two").replace("1", "2")})
-        project.contract(clause)
-        ended = project.pv("discharge", "--no-record", CLAUSE["id"])
-        assert ended.code == 0, ended.said
-
-
-def test_a_test_of_hypothesis_leaves_no_examples_and_draws_the_same(project: Project) -> None:
-    write(project.root, {
-        NODE: "import hypothesis.strategies as st\nfrom hypothesis import given, note\n\n"
-        "SEEN = []\n\n@given(st.integers())\ndef test_a(n):\n    SEEN.append(n)\n\n"
-        "def test_b(record_property):\n    record_property('drawn', repr(SEEN))\n",
-    })  # fmt: skip
-    clause = {**CLAUSE, "environment": {}, "metrics": [{"name": "drawn", "kind": "text"}]}
-    clause |= {"expect": ["count(drawn) == 1"], "counter_examples": None}
-    project.contract(clause)
-    drawn = []
-    for _ in range(2):
-        assert project.pv("discharge", "--force", CLAUSE["id"]).code == 1
-        record = json.loads(project.record("algorithm", CLAUSE["id"]).read_bytes())["predicate"]
-        drawn.append(record["measurements"]["drawn"]["values"])
-    assert drawn[0] == drawn[1]
-    assert len(drawn[0][0]) > 100
-    assert not (project.root / ".hypothesis").exists()
-
-
-def test_evidence_goes_stale_with_what_decides_and_with_nothing_else(project: Project) -> None:
-    project.edit("pv.toml", 'sources = ["."]', 'sources = ["src"]')
-    write(project.root, {**FILES, "tests/conftest.py": "", "pytest.ini": "[pytest]\n"})
-    project.contract({**CLAUSE, "pytest": f"{NODE}::test_double"})
-    identifier = CLAUSE["id"]
-    assert project.status(identifier)[0] == "UNBOUND"
-    ended = project.pv("discharge", identifier)
-    assert ended.code == 0, ended.said
-    assert project.status(identifier) == ("DISCHARGED", "judged live")
-    predicate = json.loads(project.record(identifier=identifier).read_bytes())["predicate"]
-    assert predicate["check"]["reference"] == f"pytest:{NODE}::test_double"
-    assert predicate["measurements"]["passed"] == {"values": [1], "labels": [f"{NODE}::test_double"]}
-    assert b"/tmp/" not in project.record(identifier=identifier).read_bytes()
-    assert "fresh" in project.pv("discharge", identifier).out
-    for name, text in {
-        NODE: "# a remark\n" + FILES[NODE],
-        "tests/conftest.py": '"""Says what is here."""\n',
-        "pytest.ini": "[pytest]\naddopts = -q\n",
-        "src/unrelated.py": "X = 1\n",
-    }.items():
-        write(project.root, {name: text})
-        assert project.status(identifier)[0] == "DISCHARGED", name
-    for name, text in {
-        NODE: FILES[NODE].replace("4", "2 + 2"),
-        "tests/conftest.py": "X = 1\n",
-        "src/calc.py": "def double(number):\n    return number + number\n",
-        "mutants/off_by_one.py": FILES["mutants/off_by_one.py"].replace("1", "3"),
-        "pytest.ini": "[pytest]\npython_functions = test_*\n",
-    }.items():
-        before = (project.root / name).read_text(encoding="utf-8")
-        write(project.root, {name: text})
-        status, reason = project.status(identifier)
-        assert (status, name in reason) == ("STALE", True), reason
-        write(project.root, {name: before})
-    assert project.status(identifier)[0] == "DISCHARGED"
 
 
 HOOKS = {
@@ -420,26 +244,6 @@ def test_the_failure_of_another_test_is_no_failure_of_this_one(run: Run) -> None
     )
     assert end.outcome == "Error", end
     assert "it is no test of tests/test_calc.py" in end.message
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "subprocess.run([sys.executable, 'tools/helper.py'], check=True)",
-        "subprocess.run('cat tools/helper.py', shell=True, check=True)",
-        (
-            "pid = os.fork()\n    if not pid:\n        open('tools/helper.py').read()\n        os._exit(0)\n"
-            "    os.waitpid(pid, 0)"
-        ),
-    ],
-)
-def test_what_a_test_hands_to_another_process_is_an_input(run: Run, body: str) -> None:
-    test = f"import os, subprocess, sys\n{FILES[NODE]}\ndef test_tool():\n    {body}\n"
-    files = {"tools/helper.py": ""}
-    end = run(test, files)
-    assert end.outcome == "Error", end
-    assert "read tools/helper.py, which evidence would not name" in end.message
-    assert run(test, files, sources=["tools/helper.py"]).outcome == "Pass"
 
 
 @pytest.mark.parametrize(

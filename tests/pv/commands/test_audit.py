@@ -80,7 +80,8 @@ def test_json_is_alone_and_has_every_link(whole: Project) -> None:
 
 def test_a_registry_declares_and_covers_nothing(whole: Project) -> None:
     registry = whole.root / "binding.yaml"
-    registry.write_text("bindings:\n- {contract: small-v1.yaml, equation: near, status: implemented}\n")
+    head = "version: '1'\ntarget_crate: small\nbindings:"
+    registry.write_text(f"{head}\n- {{contract: small-v1.yaml, equation: near, status: implemented}}\n")
     document = whole.pv("audit", "contracts", "--binding", "binding.yaml", "--json").json
     assert document["links"]["equation → implementation"] == dict.fromkeys(
         ("broken", "resolves", "executed", "verified"), 0
@@ -88,7 +89,7 @@ def test_a_registry_declares_and_covers_nothing(whole: Project) -> None:
     whole.edit(CONTRACT, "  - A\n", "  - B\n")
     document = whole.pv("audit", "contracts", "--binding", "binding.yaml", "--json").json
     assert document["contracts"][0]["obligations"][0]["strength"] == "broken"
-    registry.write_text("bindings: []\n")
+    registry.write_text(f"{head} []\n")
     ended = whole.pv("audit", "contracts", "--binding", "binding.yaml")
     assert ended.code == Exit.REJECTED
     assert "error[BIND-001]" in ended.out
@@ -96,6 +97,21 @@ def test_a_registry_declares_and_covers_nothing(whole: Project) -> None:
     ended = whole.pv("audit", "contracts", "--binding", "binding.yaml")
     assert (ended.code, ended.out) == (Exit.REJECTED, "")
     assert "binding.yaml:1:1: error[SCHEMA-000]: this is no binding registry" in ended.err
+
+
+def test_a_misshapen_registry_is_told_all_at_once(whole: Project) -> None:
+    (whole.root / "binding.yaml").write_text("target_crate: 1\nbindings:\n- {contract: a, equation: b}\n")
+    ended = whole.pv("audit", "contracts", "--binding", "binding.yaml")
+    assert (ended.code, ended.out) == (Exit.REJECTED, "")
+    told = [line for line in ended.err.splitlines() if "error[SCHEMA-000]" in line]
+    assert told == [
+        "binding.yaml:1:1: error[SCHEMA-000]: version is missing",
+        "binding.yaml:1:15: error[SCHEMA-000]: target_crate: expected text, found a number",
+        "binding.yaml:3:3: error[SCHEMA-000]: bindings[0]: status is missing",
+    ]
+    checked = whole.pv("validate", "binding.yaml")
+    assert checked.code == Exit.REJECTED
+    assert [line for line in checked.out.splitlines() if "error[SCHEMA-000]" in line] == told
 
 
 def test_reports_hold_what_was_found(whole: Project) -> None:
