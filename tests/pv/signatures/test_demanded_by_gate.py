@@ -10,6 +10,7 @@ import pytest
 
 from pv.evidence_files import envelope_of
 from pv.exits import Exit
+from tests.pv.signatures.conftest import SignedProject
 from tests.pv.staging import ADDRESS, CLAIM, commit, git, meaning, stage
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.pv.conftest import Ended
-    from tests.pv.signatures.conftest import SignedProject
 
 ID = "FALSIFY-SMALL-001"
 SETTING = '\n[signatures]\npolicy = "policy.toml"\n'
@@ -227,7 +227,8 @@ def test_the_past_is_held_against_its_own_policy(demanding: SignedProject) -> No
 def test_a_project_in_a_folder_of_the_repository(demanding: SignedProject, tmp_path: Path) -> None:
     top = tmp_path / "top"
     top.mkdir()
-    inner = demanding.copy(top / "inner")
+    inner = SignedProject.__new__(SignedProject)
+    inner.root = demanding.copy(top / "inner").root
     shutil.rmtree(inner.root / ".git")
     git(top, "init", "-q")
     commit(inner)
