@@ -141,7 +141,7 @@ class TestNothingIsLookedAtUnnoted:
         settings.write_text(settings.read_text() + '[signatures]\npolicy = "policy.toml"\n')
         for index, words in enumerate((["validate", "contracts"], ["graph"])):
             unseen = look(project.root, tmp_path / str(index) / "caches", *words)
-            # OpenSSL's settings, which it reads as it is loaded: no signature is good by them that is not without.
+            # OpenSSL's settings, read as it is loaded: no signature is good by them that is not without.
             assert [path for path in unseen if not path.endswith("/openssl.cnf")] == []
 
     def test_the_examples_of_every_rule(self, tmp_path: Path) -> None:
