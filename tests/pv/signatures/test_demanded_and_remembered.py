@@ -127,11 +127,16 @@ def test_an_envelope_that_comes_back_is_seen(demanding: SignedProject, runs: Run
 
 
 def test_nothing_is_remembered_across_an_expiry(demanding: SignedProject, runs: Runs) -> None:
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=4)
-    demanding.policy((demanding.root / "policy.toml").read_text() + f"not_after = {until.isoformat()}\n")
-    assert runs.hits(demanding.root, "graph")
-    assert b"DISCHARGED" in runs(demanding.root, "graph").out
-    assert dt.datetime.now(dt.UTC) < until, "this host is too slow for this test"
+    text = (demanding.root / "policy.toml").read_text()
+    for seconds in (3, 15, 60):  # as long as this host needs for the runs before it
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+        demanding.policy(f"{text}not_after = {until.isoformat()}\n")
+        hits = runs.hits(demanding.root, "graph")
+        before = runs(demanding.root, "graph")
+        if dt.datetime.now(dt.UTC) < until:
+            break
+    assert hits
+    assert b"DISCHARGED" in before.out
     time.sleep((until - dt.datetime.now(dt.UTC)).total_seconds() + 0.01)
     after = runs(demanding.root, "graph")
     assert b"UNBOUND" in after.out
