@@ -137,7 +137,7 @@ def test_nothing_is_remembered_across_an_expiry(demanding: SignedProject, runs: 
             break
     assert hits
     assert b"DISCHARGED" in before.out
-    time.sleep((until - dt.datetime.now(dt.UTC)).total_seconds() + 0.01)
+    time.sleep(max(0.0, (until - dt.datetime.now(dt.UTC)).total_seconds()) + 0.01)
     after = runs(demanding.root, "graph")
     assert b"UNBOUND" in after.out
     assert after == runs.anew(demanding.root, "graph")
