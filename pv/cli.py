@@ -66,6 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.argv = ("pv", *argv)
         code = arguments.run(arguments)
         sys.stdout.flush()
+    except SystemExit:  # the parser printed a help text, or refused the words
+        try:
+            # argparse hides what keeps it from writing: the interpreter would try again, and end with 120.
+            sys.stdout.flush()
+        except OSError as error:
+            return ended_by(error)
+        raise
     except (Exception, KeyboardInterrupt) as error:
         return ended_by(error)
     return int(code)

@@ -82,6 +82,7 @@ _EXECUTORS = core.dict_schema(
 _URL = core.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20]+$")
 _STORE = _table({"url": _URL}, {})
 _LEDGER = _table({}, {"url": _URL, "record": core.bool_schema(strict=True)})
+_SIGNATURES = _table({"policy": _PATH}, {})
 _FILE = _table(
     {},
     {
@@ -91,6 +92,7 @@ _FILE = _table(
         "store": _STORE,
         "ledger": _LEDGER,
         "gate": _GATE,
+        "signatures": _SIGNATURES,
     },
 )
 """The shape of ``pv.toml``, for pydantic's core: its classes would take longer than all of `pv validate`."""
@@ -136,6 +138,10 @@ class Config:
     """URL of the ledger; None for SQLite below ``.pv/``."""
     records_to_ledger: bool = False
     """Whether sweeps enter what they recorded into the ledger."""
+    policies: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    """Policies that a record must satisfy to count, each of them: what messages call it → its file."""
+    read_policies: dict[Path, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Those that were read so far: a command holds records against one and the same."""
     closures: dict[frozenset[str], Closure] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
@@ -254,6 +260,7 @@ def load_config(start: Path | None = None, *, required: bool = True) -> Config:
         store=stated.get("store", {}).get("url"),
         ledger=stated.get("ledger", {}).get("url"),
         records_to_ledger=stated.get("ledger", {}).get("record", False),
+        policies={name: root / name for name in stated.get("signatures", {}).values()},
         subjects={
             name: SubjectSpec(
                 name=name,

@@ -18,11 +18,12 @@ from pv.binding import Binding, bind_falsifier
 from pv.bound_to import differences
 from pv.config import Config
 from pv.contract import Contract, Falsifier
+from pv.counted_evidence import counted_record
 from pv.demonstration import demonstrate, plants_of
 from pv.dosing import Dosed
 from pv.enough import enough_of, is_cited
 from pv.errors import EvidenceError
-from pv.evidence import Record, read_record, record_path, superseded, write_record
+from pv.evidence import Record, record_path, superseded, write_record
 from pv.fit import fit
 from pv.freshness import base_level, changes, clause_digest, closure_of, current_inputs, satisfying_roles
 from pv.host import Gpu, gpus
@@ -37,7 +38,7 @@ from pv.status import unjudged, vacuous
 from pv.subjects import Artefact, Subjects
 from pv.survey import survey
 from pv.verdict import judge
-from pv.verify import metrics_to_json, verify
+from pv.verify import metrics_to_json
 
 __all__ = ["Work"]
 
@@ -350,8 +351,7 @@ class Work:
     def _fresh_record(self, ready: Ready) -> Record | None:
         """Return the record of what is ready to be judged, where it is valid and fresh; else None."""
         try:
-            record = read_record(self._path(ready))
-            verify(record)
+            record = counted_record(self._path(ready), self.config)
         except EvidenceError:
             return None
         return record if self._is_fresh(record, self._level(ready)) else None

@@ -21,8 +21,9 @@ from pv.basis import (
 from pv.binding import Binding
 from pv.config import Config
 from pv.contract import LEVELS, Contract, Falsifier
+from pv.counted_evidence import counted_record
 from pv.errors import BindingError, EvidenceError
-from pv.evidence import Record, read_record, record_path, superseded, write_record
+from pv.evidence import Record, record_path, superseded, write_record
 from pv.expression import Measurements
 from pv.fit import fit, planned
 from pv.freshness import changes
@@ -35,7 +36,7 @@ from pv.selection import load_all
 from pv.status import derive, vacuous
 from pv.survey import survey
 from pv.verdict import judge
-from pv.verify import metrics_to_json, verify
+from pv.verify import metrics_to_json
 
 __all__ = ["discharge_gate"]
 
@@ -163,8 +164,7 @@ class _Gate:
         found: list[Record] = []
         for level in levels:
             try:
-                record = read_record(self._path(level))
-                verify(record)
+                record = counted_record(self._path(level), self.config)
             except EvidenceError:
                 return None
             if changes(record.predicate["inputs"], self.inputs):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pv.contract import Runs
+from pv.counted_evidence import counted_record
 from pv.demonstration import plants_of
 from pv.discharge_check import Work
 from pv.dosing import Dosed
@@ -28,7 +29,6 @@ from pv.predicate import Judged, measurements_of, subject_tag
 from pv.runs import cited_runs, counts, missing_runs, run_key, union
 from pv.status import vacuous
 from pv.verdict import judge
-from pv.verify import verify
 
 __all__ = ["SeveralRuns"]
 
@@ -158,8 +158,7 @@ class SeveralRuns(Work):
             return  # other bytes than the pinned ones were given: no run of those is a run of these
         for path in records_of(self.config.evidence, self.contract.stem, self.falsifier.id):
             try:
-                record = read_record(path)
-                verify(record)
+                record = counted_record(path, self.config)
             except EvidenceError:
                 continue
             place = record.predicate["place"]

@@ -22,6 +22,7 @@ from pv.gate_inputs import add_inputs
 from pv.gate_layout import Layout, layout_of
 from pv.gate_scope import Scope, find_scope
 from pv.gate_tree import PartialTree
+from pv.gate_trust import Held, held_policies
 from pv.gate_weakened import weakened
 from pv.git import Repository
 from pv.git_tree import Tree
@@ -72,9 +73,12 @@ class Judged:
 
     @property
     def broken(self) -> list[Row]:
-        """The falsifiers whose evidence says now that they fail, or cannot."""
+        """The falsifiers whose evidence says now that they fail, or cannot, or counts by a policy no more."""
         changed = {one.address for one in self.moved if one.after in _BROKEN}
-        return [row for row in self.rows if row.address in changed]
+        lowered = {one.address for one in self.moved if one.direction == "demoted"}
+        return [
+            row for row in self.rows if row.address in changed or (row.status.step and row.address in lowered)
+        ]
 
     @property
     def is_empty(self) -> bool:
@@ -106,15 +110,20 @@ def judged_change(
     ------
     ConfigError
         The ``pv.toml`` of the tree cannot be used.
+    PolicyError
+        A policy that evidence must satisfy cannot be read, at either end.
     SelectionError
         Git does not have what the tree lists.
     """
     settings = tree.entries.get(f"{prefix}/pv.toml" if prefix else "pv.toml")
-    layout = layout_of(prefix, next(repository.blobs([settings.blob])) if settings else None)
+    stated = next(repository.blobs([settings.blob])) if settings else None
+    layout = layout_of(prefix, stated)
     with PartialTree(repository, tree) as view:
-        scope = find_scope(view, layout, named=named, whole=whole)
-        config = _config(view, layout)
+        held = held_policies(view, layout, stated)
+        scope = find_scope(view, layout, named=named, whole=whole, policies=held.files)
+        config = held.at_its_end(_config(view, layout))
         found = _Found(view, scope)
+        found.notes += held.notes
         contracts = found.read()
         rest = _rest(view, layout, scope) if tallied else {}
         add_inputs(view, layout, [*contracts.values(), *rest.values()], scope)
@@ -123,7 +132,7 @@ def judged_change(
         untouched = found.rows(rest.values()) if tallied else None
         waived = found.waivers(rows, layout, config)
         inputs = dict(_inputs(rows, found.project.config))
-        before = dict(_before(view, layout, scope, found, contracts))
+        before = dict(_before(view, layout, scope, found, contracts, held))
         yield Judged(
             scope=scope,
             config=found.project.config,
@@ -187,7 +196,7 @@ class _Found:
 
     def judge(self, contracts: Mapping[str, Contract], config: Config) -> None:
         """Judge `contracts` by every rule, those that look at the project included."""
-        self.project = Project(config.root, contracts.values())
+        self.project = _project(config, contracts)
         stems = [contract.stem for contract in contracts.values()]
         for contract in contracts.values():
             self._take(judge(contract))
@@ -230,6 +239,13 @@ class _Found:
             self.findings.append(dataclasses.replace(one, where=where, message=one.message.replace(top, "")))
 
 
+def _project(config: Config, contracts: Mapping[str, Contract]) -> Project:
+    """Return the project of `contracts`, as its folder has it now, under the policies of `config`."""
+    made = Project(config.root, contracts.values())
+    made.config = dataclasses.replace(made.config, policies=config.policies)
+    return made
+
+
 def _config(view: PartialTree, layout: Layout) -> Config:
     folder = view.top / layout.prefix if layout.prefix else view.top
     folder.mkdir(parents=True, exist_ok=True)
@@ -262,7 +278,12 @@ def _readable(path: Path) -> Contract | None:
 
 
 def _before(
-    view: PartialTree, layout: Layout, scope: Scope, found: _Found, contracts: Mapping[str, Contract]
+    view: PartialTree,
+    layout: Layout,
+    scope: Scope,
+    found: _Found,
+    contracts: Mapping[str, Contract],
+    held: Held,
 ) -> Iterator[tuple[str, str]]:
     """Yield address → status of what was touched, before the change; `view` has that tree afterwards.
 
@@ -282,13 +303,13 @@ def _before(
     view.turn_back(of_before)
     past = _Found(view, dataclasses.replace(scope, direct=(*scope.direct, *scope.gone)))
     try:
-        config = _config(view, layout)
+        config = held.at_the_base(_config(view, layout))
     except PvError:
         found.notes.append("pv.toml could not be read before the change: everything counts as new")
         return
     then = past.read()
     add_inputs(view, layout, [*then.values()], scope)
-    past.project = Project(config.root, then.values())
+    past.project = _project(config, then)
     if any(one.where.path in indirect for one in found.findings):
         past.judge({path: contract for path, contract in then.items() if path in indirect}, config)
         known = {(one.where.path, one.code, one.message) for one in past.findings}
@@ -297,7 +318,7 @@ def _before(
             for one in found.findings
             if one.where.path not in indirect or (one.where.path, one.code, one.message) not in known
         ]
-        past.project = Project(config.root, then.values())
+        past.project = _project(config, then)
     for path, contract in then.items():
         if path in contracts:
             found.notes += weakened(contract, contracts[path])

@@ -7,7 +7,7 @@ time; what is left out would be a hole.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,18 @@ class Scope:
         return (*self.direct, *(path for path in self.indirect if path not in self.direct))
 
 
-def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), whole: bool = False) -> Scope:
+def find_scope(
+    view: PartialTree,
+    layout: Layout,
+    *,
+    named: Sequence[str] = (),
+    whole: bool = False,
+    policies: Container[str] = (),
+) -> Scope:
     """Find what the change of `view`'s tree touches, and write what its judgement reads into `view`.
 
-    `named` are contracts that are judged although they did not change; with `whole`, all are.
+    `named` are contracts that are judged although they did not change; with `whole`, all are. `policies` are
+    the files of the policies that evidence must satisfy.
 
     Raises
     ------
@@ -74,6 +82,8 @@ def find_scope(view: PartialTree, layout: Layout, *, named: Sequence[str] = (), 
     indirect: dict[str, str] = {}
     for path, what in _by_sources(view, layout, search, elsewhere) if elsewhere else ():
         indirect.setdefault(path, what)
+    if policy := next((path for path in elsewhere if path in policies), None):
+        indirect |= dict.fromkeys(search.paths, policy)  # whose word counts decides every status
     view.add(indirect)
     now = {path: contract for path in (*direct, *indirect) if (contract := _read(view.top / path))}
     then = _past_names(view, [path for path in changed if path in tree.changed])
@@ -206,7 +216,7 @@ def _besides_subjects(settings: bytes) -> Mapping[str, Any] | bytes:
     except ValueError:
         return settings
     # The policy of the gate, and where sweeps run, decide no status.
-    return {key: value for key, value in stated.items() if key == "project"}
+    return {key: value for key, value in stated.items() if key in {"project", "signatures"}}
 
 
 def _past_names(view: PartialTree, changed: Sequence[str]) -> list[str]:

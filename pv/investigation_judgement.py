@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from pv.config import Config, find_root, load_config
 from pv.contract import Contract, Falsifier
+from pv.counted_evidence import counted_record
 from pv.errors import EvidenceError, Location, SelectionError
-from pv.evidence import read_record, records_of
+from pv.evidence import records_of
 from pv.evidence_files import is_record_name
 from pv.finding import Finding, Severity
 from pv.investigation import (
@@ -26,7 +27,6 @@ from pv.investigation import (
 )
 from pv.selection import load_all, place
 from pv.status import derive
-from pv.verify import verify
 
 __all__ = ["CODES", "investigations_of", "judge_investigation", "judge_investigations"]
 
@@ -192,7 +192,7 @@ class _Judge:
                 yield _finding(where, NO_EVIDENCE, f"there is no evidence {name}")
             for path in paths:
                 try:
-                    verify(read_record(path))
+                    counted_record(path, self.config)
                 except EvidenceError as error:
                     yield _finding(where, ALTERED, f"{name} does not verify: {error.what}")
 

@@ -85,7 +85,16 @@ def materialised(root: Path, reference: str) -> Iterator[PastTree]:
             raise ConfigError(
                 f"at {reference}: {error.what}", where=error.where, remedy="name a later revision"
             ) from error
-        yield PastTree(config, commit)
+        yield PastTree(_with_policies(config, root, top), commit)
+
+
+def _with_policies(config: Config, root: Path, top: Path) -> Config:
+    """Have a policy that lies outside of the repository found where it is: it is in no commit."""
+    policies = {
+        name: path if Path(os.path.normpath(path)).is_relative_to(top) else root / name
+        for name, path in config.policies.items()
+    }
+    return dataclasses.replace(config, policies=policies)
 
 
 def _commit(root: Path, reference: str) -> str:
@@ -125,6 +134,7 @@ def _settings(data: bytes) -> dict[str, Any]:
 def _counts(entry: _Entry, prefix: PurePosixPath, stated: dict[str, Any]) -> bool:
     """Tell whether a file can decide a status: one of the project or what it names, and no large subject."""
     folders = [prefix, *(_normal(prefix / name) for name in _folders(stated.get("project")))]
+    folders += [_normal(prefix / name).parent for name in _policies(stated.get("signatures"))]
     if not any(entry.path.is_relative_to(folder) for folder in folders):
         return False
     if entry.size <= LARGEST_SUBJECT_BYTES or entry.path.suffix == ".py":
@@ -140,6 +150,13 @@ def _folders(project: Any) -> Iterator[str]:
     for key in ("sources", "contracts", "evidence"):
         named = project.get(key) if isinstance(project, dict) else None
         yield from (str(name) for name in (named if isinstance(named, list) else [named] if named else []))
+
+
+def _policies(signatures: Any) -> Iterator[str]:
+    """Yield the policy that evidence must satisfy; the keys that it names lie beside it."""
+    named = signatures.get("policy") if isinstance(signatures, dict) else None
+    if isinstance(named, str):
+        yield named
 
 
 def _normal(path: PurePosixPath) -> PurePosixPath:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pv.agreement import disagreement
@@ -15,9 +14,10 @@ from pv.binding import Binding, bind_falsifier
 from pv.bound_to import differences, measured_on
 from pv.config import Config
 from pv.contract import Contract, Falsifier
+from pv.counted_evidence import Fault, counted_records
 from pv.defects import proved_defects, read_rule
-from pv.errors import EvidenceError, ExpressionError, PvError
-from pv.evidence import Record, read_record, records_of
+from pv.errors import ExpressionError, PvError
+from pv.evidence import Record, records_of
 from pv.expression import measurements_from_json
 from pv.expression.settled import failed_already
 from pv.freshness import Inputs, changes, closure_of, current_inputs
@@ -25,7 +25,7 @@ from pv.host import gpu_satisfies
 from pv.planning import levels_of
 from pv.runs import complete, copied, measurements_together
 from pv.verdict import judge, passes
-from pv.verify import metrics_from_json, verify
+from pv.verify import metrics_from_json
 
 __all__ = [
     "LADDER",
@@ -63,6 +63,8 @@ class Status:
     records: tuple[Record, ...] = ()
     before: str = ""
     """Of ``STALE``: the status that the evidence supported before it went stale."""
+    step: str = ""
+    """Of a record that a policy does not let count: what to do about it. The reason says it as well."""
 
     def __str__(self) -> str:
         return self.name
@@ -102,8 +104,14 @@ def derive(
 ) -> Status:
     """Derive the status of one falsifier from what the tree holds; runs nothing.
 
-    `standing` tells the status of what a gate cites: a caller who keeps statuses need not have them derived
-    again. By default they are.
+    A record that does not verify, or not satisfy a policy of the project, counts for nothing, and the status
+    says so. `standing` tells the status of what a gate cites: a caller who keeps statuses need not have them
+    derived again. By default they are.
+
+    Raises
+    ------
+    PolicyError, ConfigError
+        There are records, and a policy that they must satisfy cannot be read.
     """
     if falsifier.excluded:
         return Status("EXCLUDED", falsifier.excluded)
@@ -121,9 +129,9 @@ def derive(
         return Status("VACUOUS", "no counter-example shows that it can fail")
     if why := _no_test(falsifier, binding):
         return Status("VACUOUS", why)
-    records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
+    records, faults = counted_records(records_of(config.evidence, contract.stem, falsifier.id), config)
     if not records:
-        return Status("UNBOUND", faults[0] if faults else "never run: no evidence")
+        return _at(faults[0]) if faults else Status("UNBOUND", "never run: no evidence")
     return _judge(falsifier, binding, lambda level: current_inputs(falsifier, level, config), records, faults)
 
 
@@ -137,7 +145,7 @@ def _derive_gate(
     from pv.basis import NoBasisError, binding_of, gather, inputs_of, misquoted
     from pv.selection import load_all
 
-    records, faults = _read(records_of(config.evidence, contract.stem, falsifier.id))
+    records, faults = counted_records(records_of(config.evidence, contract.stem, falsifier.id), config)
     try:
         of = standing or (lambda other, cited: derive(other, cited, config))
         pieces = gather(falsifier, load_all(config), of)
@@ -151,12 +159,12 @@ def _derive_gate(
     if why := _no_test(falsifier, binding):
         return Status("VACUOUS", why)
     if not records:
-        return Status("UNBOUND", faults[0] if faults else "never judged: no evidence")
+        return _at(faults[0]) if faults else Status("UNBOUND", "never judged: no evidence")
     now = inputs_of(falsifier, pieces)
     for record in [*records]:
         if not changes(record.predicate["inputs"], now) and (fault := misquoted(pieces, record.predicate)):
             records.remove(record)
-            faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
+            faults.append(Fault(f"{'/'.join(record.path.parts[-3:])}: {fault}"))
     return _judge(falsifier, binding, lambda _level: now, records, faults)
 
 
@@ -165,7 +173,7 @@ def _judge(
     binding: Binding,
     inputs_at: Callable[[str], Inputs],
     records: Sequence[Record],
-    faults: list[str],
+    faults: list[Fault],
 ) -> Status:
     fresh: list[Record] = []
     stale: list[tuple[Record, tuple[str, ...]]] = []
@@ -174,7 +182,7 @@ def _judge(
         found = changes(record.predicate["inputs"], inputs_at(level))
         found += differences(falsifier, record.predicate)
         if not found and (fault := disagreement(falsifier, binding, record.predicate)):
-            faults.append(f"{'/'.join(record.path.parts[-3:])}: {fault}")
+            faults.append(Fault(f"{'/'.join(record.path.parts[-3:])}: {fault}"))
         elif not found:
             fresh.append(record)
         elif not _of_other_bytes(record):
@@ -189,13 +197,13 @@ def _judge(
     missing, counted = "", runs
     if falsifier.runs is not None:
         if falsifier.runs.by == "host" and (fault := copied(runs)):
-            faults.append(fault)
+            faults.append(Fault(fault))
         counted, missing = complete(falsifier, falsifier.runs, runs)
     if falsified := _falsified(falsifier, shows, runs, counted):
         return falsified
     runs = counted
     if faults:
-        return Status("UNBOUND", faults[0])
+        return _at(faults[0])
     for record, found in stale:
         level = record.predicate["place"]["level"]
         # A stale record counts for nothing where its level has a fresh one, or is a level no more.
@@ -266,18 +274,9 @@ def _together(falsifier: Falsifier, runs: Sequence[Record], wanted: str) -> str:
     return ""
 
 
-def _read(paths: Iterable[Path]) -> tuple[list[Record], list[str]]:
-    records: list[Record] = []
-    faults: list[str] = []
-    for path in paths:
-        try:
-            record = read_record(path)
-            verify(record, outcomes_only=True)
-        except EvidenceError as error:
-            faults.append(error.what)
-        else:
-            records.append(record)
-    return records, faults
+def _at(fault: Fault) -> Status:
+    """Return the status of a falsifier that has a record which does not count, whatever its others say."""
+    return Status("UNBOUND", f"{fault.what}; {fault.step}" if fault.step else fault.what, step=fault.step)
 
 
 def _no_test(falsifier: Falsifier, binding: Binding) -> str:

@@ -36,7 +36,7 @@ _SAID_ONLY_IF_CLAIMED = frozenset({"UNBOUND", "EXCLUDED"})
 
 
 class SyncError(PvError):
-    """A contract cannot be written: it is not the one that was read."""
+    """A contract cannot be written: it is not the one that was read, or lies in another repository."""
 
     exit = Exit.ERROR
 
@@ -128,7 +128,8 @@ def plan_sync(
     VersionError
         The version cannot be raised, or the changelog has a form that we do not know.
     SyncError
-        The file has changed since it was loaded.
+        The file has changed since it was loaded; or it would be changed, and a link leads to it out of the
+        repository: whoever put the link there chose a file, and this command's user did not.
     """
     path = Path(contract.document.path)
     data = path.read_bytes()
@@ -163,6 +164,12 @@ def plan_sync(
         )
     text = data.decode("utf-8")
     edited = edit_text(text, edits, contract.path) if edits else text
+    if edited != text and _leads_out(path, config.root):
+        raise SyncError(
+            f"a link leads out of the repository, to {os.path.realpath(path)}: nothing is written through it",
+            where=Location(_stated(path, config.root), 1, 1),
+            remedy="put the contract itself there, or run `pv sync` in the project that it belongs to",
+        )
     return Synced(path, contract.path, data, edited.encode("utf-8"), tuple(changes), raised)
 
 
@@ -200,6 +207,19 @@ def write_sync(synced: Synced) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Tell whether a link, the last step of `path` or another, leads out of the repository around `root`."""
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    stated, target = Path(os.path.abspath(path)), Path(os.path.realpath(path))  # noqa: PTH100 -- not resolved
+    return not target.is_relative_to(top) and (stated.is_relative_to(top) or stated.is_symlink())
+
+
+def _stated(path: Path, root: Path) -> str:
+    """Return what the project calls `path`, a link by its own name; an absolute one of another place."""
+    stated = os.path.abspath(path)  # noqa: PTH100 -- not resolved
+    return stated.removeprefix(f"{root}/")
 
 
 def _require_same(contract: Contract, data: bytes) -> None:

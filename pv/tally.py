@@ -125,6 +125,8 @@ def next_step(row: Row, config: Config) -> str:
         return f"bind a check at {place(falsifier.where, config)}, then: {again}"
     if status == "FALSIFIED":
         return f"mend what it found, then: {again}"
+    if row.status.step:
+        return row.status.step
     if status == "VACUOUS":
         return f"make it able to fail, then: {again}"
     if falsifier.basis:

@@ -80,7 +80,7 @@ def _finding(
     code: str, contract: Contract, falsifier: Falsifier, status: Status, project: Project
 ) -> Finding:
     word = "" if status.name in {"UNBOUND", "STALE"} else f" is {status.name}"
-    remedy = ""
+    remedy = f"{status.step[0].upper()}{status.step[1:]}" if status.step else ""
     if code in {"PV-CHAIN-006", "PV-CHAIN-007"}:
         wants = wanting(falsifier, project.config) if code == "PV-CHAIN-006" else ()
         steps = "; ".join((*wants, f"pv discharge {contract.stem}#{falsifier.id}"))

@@ -36,9 +36,8 @@ OPTIONAL = {
     "pv/ledger/tables.py": {"sqlalchemy"},
     "pv/hub_download.py": {"huggingface_hub"},
     "pv/signatures/keys.py": {"cryptography", "securesystemslib"},
-    "pv/signatures/policy.py": {"securesystemslib"},
+    "pv/signatures/public_keys.py": {"cryptography"},
     "pv/signatures/sign.py": {"securesystemslib"},
-    "pv/signatures/signers.py": {"securesystemslib"},
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
     "pv/properties/drawing.py": {"hypothesis"},
@@ -73,8 +72,11 @@ TESTED_THROUGH = {
     "tests/pv/test_git_tree.py": ["pv/gate_change.py"],
     "tests/pv/test_evidence.py": ["pv/whole_file.py"],
     "tests/pv/signatures/test_policy_file.py": ["pv/signatures/policy.py"],
+    "tests/pv/signatures/test_demanded.py": ["pv/counted_evidence.py"],
+    "tests/pv/signatures/test_demanded_by_gate.py": ["pv/gate_trust.py"],
     "tests/pv/signatures/test_trust.py": [
         "pv/signatures/granting.py",
+        "pv/signatures/judging.py",
         "pv/signatures/reasons.py",
         "pv/signatures/signers.py",
         "pv/signatures/tree.py",

@@ -20,6 +20,7 @@ from securesystemslib.signer import CryptoSigner
 from pv.evidence import parse_strict, spelled
 from pv.signatures.envelope import PAYLOAD_TYPE, envelope_bytes, read_envelope
 from pv.signatures.policy import KeyEntry, Policy
+from pv.signatures.public_keys import PublicKey
 from pv.signatures.sign import sign_payload
 from pv.signatures.signers import signers_of
 
@@ -31,7 +32,11 @@ SECONDS = 2.0
 def measure(count: int, rounds: int) -> tuple[float, float]:
     """Return the best seconds for `count` signatures: of ours, and of cryptography alone."""
     signers = [CryptoSigner.generate_ed25519() for _ in range(KEYS)]
-    entries = [KeyEntry(str(number), signer.public_key, None) for number, signer in enumerate(signers)]
+    keys = [
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer.public_key.keyval["public"]))
+        for signer in signers
+    ]
+    entries = [KeyEntry(str(number), PublicKey.of(key), None) for number, key in enumerate(keys)]
     policy = Policy({entry.key.keyid: entry for entry in entries}, (), (), 2, (), None)
     payloads = [spelled({"number": number, "text": "x" * BYTES}) for number in range(count)]
     files = [

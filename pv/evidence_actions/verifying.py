@@ -29,14 +29,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what", nargs="*", metavar="ID|PATH", help="falsifiers, contracts or record files; default: all"
     )
     parser.add_argument(
-        "--policy", metavar="FILE", help="also judge signatures: whose word counts for what, until when"
+        "--policy",
+        metavar="FILE",
+        help="also judge signatures: whose word counts for what, until when (default: what pv.toml names)",
     )
 
 
 def verify_records(arguments: argparse.Namespace, config: Config) -> Exit:
     """Verify the records that were named."""
     if arguments.policy is not None:
-        return _by_policy(arguments, config)
+        return _by_policy(arguments, config, Path(arguments.policy), arguments.policy)
+    for shown, path in config.policies.items():
+        return _by_policy(arguments, config, path, shown)
     paths = records_named(arguments.what, config)
     faults: list[dict[str, str]] = []
     for path in paths:
@@ -55,13 +59,13 @@ def verify_records(arguments: argparse.Namespace, config: Config) -> Exit:
     return Exit.REJECTED if faults else Exit.ACCEPTED
 
 
-def _by_policy(arguments: argparse.Namespace, config: Config) -> Exit:
+def _by_policy(arguments: argparse.Namespace, config: Config, file: Path, shown: str) -> Exit:
     from pv.signatures.policy_file import read_policy
     from pv.signatures.trust import Trust
 
-    policy = read_policy(Path(arguments.policy))
+    policy = read_policy(file, shown)
     trust = Trust(policy, config, dt.datetime.now(dt.UTC))
-    refusals: list[Refusal] = trust.whole(arguments.policy)
+    refusals: list[Refusal] = trust.whole(shown)
     everything = not arguments.what
     if everything:
         # What is not there is missed only where all is looked at; and then it may be that nothing is there.
@@ -86,5 +90,5 @@ def _by_policy(arguments: argparse.Namespace, config: Config) -> Exit:
             f"{bad} of {len(paths)} record(s) are not trusted" if bad else f"{len(paths)} record(s) trusted"
         )
         others = sum(one.name not in {config.relative(path) for path in paths} for one in refusals)
-        print(printable(f"{told}{f', and {others} other refusal(s)' if others else ''}: {arguments.policy}"))
+        print(printable(f"{told}{f', and {others} other refusal(s)' if others else ''}: {shown}"))
     return Exit.REJECTED if refusals else Exit.ACCEPTED

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Mapping
 
 try:  # `hashlib` loads OpenSSL, which takes longer than the rest of a look-up
@@ -22,6 +23,7 @@ __all__ = [
     "ENTRIES",
     "IDENTITY",
     "LINK",
+    "MOMENT",
     "PROBES",
     "STAMP",
     "STATE",
@@ -40,7 +42,7 @@ Probe = tuple[bytes, bytes]
 """Kind, and the path or name that is looked at."""
 
 CONTENT, STATE, LINK, ENTRIES, STAMP = b"content", b"state", b"link", b"entries", b"stamp"
-IDENTITY = b"identity"
+IDENTITY, MOMENT = b"identity", b"moment"
 TERMINAL, VARIABLE, VARIABLES = b"terminal", b"variable", b"variables"
 
 BIG_BYTES = 1 << 20
@@ -170,6 +172,10 @@ def _variables(_name: bytes) -> bytes:
     return blake2b(spelled, digest_size=_DIGEST_BYTES).hexdigest().encode()
 
 
+def _moment(microseconds: bytes) -> bytes:
+    return b"past" if time.time_ns() // 1000 > int(microseconds) else b"to come"
+
+
 PROBES: Mapping[bytes, Callable[[bytes], bytes]] = {
     CONTENT: _content,
     STATE: _state,
@@ -177,6 +183,7 @@ PROBES: Mapping[bytes, Callable[[bytes], bytes]] = {
     ENTRIES: listing,
     STAMP: _stamp,
     IDENTITY: _identity,
+    MOMENT: _moment,
     TERMINAL: _terminal,
     VARIABLE: _variable,
     VARIABLES: _variables,

@@ -11,7 +11,7 @@ from pv.record_facts import host_class
 from pv.signatures.policy import Policy, Rule, matches
 from pv.signatures.reasons import Reason
 
-__all__ = ["refusals_of_rules"]
+__all__ = ["moments_of", "refusals_of_rules"]
 
 _CLOCKS_DIFFER = dt.timedelta(hours=1)
 """A record may be so much younger than now: clocks of hosts differ."""
@@ -47,6 +47,16 @@ def refusals_of_rules(
     refused = [_refusal(rule, predicate, keys, policy, made, now) for rule in rules]
     if None not in refused:
         yield max((one for one in refused if one), key=lambda one: _ORDER.index(one[0]))
+
+
+def moments_of(predicate: Mapping[str, Any], policy: Policy) -> Iterator[dt.datetime]:
+    """Yield the moments at which another answer about a record may be due, though nothing else changed."""
+    expiries = [policy.not_after, *(key.not_after for key in policy.keys.values())]
+    expiries += [rule.not_after for rule in policy.rules]
+    yield from (moment for moment in expiries if moment is not None)
+    if (made := _time(predicate)) is not None:
+        yield made - _CLOCKS_DIFFER
+        yield from (made + rule.max_age for rule in policy.rules if rule.max_age is not None)
 
 
 def _time(predicate: Mapping[str, Any]) -> dt.datetime | None:
@@ -90,7 +100,8 @@ def _refusal(
     if rule.not_after and now > rule.not_after:
         return Reason.RULE_EXPIRED, f"it is after {here} expired, {rule.not_after.isoformat()}"
     if rule.max_age and now - made > rule.max_age:
-        return Reason.TOO_OLD, f"it is {(now - made).days} days old, and {here} takes {rule.max_age.days}"
+        days = rule.max_age.days
+        return Reason.TOO_OLD, f"it was made {made.isoformat()}, and {here} takes what is {days} days old"
     return None
 
 

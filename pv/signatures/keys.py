@@ -12,7 +12,7 @@ from pv.errors import ConfigError
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
 
-__all__ = ["generate_key", "load_signer", "public_key", "require_signing"]
+__all__ = ["generate_key", "load_signer", "require_signing"]
 
 
 def require_signing() -> None:
@@ -110,25 +110,3 @@ def load_signer(path: Path) -> CryptoSigner:
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigError(f"{path} is no Ed25519 key", remedy="`pv evidence keygen` makes one")
     return CryptoSigner(private)
-
-
-def public_key(pem: bytes) -> SSlibKey:
-    """Return the public key that `pem` spells; its id is the sha256 that securesystemslib gives it.
-
-    Raises
-    ------
-    ValueError
-        It is no Ed25519 public key.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    from securesystemslib.signer import SSlibKey
-
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("it is no public key in PEM") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("it is no Ed25519 key")  # noqa: TRY004 -- a value in a file
-    return SSlibKey.from_crypto(key)

@@ -6,10 +6,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from securesystemslib.signer import SSlibKey
+from pv.signatures.public_keys import PublicKey
 
 __all__ = ["KeyEntry", "Policy", "Required", "Rule", "matches"]
 
@@ -19,7 +17,7 @@ class KeyEntry:
     """A public key, under the name that the policy gives it."""
 
     name: str
-    key: SSlibKey
+    key: PublicKey
     not_after: dt.datetime | None
 
 

@@ -15,8 +15,9 @@ from pv.contract import Level
 from pv.errors import Location, PvError
 from pv.evidence import PREDICATE_TYPE, SCHEMA_VERSION
 from pv.exits import Exit
-from pv.signatures.keys import public_key, require_signing
+from pv.regular_file import read_regular_file
 from pv.signatures.policy import KeyEntry, Policy, Required, Rule
+from pv.signatures.public_keys import public_key, require_verifying
 from pv.toml_text import parse_toml
 
 __all__ = ["PolicyError", "read_policy"]
@@ -72,8 +73,10 @@ class _Policy(_Table):
     required: list[_Required] = []
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path, shown: str = "") -> Policy:
     """Read the policy at `path`; files of keys are beside it, unless their paths say otherwise.
+
+    Messages call it `shown`, by default by its path.
 
     Raises
     ------
@@ -83,27 +86,28 @@ def read_policy(path: Path) -> Policy:
     ConfigError
         What verifies signatures is not installed.
     """
-    require_signing()
+    require_verifying()
+    shown = shown or str(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        data = read_regular_file(path)
         if len(data) > _MOST_BYTES:
             raise PolicyError(
                 f"a policy of more than {_MOST_BYTES} bytes is not read",
-                where=Location(str(path), 1, 1),
+                where=Location(shown, 1, 1),
                 remedy=_REMEDY,
             )
         text = data.decode("utf-8")
     except OSError as error:
-        raise PolicyError(f"cannot read the policy {path}: {error.strerror}", remedy=_REMEDY) from error
+        raise PolicyError(f"cannot read the policy {shown}: {error.strerror}", remedy=_REMEDY) from error
     except UnicodeDecodeError as error:
-        raise PolicyError("it is not UTF-8", where=Location(str(path), 1, 1), remedy=_REMEDY) from error
-    return _Reader(path, text).read()
+        raise PolicyError("it is not UTF-8", where=Location(shown, 1, 1), remedy=_REMEDY) from error
+    return _Reader(path, text, shown).read()
 
 
 class _Reader:
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, shown: str) -> None:
         self._path = path
+        self._shown = shown
         self._text = text
 
     def read(self) -> Policy:
@@ -114,7 +118,7 @@ class _Reader:
             raise self._error(first["msg"], first["loc"]) from error
         except ValueError as error:
             at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-            where = Location(str(self._path), *map(int, at.groups())) if at else self._where(())
+            where = Location(self._shown, *map(int, at.groups())) if at else self._where(())
             what = str(error).partition(" (at ")[0]
             twice = "Cannot overwrite" in what or "Cannot declare" in what
             told = f"a key stands twice: {what}" if twice else f"it is not TOML: {what}"
@@ -143,7 +147,7 @@ class _Reader:
         if stated.file is not None:
             way = ("keys", name, "file")
             try:
-                pem = (self._path.parent / stated.file).read_bytes()
+                pem = read_regular_file(self._path.parent / stated.file)
             except (OSError, ValueError) as error:
                 raise self._error(f"cannot read {stated.file}", way) from error
         else:
@@ -198,10 +202,10 @@ class _Reader:
                 except tomllib.TOMLDecodeError:
                     continue
                 if _has(found, way):
-                    return Location(str(self._path), before + 1, 1)
+                    return Location(self._shown, before + 1, 1)
                 before = count
             way = way[:-1]
-        return Location(str(self._path), 1, 1)
+        return Location(self._shown, 1, 1)
 
 
 def _has(value: Any, way: Sequence[str | int]) -> bool:

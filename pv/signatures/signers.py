@@ -9,6 +9,7 @@ from pv.errors import EvidenceError
 from pv.evidence import parse_strict, sections
 from pv.signatures.envelope import PAYLOAD_TYPE, Signed
 from pv.signatures.policy import Policy
+from pv.signatures.public_keys import signed_bytes
 from pv.signatures.reasons import Reason
 
 __all__ = ["signers_of"]
@@ -26,10 +27,6 @@ def signers_of(
     whole
         The record's statement: of an envelope that signed another, it is told where they differ.
     """
-    from securesystemslib.dsse import Envelope
-    from securesystemslib.exceptions import UnverifiedSignatureError
-    from securesystemslib.signer import Signature
-
     found: list[tuple[Reason, str]] = []
     if envelope.payload_type != PAYLOAD_TYPE:
         found.append((Reason.PAYLOAD_TYPE, f"its payload is said to be {envelope.payload_type!r}"))
@@ -37,7 +34,7 @@ def signers_of(
         found.append((Reason.PAYLOAD_DIFFERS, _difference(envelope.payload, whole)))
     if not envelope.signatures:
         found.append((Reason.UNSIGNED, "its envelope has no signature"))
-    signed = Envelope(envelope.payload, envelope.payload_type, {}).pae()
+    signed = signed_bytes(envelope.payload, envelope.payload_type)
     good: set[str] = set()
     unknown: list[str] = []
     for key, signature in envelope.signatures:
@@ -45,12 +42,10 @@ def signers_of(
         if entry is None:
             unknown.append(key)
             continue
-        try:
-            entry.key.verify_signature(Signature(key, signature.hex()), signed)
-        except UnverifiedSignatureError:
-            found.append((Reason.BAD_SIGNATURE, f"the signature of the key {entry.name} does not verify"))
-        else:
+        if entry.key.has_signed(signature, signed):
             good.add(key)
+        else:
+            found.append((Reason.BAD_SIGNATURE, f"the signature of the key {entry.name} does not verify"))
     if unknown and len(unknown) == len(envelope.signatures):
         shown = ", ".join(f"{key[:12]}…" for key in unknown)
         found.append((Reason.UNKNOWN_KEY, f"the policy has no key {shown}"))

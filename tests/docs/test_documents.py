@@ -68,6 +68,7 @@ def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
         "store": keys(config._STORE),
         "ledger": keys(config._LEDGER),
         "gate": keys(config._GATE),
+        "signatures": keys(config._SIGNATURES),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pv.signatures.keys import generate_key
 from tests.pv.conftest import Project
 from tests.pv.staging import CLAIM, ONE, claimed, commit, git
 
@@ -30,6 +31,8 @@ LIKE_LIBRARIES = (
         "jinja2",
         "latex2mathml",
         "pytest",
+        "cryptography",
+        "cffi",
     ),
     *("sqlalchemy", "fsspec", "csv", "email", "random", "socket", "inspect", "typing_extensions", "_yaml"),
     *(
@@ -81,6 +84,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("waivers", "list"),
     ("evidence", "show", ONE),
     ("evidence", "verify", ONE),
+    ("evidence", "verify", "--policy", "policy.toml"),
     ("evidence", "history", ONE),
     ("evidence", "history", ONE, "--from", "git", "--from", "folder"),
     ("sync", "--check"),
@@ -139,6 +143,7 @@ def hostile(project: Project, marks: Marks) -> Path:
     _settings(root, marks)
     _modules(root, marks)
     _programs(root, marks)
+    _policy(root)
     commit(project)
     contract = root / "contracts" / "small-v1.yaml"
     contract.write_text(
@@ -151,6 +156,13 @@ def hostile(project: Project, marks: Marks) -> Path:
     git(root, "add", "contracts")
     _git(root, marks)
     return root
+
+
+def _policy(root: Path) -> None:
+    """Write a policy that names a key, so that whoever judges by it imports what verifies signatures."""
+    key = generate_key(root / "key").keyid
+    stated = f'version = 1\n[keys.k]\nid = "{key}"\nfile = "key.pub"\n'
+    (root / "policy.toml").write_text(f'{stated}[[rules]]\nfalsifiers = ["*"]\nkeys = ["k"]\n')
 
 
 def _checks(root: Path, marks: Marks) -> None:

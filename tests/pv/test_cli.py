@@ -111,7 +111,19 @@ def test_closed_streams_change_no_verdict(project: Project, closed: str) -> None
     assert project.status()[0] == "DISCHARGED"
 
 
-@pytest.mark.parametrize("arguments", ["validate contracts", "graph", "status"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "validate contracts",
+        "graph",
+        "status",
+        "--help",
+        "--version",
+        "discharge --help",
+        "validate --help",
+        "schema --help",
+    ],
+)
 def test_a_full_disk_is_an_error_of_ours(project: Project, arguments: str) -> None:
     """What is left in a buffer is written again as the interpreter ends, which would then say 120."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

@@ -57,6 +57,9 @@ def test_no_absolute_path_leaves(tmp_path: Path) -> None:
         ('[ledger]\nrecord = "yes"\n', "ledger.record"),
         ('[ledger]\nurl = "postgresql:// x"\n', "ledger.url"),
         ('[project]\nsources = ["a\\u0000"]\n', "project.sources.0"),
+        ("[signatures]\n", "signatures.policy"),
+        ('[signatures]\npolicy = ""\n', "signatures.policy"),
+        ('[signatures]\npolicy = "p.toml"\nother = 1\n', "signatures.other"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, why: str) -> None:

@@ -105,6 +105,35 @@ def test_one_that_cannot_be_written_does_not_stop_the_others(copied: Project) ->
     assert "&s DISCHARGED" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("linked", ["contracts/small-v1.yaml", "contracts"])
+@pytest.mark.parametrize("options", [("--bump",), ("--check",)], ids=" ".join)
+def test_nothing_is_written_through_a_link_that_leads_out(
+    copied: Project, tmp_path: Path, linked: str, options: tuple[str, ...]
+) -> None:
+    path, elsewhere = copied.root / linked, tmp_path / "another-repository" / linked
+    elsewhere.parent.mkdir(parents=True)
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    (copied.root / ".git").mkdir()
+    before = files(copied)
+    with copied.start("sync", *options) as running:
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == Exit.ERROR
+    target = elsewhere if elsewhere.is_file() else elsewhere / "small-v1.yaml"
+    assert f"contracts/small-v1.yaml:1:1: error: a link leads out of the repository, to {target}" in err
+    assert "status(es) w" not in out
+    assert files(copied) == before
+    assert target.read_bytes() == before["small-v1.yaml"]
+
+
+def test_a_link_within_the_repository_is_followed(copied: Project) -> None:
+    path, elsewhere = copied.root / "contracts" / "small-v1.yaml", copied.root / "shared.yaml"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    assert copied.pv("sync").code == Exit.ACCEPTED
+    assert "discharge_status: DISCHARGED" in elsewhere.read_text(encoding="utf-8")
+
+
 def test_nothing_selected_is_a_usage_error(project: Project) -> None:
     assert project.pv("sync", "NOPE").code == Exit.USAGE
     (project.root / "contracts" / "small-v1.yaml").write_text(

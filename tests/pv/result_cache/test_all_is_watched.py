@@ -128,6 +128,22 @@ class TestNothingIsLookedAtUnnoted:
             if words[0] != "coverage":  # without obligations it ends with 2
                 assert look(project.root, tmp_path / str(index) / "caches", *words) == []
 
+    def test_signatures_and_the_policy_that_demands_them(self, tmp_path: Path) -> None:
+        project = Project(tmp_path / "project")
+        project.contract({**CLAUSE, "discharge_status": "DISCHARGED"})
+        assert project.pv("discharge", "FALSIFY-SMALL-001").code == 0
+        key = project.pv("evidence", "keygen", "release", "--json").json["id"]
+        assert project.pv("evidence", "sign", "--key", "release").code == 0
+        rule = '[[rules]]\nfalsifiers = ["*"]\nkeys = ["release"]\n'
+        text = f'version = 1\n[keys.release]\nid = "{key}"\nfile = "release.pub"\n{rule}'
+        (project.root / "policy.toml").write_text(text)
+        settings = project.root / "pv.toml"
+        settings.write_text(settings.read_text() + '[signatures]\npolicy = "policy.toml"\n')
+        for index, words in enumerate((["validate", "contracts"], ["graph"])):
+            unseen = look(project.root, tmp_path / str(index) / "caches", *words)
+            # OpenSSL's settings, read as it is loaded: no signature is good by them that is not without.
+            assert [path for path in unseen if not path.endswith("/openssl.cnf")] == []
+
     def test_the_examples_of_every_rule(self, tmp_path: Path) -> None:
         shutil.copytree(ROOT / "tests/pv/rules/resources", tmp_path / "a/rules")
         assert look(tmp_path / "a", tmp_path / "b/caches", "validate", "rules") == []

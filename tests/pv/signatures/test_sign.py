@@ -156,11 +156,15 @@ def test_a_signature_covers_what_lies_in_a_sidecar(
 
 
 def test_without_the_extra_it_is_said_what_to_install(copied: Project) -> None:
-    program = (
-        "import sys; sys.modules['securesystemslib'] = None; from pv.cli import main;"
-        " sys.exit(main(sys.argv[1:]))"
-    )
-    for words in (["keygen", "key"], ["sign", "--key", "key"], ["verify", "--policy", "policy.toml"]):
+    for package, words in (
+        ("securesystemslib", ["keygen", "key"]),
+        ("securesystemslib", ["sign", "--key", "key"]),
+        ("cryptography", ["verify", "--policy", "policy.toml"]),
+    ):
+        program = (
+            f"import sys; sys.modules[{package!r}] = None; from pv.cli import main;"
+            " sys.exit(main(sys.argv[1:]))"
+        )
         done = subprocess.run(
             [sys.executable, "-c", program, "evidence", *words],
             cwd=copied.root, capture_output=True, text=True, check=False,
