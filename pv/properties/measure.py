@@ -128,7 +128,7 @@ def _measure(run: Run, stated: Stated, plant: str | None) -> None:
             raise CheckError(f"proved, and yet there is a violation: {found.witness}; the proof is wrong")
         if proof.outcome == "unknown" and not found.violations:
             raise CheckError(f"the solver did not decide ({proof.why}): neither proved nor refuted")
-    _refuse_few(found, whole=whole, proved=proved)
+    _refuse_few(found, whole=whole)
     witness = found.witness[:_LONGEST] or "none"
     label = None if witness == "none" else witness
     run.record("violations", found.violations, label=label)
@@ -139,12 +139,13 @@ def _measure(run: Run, stated: Stated, plant: str | None) -> None:
     run.record("witness", witness)
 
 
-def _refuse_few(found: Found, *, whole: bool, proved: bool) -> None:
+def _refuse_few(found: Found, *, whole: bool) -> None:
+    """Refuse what says little: a proof, too, is of nothing but what ``requires`` leaves."""
     if not found.cases:
         raise CheckError("no case: requires allows none of the inputs that were tried")
     if whole and found.cases == 1 and found.refused:
         raise CheckError(f"one case: requires refuses {found.refused} of {found.refused + 1} inputs")
-    if whole or proved or found.violations or not found.refused:
+    if whole or found.violations or not found.refused:
         return
     if found.cases < LEAST:
         raise CheckError(

@@ -14,7 +14,11 @@ __all__ = ["NotPureError", "constant", "function_of", "plain", "tree_of"]
 
 _ANNOTATIONS = 0x1000000
 """The flag of ``from __future__ import annotations``."""
-
+_SUSPENDED = (
+    inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+)
+_STATED_SIGNATURES = frozenset({"__signature__", "_partialmethod", "__partialmethod__"})
+"""Attributes of a function that :func:`inspect.signature` believes."""
 
 _TRITON = {
     ("triton.runtime.jit", "JITFunction"),
@@ -50,8 +54,10 @@ def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
         raise NotPureError(f"{name} is no function of Python's")
     if function.__closure__ or hasattr(function, "__wrapped__"):
         raise NotPureError(f"{name} is wrapped, or sees the variables of another function")
-    if "__signature__" in vars(function):
+    if not vars(function).keys().isdisjoint(_STATED_SIGNATURES):
         raise NotPureError(f"{name} says itself what its parameters are")
+    if function.__code__.co_flags & _SUSPENDED:  # a yield that is never reached makes it one, too
+        raise NotPureError(f"{name} returns a generator or a coroutine")
     if type(function.__globals__) is not dict or getattr(function, "__builtins__", None) is not vars(
         builtins
     ):

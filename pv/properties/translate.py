@@ -23,6 +23,8 @@ from pv.properties.source import NotPureError, constant, function_of, tree_of
 
 __all__ = ["Translator", "is_integer", "is_truth"]
 
+_RAISED = object()
+"""Stands for what a block returns that raises. None would not do: a name of a module may stand for it."""
 _MOST_PATHS = 256
 _DEEPEST = 16
 
@@ -73,7 +75,7 @@ class Translator:
             found = self._block(tree_of(plain).body, _Names(dict(bound.arguments), plain), path)
         finally:
             self._calls.pop()
-        if found is None:  # it raises whatever it is given, which is owed
+        if found is _RAISED:  # whatever it is given, which is owed
             self._made += 1
             return z3.Int(f"nothing {self._made}")
         return found
@@ -83,7 +85,7 @@ class Translator:
         return self._value(tree, _Names(dict(values), None), path)
 
     def _block(self, statements: Sequence[ast.stmt], names: _Names, path: Any) -> Any:
-        """Return what a block returns; None where every path through it raises."""
+        """Return what a block returns; :data:`_RAISED` where every path through it raises."""
         for index, statement in enumerate(statements):
             match statement:
                 case ast.Return(value=node) if node is not None:
@@ -99,7 +101,7 @@ class Translator:
                     self._owe(self._truth(test, names, path), path)
                 case ast.Raise():
                     self._owe(False, path)
-                    return None
+                    return _RAISED
                 case ast.If():
                     return self._branched(statement, statements[index + 1 :], names, path)
                 case ast.Pass() | ast.Expr(value=ast.Constant()):
@@ -124,7 +126,9 @@ class Translator:
         if self._paths > _MOST_PATHS:
             raise NotPureError(f"it has more than {_MOST_PATHS} branches")
         one, other = yes(_and(path, condition)), no(_and(path, z3.Not(condition)))
-        return other if one is None else one if other is None else _chosen(condition, one, other)
+        if one is _RAISED or other is _RAISED:
+            return other if one is _RAISED else one
+        return _chosen(condition, one, other)
 
     def _truth(self, node: ast.expr, names: _Names, path: Any) -> Any:
         """Return whether `node` is taken for true: a number is, unless it is zero."""
@@ -319,7 +323,7 @@ class _Names:
     def look_up(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        if self._function is None or name in self._function.__code__.co_varnames:
+        if self._function is None or name in _variables(self._function):
             raise NotPureError(f"{name} may not be assigned")
         if name not in self._function.__globals__:
             raise NotPureError(f"{name} is not translated")
@@ -330,9 +334,15 @@ class _Names:
         if not isinstance(own, types.BuiltinFunctionType) or own.__name__ != name:
             raise NotPureError(f"{name} was exchanged")
         hidden = self._function is not None and (
-            name in self._function.__globals__ or name in self._function.__code__.co_varnames
+            name in self._function.__globals__ or name in _variables(self._function)
         )
         return name not in self._values and not hidden
+
+
+def _variables(function: Any) -> tuple[str, ...]:
+    """Return the names that are a function's own, also those that a function within it sees."""
+    code = function.__code__
+    return (*code.co_varnames, *code.co_cellvars)
 
 
 def _own(value: Any, name: str) -> Any:

@@ -179,6 +179,89 @@ def f(a):
 """,
         "min may not be assigned",
     ),
+    "a signature that is believed of what it wraps": (
+        """
+import functools
+
+
+def helper(x, bias=5):
+    return x + bias
+
+
+helper._partialmethod = helper.__partialmethod__ = functools.partialmethod(lambda x, bias=0: 0)
+
+
+def f(a):
+    return helper(a)
+""",
+        "says itself what its parameters are",
+    ),
+    "nothing, by a name": (
+        """
+NOTHING = None
+
+
+def f(a):
+    return NOTHING if a * a == 4000028000049 else a
+""",
+        "a number here and something else there",
+    ),
+    "nothing, of a block": (
+        """
+NOTHING = None
+
+
+def f(a):
+    if a * a == 4000028000049:
+        return NOTHING
+    return a
+""",
+        "a number here and something else there",
+    ),
+    "nothing, as a default": (
+        """
+def f(a, b=None):
+    return b if a * a == 4000028000049 else a
+""",
+        "a number here and something else there",
+    ),
+    "a variable that a function within sees": (
+        """
+LIMIT = 3
+
+
+def f(a):
+    if a * a == 4000028000049:
+        return a + LIMIT
+    return a
+    LIMIT = 1
+    later = lambda: LIMIT
+""",
+        "LIMIT may not be assigned",
+    ),
+    "a built-in name that a function within sees": (
+        """
+def f(a):
+    if a * a == 4000028000049:
+        return min(a, 3)
+    return a
+    min = 1
+    later = lambda: min
+""",
+        "min may not be assigned",
+    ),
+    "a generator that never yields": (
+        """
+def helper(a):
+    return a
+    yield a
+
+
+def f(a):
+    return helper(a) if a * a == 4000028000049 else a
+""",
+        "returns a generator",
+    ),
     "a class of Triton's name": (
         """
 class JITFunction:
