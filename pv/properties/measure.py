@@ -45,7 +45,13 @@ class _Values:
         self._subject = subject
 
     def subject(self, values: Values) -> Any:
-        return _call(self._subject, copied({name: values[name] for name in self._functions.taken}))
+        taken = copied({name: values[name] for name in self._functions.taken})
+        other = self._functions.reference
+        if other is None:
+            return _call(self._subject, taken)
+        given = arguments_of(self._functions, values)
+        with refuse_delegation("subject", "reference", other, given):
+            return _call(self._subject, taken)
 
     def reference(self, values: Values) -> Any:
         other = self._functions.reference
@@ -53,7 +59,8 @@ class _Values:
             raise CheckError("there is no reference")
         given = arguments_of(self._functions, copied(values))
         try:
-            with refuse_delegation(self._functions.subject, {n: values[n] for n in self._functions.taken}):
+            taken = {name: values[name] for name in self._functions.taken}
+            with refuse_delegation("reference", "subject", self._functions.subject, taken):
                 return own_copy(other(**given))
         except CheckError:
             raise

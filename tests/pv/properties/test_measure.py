@@ -15,6 +15,7 @@ from tests.pv.properties.test_properties import run, stated
 
 SUBJECTS = '''
 import functools
+import random
 import numpy
 
 NAN = float("nan")
@@ -184,6 +185,64 @@ def delegated_kept(x):
     return kept(x)
 
 
+def logged(function):
+    memory = {}
+
+    @functools.wraps(function)
+    def wrapper(*args, **given):
+        key = repr((args, given))
+        if key not in memory:
+            memory[key] = function(*args, **given)
+        return memory[key]
+
+    return wrapper
+
+
+@logged
+def wrapped(x):
+    return 2 * x
+
+
+@logged
+def wrapped_sum(x):
+    return x + x
+
+
+def delegated_wrapped(x):
+    return wrapped(x=x)
+
+
+def times(x, factor):
+    return factor * x
+
+
+part = functools.partial(times, factor=2)
+
+
+def delegated_part(x):
+    return part(x)
+
+
+class Doubling:
+    def __call__(self, x):
+        return 2 * x
+
+
+doubling = Doubling()
+
+
+def delegated_object(x):
+    return doubling(x)
+
+
+@functools.cache
+def drawn_once(x):
+    return random.random()
+
+
+again = functools.partial(drawn_once)
+
+
 def same_sum(x):
     return x + x
 
@@ -268,6 +327,22 @@ def test_what_does_not_hold_is_a_violation_however_it_is_returned(
         ("equivalence", "kept", {"inputs": SMALL, "reference": "double"}, "under another name"),
         ("equivalence", "double", {"inputs": SMALL, "reference": "delegated"}, "no answer of its own"),
         ("equivalence", "kept", {"inputs": SMALL, "reference": "delegated_kept"}, "no answer of its own"),
+        (
+            "equivalence",
+            "wrapped",
+            {"inputs": SMALL, "reference": "delegated_wrapped"},
+            "reference calls",
+        ),
+        ("equivalence", "part", {"inputs": SMALL, "reference": "delegated_part"}, "reference calls"),
+        (
+            "equivalence",
+            "doubling",
+            {"inputs": SMALL, "reference": "delegated_object"},
+            "reference calls",
+        ),
+        ("equivalence", "delegated", {"inputs": SMALL, "reference": "double"}, "subject calls the reference"),
+        ("determinism", "drawn_once", {"inputs": SMALL}, "a second call computes nothing"),
+        ("determinism", "again", {"inputs": SMALL}, "a second call computes nothing"),
         ("involution", "own", {"inputs": SMALL, "requires": ["x == 7"]}, "one case: requires refuses 40"),
         (
             "involution",
@@ -325,8 +400,9 @@ def test_choices_of_two_types_are_two() -> None:
     assert stated("m", "involution", "own", inputs={"x": {"choices": [0, False, 0.0]}})
 
 
-def test_a_reference_of_its_own_may_work_alike(subjects: str, tmp_path: Path) -> None:
-    found = run(stated(subjects, "equivalence", "double", inputs=SMALL, reference="same_sum"), tmp_path)
+@pytest.mark.parametrize(("one", "other"), [("double", "same_sum"), ("wrapped", "wrapped_sum")])
+def test_a_reference_of_its_own_may_work_alike(one: str, other: str, subjects: str, tmp_path: Path) -> None:
+    found = run(stated(subjects, "equivalence", one, inputs=SMALL, reference=other), tmp_path)
     assert (found["violations"], found["cases"]) == (0, 41)
 
 
