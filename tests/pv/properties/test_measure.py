@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pv.check import CheckError
+from pv.properties.evaluate import evaluate
 from pv.properties.stated import PropertyError
 from tests.pv.properties.test_properties import run, stated
 
@@ -243,6 +244,14 @@ def drawn_once(x):
 again = functools.partial(drawn_once)
 
 
+def one_less(x):
+    return numpy.array([max(x - 1, 0)], dtype="uint8")
+
+
+def one_less_scalar(x):
+    return numpy.uint8(max(x - 1, 0))
+
+
 def same_sum(x):
     return x + x
 
@@ -343,6 +352,8 @@ def test_what_does_not_hold_is_a_violation_however_it_is_returned(
         ("equivalence", "delegated", {"inputs": SMALL, "reference": "double"}, "subject calls the reference"),
         ("determinism", "drawn_once", {"inputs": SMALL}, "a second call computes nothing"),
         ("determinism", "again", {"inputs": SMALL}, "a second call computes nothing"),
+        ("invariant", "one_less", {"inputs": SMALL, "ensures": ["all(result - x >= 0)"]}, "not fit in uint8"),
+        ("invariant", "one_less_scalar", {"inputs": SMALL, "ensures": ["result - x >= 0"]}, "OverflowError"),
         ("involution", "own", {"inputs": SMALL, "requires": ["x == 7"]}, "one case: requires refuses 40"),
         (
             "involution",
@@ -426,3 +437,34 @@ def test_no_profile_of_the_project_says_how_many_are_drawn(subjects: str, tmp_pa
         hypothesis.settings.load_profile("before")
         del AVAILABLE_PROVIDERS["theirs"]
     assert found["cases"] == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "bits", "numbers"),
+    [
+        ("all(a - 1 >= 0)", "uint8", [0, 3]),
+        ("all(-a >= 0)", "uint8", [1]),
+        ("all(a * a >= 0)", "int64", [2**40]),
+        ("all(abs(a) >= 0)", "int8", [-128]),
+        ("sum(a) < 0", "int64", [2**62, 2**62]),
+        ("all(a % 0 == 0)", "int64", [4]),
+        ("all((a > 0) + (a > 1) == 1)", "int64", [2]),
+    ],
+)
+def test_whole_numbers_of_some_width_are_not_computed_with_where_they_have_not_enough(
+    text: str, bits: str, numbers: list[int]
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(ArithmeticError):
+        evaluate(text, {"a": numpy.array(numbers, dtype=bits)})
+    small = numpy.array([2, 3], dtype=bits)
+    assert (evaluate("a * a - a + abs(a) // 2 % 3", {"a": small}) == [3, 7]).all()
+    assert evaluate("sum(a)", {"a": small}) == 5
+    assert (evaluate("a + 0.5", {"a": small}) == [2.5, 3.5]).all()
+
+
+def test_a_number_that_torch_would_cut_is_not_compared() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(OverflowError, match="not fit in int8"):
+        evaluate("a < 300", {"a": torch.tensor([100], dtype=torch.int8)})
+    assert (evaluate("abs(a) < 100", {"a": torch.tensor([-1, 3])})).all()
