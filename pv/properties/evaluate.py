@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -131,12 +132,13 @@ def _exactly(operate: Callable[..., Any], *given: Any) -> Any:
     OverflowError
         Integers of Python's, which are unbounded, give another result: one of 8 bits less 1 is above it.
     """
-    result = operate(*given)
     if not any(map(is_array, given)):
-        return result
+        return operate(*given)
     wide = [as_numpy(one) if is_array(one) else one for one in given]
     if not all(one.dtype.kind in "biu" if is_array(one) else isinstance(one, int) for one in wide):
-        return result
+        return operate(*given)
+    with importlib.import_module("numpy").errstate(all="ignore"):  # it is said below
+        result = operate(*given)
     exact = operate(*[one.astype(object) if is_array(one) else one for one in wide])
     found = as_numpy(result)
     if found.dtype.kind in "biu" and not bool((found.astype(object) == exact).all()):

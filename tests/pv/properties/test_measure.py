@@ -48,6 +48,22 @@ class FloatLiar(numpy.float64):
     __le__ = __ge__ = __lt__ = __gt__ = __eq__ = lambda self, other: True
 
 
+class Disguised(FloatLiar):
+    __module__ = "numpy"
+
+
+def disguised(x):
+    return Disguised(x + 1)
+
+
+def ints(x):
+    return numpy.array([2**53 + x])
+
+
+def floats(x):
+    return numpy.array([float(2**53)]) + 0 * x
+
+
 def halved(x):
     return Liar(x // 2)
 
@@ -306,6 +322,9 @@ def subjects(module: Callable[[str], ModuleType]) -> str:
         ("invariant", "inside", {"inputs": SMALL, "ensures": ["result + 1"]}),
         ("invariant", "nan_listed", {"inputs": SMALL, "ensures": ["max(result) <= 5"]}),
         # Numbers that are rounded to one, shapes that are spread, infinities that allow all.
+        ("invariant", "disguised", {"inputs": SMALL, "ensures": ["result == x"]}),
+        ("equivalence", "ints", {"inputs": {"x": {"integers": [0, 1]}}, "reference": "floats"}),
+        ("bound", "ints", {"inputs": {"x": {"integers": [0, 1]}}, "high": 2.0**53}),
         ("involution", "rounded", {"inputs": {"x": {"integers": [2**53 + 1, 2**53 + 9]}}}),
         ("involution", "big", {"inputs": {"x": {"integers": [2**53, 2**60], "shape": [2]}}}),
         ("bound", "big", {"inputs": {"x": {"integers": [2**53, 2**53], "shape": [2]}}, "high": "x - 1"}),
@@ -398,6 +417,9 @@ def test_a_list_is_not_scaled_by_repeating_it(subjects: str, tmp_path: Path) -> 
     [
         ("involution", {"inputs": ARRAY, "examples": 1}, "too few"),
         ("equivalence", {"inputs": SMALL, "reference": "own"}, "is the subject itself"),
+        ("equivalence", {"inputs": SMALL, "reference": "far", "tolerance": {"relative": 1}}, "allows zero"),
+        ("involution", {"inputs": {"x": {"integers": [0, 300], "dtype": "int8"}}}, "dtype: has no use"),
+        ("involution", {"inputs": {"x": {"integers": [0, 3], "as": "torch"}}}, "as: has no use"),
         ("invariant", {"inputs": SMALL, "under": {"x": " x "}}, "changes nothing"),
         ("involution", {"inputs": {"x": {"choices": [0, 1, 0]}}}, "stands twice"),
     ],
