@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-import numpy
+import numpy as np
 import pytest
 
 from pv.check import CheckError
@@ -35,7 +35,7 @@ def test_what_stays_as_it_was_is_no_matter() -> None:
         (measure, "apart", always, "pv.properties.measure.apart"),
         (search.Found, "add", lambda *_: None, "pv.properties.search.Found.add"),
         (builtins, "abs", lambda _: 0, "builtins.abs"),
-        (numpy, "array_equal", lambda *_: True, "numpy.array_equal"),
+        (np, "array_equal", lambda *_: True, "numpy.array_equal"),
         (struct, "pack", lambda *_: b"", "struct.pack"),
         (copy, "deepcopy", lambda value: value, "copy.deepcopy"),
         (comparing, "max", lambda *_: 0.0, "its own max into pv.properties.comparing"),
