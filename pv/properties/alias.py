@@ -70,14 +70,13 @@ def refuse_delegation(who: str, whom: str, function: Function, given: Mapping[st
 def remembers(function: Function) -> bool:
     """Tell whether `function` hands out what it once returned: a second call computes nothing."""
     kept = functools._lru_cache_wrapper  # noqa: SLF001  it has no other name
-    while True:
-        function = function.__func__ if isinstance(function, types.MethodType) else function
-        if isinstance(function, kept):
+    inner: Any = function
+    while inner is not None:
+        inner = inner.__func__ if isinstance(inner, types.MethodType) else inner
+        if isinstance(inner, kept):
             return True
-        inner = function.func if isinstance(function, functools.partial) else None
-        function = inner or getattr(function, "__wrapped__", None)  # type: ignore[assignment]
-        if function is None:
-            return False
+        inner = inner.func if isinstance(inner, functools.partial) else getattr(inner, "__wrapped__", None)
+    return False
 
 
 def _behind(function: Any, given: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:

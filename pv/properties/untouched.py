@@ -29,7 +29,7 @@ _PYTHONS = (
     "functools",
     "inspect",
 )
-_SOLVER = ("pv.properties.proof", "pv.properties.translate", "z3.z3", "z3.z3core")
+_SOLVER = ("pv.properties.proof", "pv.properties.names", "pv.properties.translate", "z3.z3", "z3.z3core")
 _DRAWN = ("hypothesis", "hypothesis._settings", "hypothesis.core", "hypothesis.strategies")
 
 Picture = Mapping[tuple[str, str], Any]

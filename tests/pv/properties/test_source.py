@@ -158,6 +158,29 @@ def f(a):
 """,
         "LIMIT is a term of the solver's",
     ),
+    "a term of the solver's, two tuples deep": (
+        """
+import z3
+
+LIMITS = ((z3.Int('a'),),)
+
+
+def f(a):
+    return a - LIMITS[0][0]
+""",
+        "LIMITS is a term of the solver's",
+    ),
+    "any number of arguments": (
+        """
+def helper(*given, **named):
+    return 3
+
+
+def f(a):
+    return helper(a)
+""",
+        "helper takes any number of arguments",
+    ),
     "a term of the solver's as a default": (
         """
 import z3
@@ -315,3 +338,12 @@ def test_a_function_that_always_raises_is_owed_false(module: Callable[[str], Mod
     solver = z3.Solver()
     solver.add(*translator.obligations)
     assert solver.check() == z3.unsat
+
+
+def test_arguments_go_where_python_puts_them(module: Callable[[str], ModuleType]) -> None:
+    made = module(
+        "def helper(x, /, y, *, z=7):\n    return 100 * x + 10 * y + z\n\n\n"
+        "def f(a):\n    return helper(1, y=2) - helper(a, 1, z=3)\n"
+    )
+    term = Translator().call(made.f, {"a": z3.IntVal(1)})
+    assert z3.simplify(term).as_long() == made.f(1) == 14

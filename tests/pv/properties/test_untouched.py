@@ -80,6 +80,6 @@ def test_all_modules_of_properties_are_watched() -> None:
     from pv.properties import untouched as module
 
     parts = {path.stem for path in Path(str(module.__file__)).parent.glob("*.py")} - {
-        *("__init__", "untouched", "version", "metrics", "proof", "translate")
+        *("__init__", "untouched", "version", "metrics", "names", "proof", "translate")
     }
     assert parts == set(module._PARTS)
