@@ -18,17 +18,7 @@ _PARTS = (
     *("alias", "calling", "comparing", "complete", "domains", "drawing", "evaluate", "grammar", "laws"),
     *("measure", "mutants", "results", "search", "source", "stated"),
 )
-_PYTHONS = (
-    "builtins",
-    "math",
-    "operator",
-    "struct",
-    "copy",
-    "itertools",
-    "fractions",
-    "functools",
-    "inspect",
-)
+_PYTHONS = ("builtins", "math", "operator", "struct", "copy", "itertools", "fractions")
 _SOLVER = ("pv.properties.proof", "pv.properties.names", "pv.properties.translate", "z3.z3", "z3.z3core")
 _DRAWN = ("hypothesis", "hypothesis._settings", "hypothesis.core", "hypothesis.strategies")
 
