@@ -30,6 +30,7 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_PYTHONS = frozenset({int, bool, float})
 _ORDERED = frozenset({"min", "max", "all", "any"})
 """What has no answer where one of the numbers is NaN."""
 _BUILT_IN: Mapping[str, Callable[..., Any]] = {
@@ -132,7 +133,7 @@ def _exactly(operate: Callable[..., Any], *given: Any) -> Any:
     OverflowError
         Integers of Python's, which are unbounded, give another result: one of 8 bits less 1 is above it.
     """
-    if not any(map(is_array, given)):
+    if _PYTHONS.issuperset(map(type, given)) or not any(map(is_array, given)):
         return operate(*given)
     wide = [as_numpy(one) if is_array(one) else one for one in given]
     if not all(one.dtype.kind in "biu" if is_array(one) else isinstance(one, int) for one in wide):

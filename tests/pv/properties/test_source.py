@@ -347,3 +347,19 @@ def test_arguments_go_where_python_puts_them(module: Callable[[str], ModuleType]
     )
     term = Translator().call(made.f, {"a": z3.IntVal(1)})
     assert z3.simplify(term).as_long() == made.f(1) == 14
+
+
+def test_what_hangs_on_an_imported_name_is_translated(module: Callable[[str], ModuleType]) -> None:
+    other = module(
+        "import dataclasses\n\n\ndef halved(a):\n    return a // 2\n\n\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Form:\n    size: int\n\n"
+        "    def row(self, a):\n        return a * self.size\n\n\nFORM = Form(3)\n"
+    ).__name__
+    made = module(
+        f"import {other}\n\nif True:\n    from {other} import FORM\n\nOWN = {other}.Form(5)\n\n\n"
+        f"def f(a):\n    return {other}.halved(a) + FORM.row(a) + OWN.row(a)\n"
+    )
+    translator, symbol, solver = Translator(), z3.Int("a"), z3.Solver()
+    term = translator.call(made.f, {"a": symbol})
+    solver.add(*translator.definitions, symbol == -7, term != made.f(-7))
+    assert solver.check() == z3.unsat
