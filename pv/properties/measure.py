@@ -152,9 +152,11 @@ def _refuse_few(found: Found, *, whole: bool) -> None:
         raise CheckError("no case: requires allows none of the inputs that were tried")
     if whole and found.cases == 1 and found.refused:
         raise CheckError(f"one case: requires refuses {found.refused} of {found.refused + 1} inputs")
+    if not whole and found.cases == 1 and not found.refused and not found.violations:
+        raise CheckError("one case was drawn: the inputs have no other; give them more")
     if whole or found.violations or not found.refused:
         return
-    if found.cases < LEAST:
+    if found.cases + found.repeated < LEAST:
         raise CheckError(
             f"{found.cases} cases: requires and the bounds refuse most of what was drawn, and fewer than "
             f"{LEAST} were left; state inputs that are allowed"

@@ -163,6 +163,7 @@ def _smallest(found: Proof, facts: list[Any], symbols: Values, size: int, effort
 
 def _solve(facts: Sequence[Any], effort: int) -> Proof:
     """Ask in a context of its own, which what was asked before does not change; then, once more, in ours."""
+    z3.reset_params()  # code of the project may have set some, for all contexts
     own = z3.Context()
     moved = [z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts]
     found = _asked(moved, effort, own)

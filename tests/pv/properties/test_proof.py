@@ -210,3 +210,15 @@ def test_a_limit_that_is_a_float_is_compared_exactly(
 ) -> None:
     found = run(of(subjects, "bound", "same", **limits), tmp_path)
     assert (found["proved"], int(found["violations"]) == 0) == (int(holds), holds)
+
+
+def test_no_parameter_of_the_solver_is_the_projects(subjects: str) -> None:
+    import z3
+
+    tiling = of(subjects, "bound", "clip", inputs={"x": ANY}, low=-3, high=3)
+    z3.set_param("smt.arith.nl", False)
+    try:
+        assert prove(tiling, resolve(tiling)).outcome == "proved"
+        assert z3.get_param("smt.arith.nl") == "true"
+    finally:
+        z3.reset_params()
