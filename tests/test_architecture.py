@@ -41,6 +41,7 @@ OPTIONAL = {
     # A plugin of pytest is loaded by pytest, so that it is there.
     **{f"pv/pytest_{name}.py": {"pytest"} for name in ("items", "markers", "plugin", "tally")},
     "pv/properties/drawing.py": {"hypothesis"},
+    "pv/properties/names.py": {"z3"},
     "pv/properties/proof.py": {"z3"},
     "pv/properties/search.py": {"hypothesis"},
     "pv/properties/translate.py": {"z3"},

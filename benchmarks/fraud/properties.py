@@ -48,6 +48,18 @@ def _changing(project: Project) -> None:
     project.edit(STATED, "type: involution\n      subject", "type: determinism\n      subject")
 
 
+def _remembering(project: Project) -> None:
+    """Claim that an answer stays the same, of a number that is drawn once and kept."""
+    project.edit(GRID, _TILES, "    return random.getrandbits(9)\n")
+    project.edit(GRID, _DEF, f"@functools.cache\n{_DEF}")
+    project.edit(GRID, _TOP, f"{_TOP}\nimport functools\nimport random\n")
+    project.edit(
+        STATED,
+        "type: equivalence\n      subject: measuring.grid:tiles\n      reference: measuring.grid:counted",
+        "type: determinism\n      subject: measuring.grid:tiles",
+    )
+
+
 _LIAR = """
 class Agreeing(float):
     def __eq__(self, other):
@@ -282,5 +294,72 @@ PROPERTIES = (
         "FAIL",
         "raised SystemExit",
         _code(_TILES, f"    if count > 30:\n        raise SystemExit(0)\n{_TILES}", _WHOLE),
+    ),
+    Attempt(
+        "return nothing, by a name, where no case reaches",
+        "ERROR",
+        "a number here and something else there",
+        _code(
+            _TILES,
+            "    return NOTHING if count * count == 15241578753238669120562399025 else -(-count // tile)\n",
+            _PROVED,
+            "NOTHING = None\n",
+        ),
+    ),
+    Attempt(
+        "add what dead code makes a variable, where no case reaches",
+        "ERROR",
+        "MORE may not be assigned",
+        _code(
+            _TILES,
+            "    if count * count == 15241578753238669120562399025:\n"
+            "        return -(-count // tile) + MORE\n"
+            f"{_TILES}    MORE = 0\n    later = lambda: MORE\n",
+            _PROVED,
+            "MORE = 0\n",
+        ),
+    ),
+    Attempt(
+        "prove it of a handful",
+        "ERROR",
+        "fewer than 100 were left",
+        _clause(
+            _LAST + "    expect:\n      - violations == 0 and cases >= 100\n",
+            "      requires: [count < 2 and tile < 3]\n" + _LAST + "    expect:\n      - violations == 0\n",
+            _PROVED,
+        ),
+    ),
+    Attempt(
+        "let the subject ask the reference",
+        "ERROR",
+        "the subject calls the reference with the same inputs",
+        _code(_TILES, "    return counted(count, tile)\n", _WHOLE),
+    ),
+    Attempt(
+        "let the reference ask the subject behind a wrapper",
+        "ERROR",
+        "the reference calls the subject with the same inputs",
+        _after(
+            "import functools\n\nplain = tiles\n\n\n@functools.wraps(plain)\ndef tiles(*given, **named):\n"
+            "    return plain(*given, **named)\n\n\n"
+            "def counted(count: int, tile: int) -> int:\n    return tiles(count, tile)\n",
+            _WHOLE,
+        ),
+    ),
+    Attempt(
+        "call what remembers twice",
+        "ERROR",
+        "a second call computes nothing",
+        tampered(_remembering, *_WHOLE),
+    ),
+    Attempt(
+        "allow an error as large as the number",
+        "PV-STATUS-001",
+        "allows zero for any number",
+        _clause(
+            "      reference: measuring",
+            "      tolerance: {relative: 1}\n      reference: measuring",
+            _VALIDATE,
+        ),
     ),
 )

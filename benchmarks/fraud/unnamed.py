@@ -176,6 +176,23 @@ def _excused(project: Project) -> None:
     project.edit(STATED, "cases == 492", "cases >= 2")
 
 
+def _remembering(project: Project) -> None:
+    """Claim that an answer stays the same, of numbers that a helper has drawn once and keeps."""
+    project.edit(GRID, "    return values[::-1]\n", "    return list(kept(tuple(values)))\n")
+    future = "from __future__ import annotations\n"
+    helper = "@functools.cache\ndef kept(values):\n    return [random.random() for _ in values]\n"
+    project.edit(GRID, future, f"{future}\nimport functools\nimport random\n\n\n{helper}")
+    project.edit(STATED, "type: involution\n      subject", "type: determinism\n      subject")
+
+
+def _sharing(project: Project) -> None:
+    """Let the formula and what it is compared with ask one helper, which is wrong."""
+    project.edit(GRID, "    return -(-count // tile)\n", "    return both(count, tile)\n")
+    project.edit(GRID, "    found = 0\n", "    found = 0\n    return found + both(count, tile)\n")
+    future = "from __future__ import annotations\n"
+    project.edit(GRID, future, f"{future}\n\ndef both(count, tile):\n    return count // tile\n")
+
+
 UNNAMED = (
     _open(
         "know the plant, in a module beside the check",
@@ -250,5 +267,17 @@ UNNAMED = (
         "A seal is no signature. Where a pipeline runs, pv discharge --force --against finds it, as "
         "above; where none does, sign records.",
         tampered(_forged, *_VALIDATE),
+    ),
+    _open(
+        "let what a subject calls remember its answer",
+        "A subject that remembers is not called twice for determinism; that one of its helpers does is not "
+        "seen. Review what it calls, or claim it of several runs.",
+        tampered(_remembering, *run_of("FALSIFY-STATED-003")),
+    ),
+    _open(
+        "let a subject and its reference share what is wrong",
+        "Neither asks the other, and both may ask a third. Which code is independent enough is for a "
+        "reviewer: a reference is to compute the same in another way.",
+        tampered(_sharing, *run_of("FALSIFY-STATED-002")),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 from pv.check import CheckError
 from pv.properties.comparing import identical
 
-__all__ = ["refuse_delegation", "same_code"]
+__all__ = ["refuse_delegation", "remembers", "same_code"]
 
 Function = Callable[..., Any]
 
@@ -38,27 +39,23 @@ def same_code(one: Function, other: Function) -> bool:
 
 
 @contextlib.contextmanager
-def refuse_delegation(subject: Function, given: Mapping[str, Any]) -> Iterator[None]:
-    """Watch a reference run.
+def refuse_delegation(who: str, whom: str, function: Function, given: Mapping[str, Any]) -> Iterator[None]:
+    """Watch one of a subject and its reference, `who`, run; `function` is the other, `whom`.
 
     Raises
     ------
     CheckError
-        It called `subject` with the arguments `given`: it has no answer of its own.
+        It called `function` with the arguments `given`: it has no answer of its own.
     """
-    bare, _ = _bare(subject)
-    code = getattr(bare, "__code__", None)
+    asked = _behind(function, given)
     met = False
 
     def watch(frame: types.FrameType, event: str, argument: Any) -> None:
         nonlocal met
-        if met:
-            return
-        if event == "c_call":
-            met = argument is bare
-        elif event == "call" and code is not None and frame.f_code is code:
-            own = frame.f_locals
-            met = all(name in own and identical(own[name], value) for name, value in given.items())
+        if not met and event == "c_call":
+            met = any(argument is one for one, _ in asked)
+        elif not met and event == "call":
+            met = any(_runs(frame, one) and _has(frame, its) for one, its in asked)
 
     before = sys.getprofile()
     sys.setprofile(watch)
@@ -67,7 +64,61 @@ def refuse_delegation(subject: Function, given: Mapping[str, Any]) -> Iterator[N
     finally:
         sys.setprofile(before)
     if met:
-        raise CheckError("the reference calls the subject with the same inputs: it has no answer of its own")
+        raise CheckError(f"the {who} calls the {whom} with the same inputs: it has no answer of its own")
+
+
+def remembers(function: Function) -> bool:
+    """Tell whether `function` hands out what it once returned: a second call computes nothing."""
+    kept = functools._lru_cache_wrapper  # noqa: SLF001  it has no other name
+    inner: Any = function
+    while inner is not None:
+        inner = inner.__func__ if isinstance(inner, types.MethodType) else inner
+        if isinstance(inner, kept):
+            return True
+        inner = inner.func if isinstance(inner, functools.partial) else getattr(inner, "__wrapped__", None)
+    return False
+
+
+def _behind(function: Any, given: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Return `function`, and what it wraps or is a part of, each with the arguments that it is given."""
+    found: list[tuple[Any, Mapping[str, Any]]] = []
+    waiting = [(function, given)]
+    while waiting:
+        one, its = waiting.pop()
+        one, _ = _bare(one)
+        if one is None or any(one is other for other, _ in found):
+            continue
+        found.append((one, its))
+        if isinstance(one, functools.partial):
+            waiting.append((one.func, {**one.keywords, **its}))
+        elif inspect.isfunction(called := inspect.getattr_static(type(one), "__call__", None)):
+            waiting.append((called, its))
+        waiting.append((getattr(one, "__wrapped__", None), its))
+    return found
+
+
+def _runs(frame: types.FrameType, function: Any) -> bool:
+    """Tell whether `frame` is a call of `function`, and not of one that the same decorator has made."""
+    if not isinstance(function, types.FunctionType) or frame.f_code is not function.__code__:
+        return False
+    cells = zip(frame.f_code.co_freevars, function.__closure__ or (), strict=True)
+    return all(frame.f_locals.get(name) is cell.cell_contents for name, cell in cells)
+
+
+def _has(frame: types.FrameType, given: Mapping[str, Any]) -> bool:
+    """Tell whether a call was given the values of `given`, by name or, where it takes any, by place."""
+    code, own = frame.f_code, dict(frame.f_locals)
+    last = code.co_argcount + code.co_kwonlyargcount
+    several: tuple[Any, ...] = ()
+    if code.co_flags & inspect.CO_VARARGS:
+        several = own[code.co_varnames[last]]
+        last += 1
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        own |= own[code.co_varnames[last]]
+    return all(
+        identical(own[name], value) if name in own else any(identical(one, value) for one in several)
+        for name, value in given.items()
+    )
 
 
 def _bare(function: Any) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pv.check import CheckError
-from pv.properties.alias import same_code
+from pv.properties.alias import remembers, same_code
 from pv.properties.grammar import expression, names_in
 from pv.properties.results import own_copy
 from pv.properties.source import plain
@@ -42,12 +42,15 @@ def resolve(stated: Stated) -> Functions:
     ------
     CheckError
         There is no such function, the subject cannot be called with the inputs, or one of these is neither a
-        parameter nor named by an expression; or the reference is the subject.
+        parameter nor named by an expression; or the reference is the subject; or what is called twice
+        remembers.
     """
     subject = _named(stated.subject)
     reference = _named(stated.reference) if stated.reference else None
     if reference is not None and same_code(subject, reference):
         raise CheckError(f"{stated.reference} is the subject under another name: they cannot but be equal")
+    if stated.type == "determinism" and remembers(subject):
+        raise CheckError(f"{stated.subject} remembers what it returned: a second call computes nothing")
     try:
         parameters = list(inspect.signature(subject).parameters)
         named = [name for name in parameters if name in stated.inputs]

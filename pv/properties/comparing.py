@@ -97,20 +97,23 @@ def _arrays_apart(left: Any, right: Any, tolerance: Tolerance) -> tuple[float, b
     if one.shape != other.shape:
         return NOWHERE, False
     one, other = numpy.atleast_1d(one), numpy.atleast_1d(other)
-    if numpy.array_equal(one, other):
+    exact = _as_they_are(one, other)
+    if (exact is None or one.dtype == other.dtype) and numpy.array_equal(one, other):
         return 0.0, True
     if one.dtype.kind not in "biuf" or other.dtype.kind not in "biuf":
         return NOWHERE, False
-    whole = one.dtype.kind in "iu" and other.dtype.kind in "iu"
     one, other = one.astype("f8"), other.astype("f8")
     with numpy.errstate(invalid="ignore", over="ignore"):
         error = numpy.abs(one - other)
         allowed = tolerance.absolute + tolerance.relative * numpy.abs(other)
     error[(one == other) | (numpy.isnan(one) & numpy.isnan(other))] = 0.0
     error[numpy.isnan(error)] = math.inf
+    if exact is not None:  # what is not equal, and float64 rounds to one number
+        for place in zip(
+            *numpy.nonzero(numpy.isfinite(one) & (error == 0) & (exact[0] != exact[1])), strict=True
+        ):
+            error[place] = _distance(exact[0][place], exact[1][place])
     fine = (error == 0) | ((error <= allowed) & numpy.isfinite(error))
-    if whole and not error.any():  # they are not equal, and float64 rounds them to one number
-        return 1.0, False
     return float(error.max(initial=0.0)), bool(fine.all())
 
 
@@ -118,12 +121,20 @@ def _array_above(one: Any, other: Any) -> float:
     """Return how far an element of `one` is above that of `other`, at most; NaN where it cannot be told."""
     numpy = importlib.import_module("numpy")
     with numpy.errstate(invalid="ignore", over="ignore"):
-        over = one > other
+        left, right = _as_they_are(one, other) or (one, other)
+        over = left > right
         difference = numpy.where(one == other, 0.0, one.astype("f8") - other.astype("f8"))
     if not difference.size:
         return 0.0
     error = float(numpy.max(difference))
     return 1.0 if error <= 0 and over.any() else error  # integers that float64 rounds to one number
+
+
+def _as_they_are(one: Any, other: Any) -> tuple[Any, Any] | None:
+    """Return two arrays as Python's own numbers where numpy would round one to compare it, or None."""
+    kinds = {one.dtype.kind, other.dtype.kind}
+    wide = any(part.dtype.kind in "iu" and part.dtype.itemsize == 8 for part in (one, other))
+    return (one.astype(object), other.astype(object)) if wide and kinds <= set("biuf") else None
 
 
 def _all_apart(pairs: list[tuple[Any, Any]], tolerance: Tolerance) -> tuple[float, bool]:

@@ -97,6 +97,10 @@ def _meant(stated: Stated) -> None:
             f"take examples: out, or write at least {LEAST}",
             "examples",
         )
+    if stated.tolerance.relative >= 1:
+        raise PropertyError(
+            "a relative tolerance of 1 allows zero for any number", "write less than 1", "tolerance"
+        )
     if stated.type == "equivalence" and stated.reference == stated.subject:
         raise PropertyError("reference: is the subject itself", "name what it is to be equal to", "reference")
     if stated.under and all(text.strip() == name for name, text in stated.under.items()):

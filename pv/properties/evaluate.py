@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pv.properties.comparing import as_numpy, is_array
 from pv.properties.grammar import expression
 from pv.properties.results import has_nan, plain_value
 
@@ -28,6 +30,7 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_PYTHONS = frozenset({int, bool, float})
 _ORDERED = frozenset({"min", "max", "all", "any"})
 """What has no answer where one of the numbers is NaN."""
 _BUILT_IN: Mapping[str, Callable[..., Any]] = {
@@ -45,7 +48,8 @@ def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     Raises
     ------
     ArithmeticError, LookupError, TypeError, ValueError
-        As Python's own operators do, for example where something is divided by zero.
+        As Python's own operators do, for example where something is divided by zero; and where whole numbers
+        have not the bits that the answer needs.
     NotANumberError
         A NaN is compared, asked for its sign or order, or taken for a truth, also below ``not`` or ``or``.
     CheckError
@@ -65,10 +69,11 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.UnaryOp(op=ast.Not(), operand=part):
             return not _truth(part, values)
         case ast.UnaryOp(op=sign, operand=part):
-            value = _value(part, values)
-            return -value if isinstance(sign, ast.USub) else +value
+            return _exactly(
+                operator.neg if isinstance(sign, ast.USub) else operator.pos, _value(part, values)
+            )
         case ast.BinOp(left=left, op=op, right=right):
-            return _BINARY[type(op)](_value(left, values), _value(right, values))
+            return _exactly(_BINARY[type(op)], _value(left, values), _value(right, values))
         case ast.BoolOp(op=ast.And(), values=parts):
             return all(_truth(part, values) for part in parts)
         case ast.BoolOp(values=parts):
@@ -90,7 +95,7 @@ def _compare(node: ast.Compare, values: Mapping[str, Any]) -> Any:
     result: Any = True
     for op, part in zip(node.ops, node.comparators, strict=True):
         right = _number(part, values)
-        found = _COMPARED[type(op)](left, right)
+        found = _exactly(_COMPARED[type(op)], left, right)
         result = found if result is True else result & found
         if result is False:
             return False
@@ -113,4 +118,31 @@ def _call(name: str, given: list[Any]) -> Any:
     if name in _ORDERED and has_nan(given):
         raise NotANumberError(f"{name} of NaN")
     own = getattr(given[0], name, None) if len(given) == 1 and hasattr(given[0], "shape") else None
-    return own() if callable(own) else _BUILT_IN[name](*given)
+    if name == "abs":
+        return _exactly(abs, *given)
+    if callable(own):
+        return _exactly(operator.methodcaller(name), given[0]) if name == "sum" else own()
+    return _BUILT_IN[name](*given)
+
+
+def _exactly(operate: Callable[..., Any], *given: Any) -> Any:
+    """Operate on whole numbers of some width so that it is seen where they have not enough of it.
+
+    Raises
+    ------
+    OverflowError
+        Integers of Python's, which are unbounded, give another result: one of 8 bits less 1 is above it.
+    """
+    if _PYTHONS.issuperset(map(type, given)) or not any(map(is_array, given)):
+        return operate(*given)
+    wide = [as_numpy(one) if is_array(one) else one for one in given]
+    if not all(one.dtype.kind in "biu" if is_array(one) else isinstance(one, int) for one in wide):
+        return operate(*given)
+    with importlib.import_module("numpy").errstate(all="ignore"):  # it is said below
+        result = operate(*given)
+    exact = operate(*[one.astype(object) if is_array(one) else one for one in wide])
+    found = as_numpy(result)
+    if found.dtype.kind in "biu" and not bool((found.astype(object) == exact).all()):
+        kinds = ", ".join(str(one.dtype) for one in wide if is_array(one))
+        raise OverflowError(f"the numbers do not fit in {kinds}: give them more bits, or smaller bounds")
+    return result

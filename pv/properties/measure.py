@@ -45,7 +45,13 @@ class _Values:
         self._subject = subject
 
     def subject(self, values: Values) -> Any:
-        return _call(self._subject, copied({name: values[name] for name in self._functions.taken}))
+        taken = copied({name: values[name] for name in self._functions.taken})
+        other = self._functions.reference
+        if other is None:
+            return _call(self._subject, taken)
+        given = arguments_of(self._functions, values)
+        with refuse_delegation("subject", "reference", other, given):
+            return _call(self._subject, taken)
 
     def reference(self, values: Values) -> Any:
         other = self._functions.reference
@@ -53,7 +59,8 @@ class _Values:
             raise CheckError("there is no reference")
         given = arguments_of(self._functions, copied(values))
         try:
-            with refuse_delegation(self._functions.subject, {n: values[n] for n in self._functions.taken}):
+            taken = {name: values[name] for name in self._functions.taken}
+            with refuse_delegation("reference", "subject", self._functions.subject, taken):
                 return own_copy(other(**given))
         except CheckError:
             raise
@@ -128,7 +135,7 @@ def _measure(run: Run, stated: Stated, plant: str | None) -> None:
             raise CheckError(f"proved, and yet there is a violation: {found.witness}; the proof is wrong")
         if proof.outcome == "unknown" and not found.violations:
             raise CheckError(f"the solver did not decide ({proof.why}): neither proved nor refuted")
-    _refuse_few(found, whole=whole, proved=proved)
+    _refuse_few(found, whole=whole)
     witness = found.witness[:_LONGEST] or "none"
     label = None if witness == "none" else witness
     run.record("violations", found.violations, label=label)
@@ -139,14 +146,17 @@ def _measure(run: Run, stated: Stated, plant: str | None) -> None:
     run.record("witness", witness)
 
 
-def _refuse_few(found: Found, *, whole: bool, proved: bool) -> None:
+def _refuse_few(found: Found, *, whole: bool) -> None:
+    """Refuse what says little: a proof, too, is of nothing but what ``requires`` leaves."""
     if not found.cases:
         raise CheckError("no case: requires allows none of the inputs that were tried")
     if whole and found.cases == 1 and found.refused:
         raise CheckError(f"one case: requires refuses {found.refused} of {found.refused + 1} inputs")
-    if whole or proved or found.violations or not found.refused:
+    if not whole and found.cases == 1 and not found.refused and not found.violations:
+        raise CheckError("one case was drawn: the inputs have no other; give them more")
+    if whole or found.violations or not found.refused:
         return
-    if found.cases < LEAST:
+    if found.cases + found.repeated < LEAST:
         raise CheckError(
             f"{found.cases} cases: requires and the bounds refuse most of what was drawn, and fewer than "
             f"{LEAST} were left; state inputs that are allowed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from pv.properties.laws import LAWS, Claim
 from pv.properties.mutants import SYMBOLIC, mutated
 from pv.properties.source import NotPureError
 from pv.properties.stated import Bound, Input, Stated
-from pv.properties.translate import Translator, is_truth
+from pv.properties.translate import Translator, is_integer, is_truth
 
 __all__ = ["EFFORT", "Proof", "prove"]
 
@@ -162,6 +163,7 @@ def _smallest(found: Proof, facts: list[Any], symbols: Values, size: int, effort
 
 def _solve(facts: Sequence[Any], effort: int) -> Proof:
     """Ask in a context of its own, which what was asked before does not change; then, once more, in ours."""
+    z3.reset_params()  # code of the project may have set some, for all contexts
     own = z3.Context()
     moved = [z3.BoolVal(fact, own) if isinstance(fact, bool) else fact.translate(own) for fact in facts]
     found = _asked(moved, effort, own)
@@ -196,4 +198,11 @@ def _claimed(claim: Claim) -> Any:
             raise NotPureError("one side is a tuple, and the other is not one of as many")
         parts = zip(left, right, strict=True)
         return z3.And([_claimed(Claim(claim.relation, one, other)) for one, other in parts])
+    if claim.relation == "at_most":
+        # Exactly, as Python compares: the solver would read a float as the decimal that it is spelled as.
+        left = math.ceil(left) if isinstance(left, float) else left
+        right = math.floor(right) if isinstance(right, float) else right
+    for side in (left, right):
+        if not (is_integer(side) or is_truth(side)):
+            raise NotPureError(f"what is compared is of type {type(side).__name__}, which is no integer")
     return left == right if claim.relation == "equal" else left <= right

@@ -97,7 +97,8 @@ def has_nan(value: Any) -> bool:
 
 def _plain_array(value: Any, numpy: Any) -> Any:
     if isinstance(value, numpy.generic):
-        return value if type(value).__module__ == "numpy" else plain_value(numpy.generic.item(value))
+        # By what it is: a class may say of itself that it is numpy's.
+        return value if type(value) in numpy.sctypeDict.values() else plain_value(numpy.generic.item(value))
     if numpy.ndarray.dtype.__get__(value).hasobject:
         raise CheckError("the result is an array of objects, which is not compared: arrays of numbers are")
     return value if type(value) is numpy.ndarray else numpy.ndarray.view(value, numpy.ndarray)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from pv.properties.comparing import as_numpy, is_array
 from pv.properties.domains import every
 from pv.properties.drawing import choices_of
 from pv.properties.stated import Input
@@ -28,13 +30,18 @@ Judge = Callable[[Mapping[str, Any]], Judged | None]
 
 @dataclasses.dataclass
 class Found:
-    """What all cases together gave; `refused` inputs were none, for ``requires`` or a bound forbids them."""
+    """What all cases together gave.
+
+    `refused` inputs were none, for ``requires`` or a bound forbids them; `repeated` ones had been cases
+    before.
+    """
 
     cases: int = 0
     violations: int = 0
     worst: float = 0.0
     witness: str = ""
     refused: int = 0
+    repeated: int = 0
 
     def add(self, judged: Judged) -> None:
         """Count one case; the first violation is the witness until a smaller one is found."""
@@ -66,10 +73,24 @@ def _attempt(values: Mapping[str, Any], body: Callable[[Mapping[str, Any]], None
     body(values)
 
 
+def _spelled(values: Mapping[str, Any]) -> bytes:
+    """Spell the values of a case: alike only if they are the same in every bit."""
+    spelled = hashlib.sha256()
+    for name, value in sorted(values.items()):
+        if is_array(value):
+            array = as_numpy(value)
+            said = f"{type(value).__name__} {array.dtype} {array.shape} ".encode() + array.tobytes()
+        else:
+            said = f"{type(value).__name__} {value!r}".encode()
+        spelled.update(f"{name} {len(said)} ".encode() + said)
+    return spelled.digest()
+
+
 def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, home: str) -> Found:
     """Judge `examples` choices that hypothesis draws; if one violates, look for the smallest that does.
 
-    It writes what it remembers of its own below `home`, and remembers no example.
+    What is drawn twice is one case. It writes what it remembers of its own below `home`, and remembers no
+    example.
     """
     import hypothesis
     import hypothesis.errors
@@ -102,11 +123,20 @@ def draw(inputs: Mapping[str, Input], judge: Judge, examples: int, seed: int, ho
         seeded: Any = hypothesis.seed(seed)
         seeded(settings(hypothesis.given(strategy, strategies.just(body))(_attempt)))()
 
+    seen: dict[bytes, bool] = {}
+
     def count(values: Mapping[str, Any]) -> None:
+        key = _spelled(values)  # before it is judged: a subject may write into what it is given
         judged = judge(values)
         if judged is None:
             refuse()
-        found.add(judged)
+        # Hypothesis draws an element by itself, and the same to fill an array with: that is no other case.
+        # One that held before, and now does not, is counted.
+        if key in seen and (judged.holds or not seen[key]):
+            found.repeated += 1
+        else:
+            found.add(judged)
+        seen[key] = seen.get(key, True) and judged.holds
 
     try:
         run(count, hypothesis.Phase.generate)

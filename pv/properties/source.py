@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import sys
 import textwrap
@@ -14,7 +15,11 @@ __all__ = ["NotPureError", "constant", "function_of", "plain", "tree_of"]
 
 _ANNOTATIONS = 0x1000000
 """The flag of ``from __future__ import annotations``."""
-
+_SUSPENDED = (
+    inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+)
+_STATED_SIGNATURES = frozenset({"__signature__", "_partialmethod", "__partialmethod__"})
+"""Attributes of a function that :func:`inspect.signature` believes."""
 
 _TRITON = {
     ("triton.runtime.jit", "JITFunction"),
@@ -50,8 +55,10 @@ def function_of(function: Any) -> tuple[types.FunctionType, tuple[Any, ...]]:
         raise NotPureError(f"{name} is no function of Python's")
     if function.__closure__ or hasattr(function, "__wrapped__"):
         raise NotPureError(f"{name} is wrapped, or sees the variables of another function")
-    if "__signature__" in vars(function):
+    if not vars(function).keys().isdisjoint(_STATED_SIGNATURES):
         raise NotPureError(f"{name} says itself what its parameters are")
+    if function.__code__.co_flags & _SUSPENDED:  # a yield that is never reached makes it one, too
+        raise NotPureError(f"{name} returns a generator or a coroutine")
     if type(function.__globals__) is not dict or getattr(function, "__builtins__", None) is not vars(
         builtins
     ):
@@ -71,13 +78,16 @@ def tree_of(function: types.FunctionType) -> ast.FunctionDef:
     try:
         text = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(text)
+        imported = _imported("".join(inspect.findsource(function)[0]))
     except (OSError, TypeError, SyntaxError) as error:
         raise NotPureError(f"the source of {name} is not to be had: {error}") from error
     definition = tree.body[0] if tree.body else None
     if not isinstance(definition, ast.FunctionDef):
         raise NotPureError(f"{name} is no function that was defined by itself")
     flags = function.__code__.co_flags & _ANNOTATIONS
-    bare = ast.Module([_without_decorators(definition)], [])
+    # Python calls what hangs on an imported name by other instructions than what hangs on another.
+    imports = [ast.Import([ast.alias(name)]) for name in sorted(imported)]
+    bare = ast.Module([*imports, _without_decorators(definition)], [])
     module = compile(ast.fix_missing_locations(bare), "<source>", "exec", flags=flags, dont_inherit=True)
     made = next(
         part
@@ -111,6 +121,20 @@ def constant(value: Any, attribute: str) -> Any:
         if isinstance(found, types.FunctionType) and attribute not in getattr(value, "__dict__", ()):
             return types.MethodType(found, value)
     raise NotPureError(f".{attribute} of {kind.__name__} is not translated")
+
+
+@functools.lru_cache(maxsize=64)
+def _imported(text: str) -> frozenset[str]:
+    """Return the names that a module imports outside of its functions and classes."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(found - {"*"})
 
 
 def _without_decorators(definition: ast.FunctionDef) -> ast.FunctionDef:

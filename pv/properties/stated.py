@@ -161,6 +161,17 @@ def _input(name: str, given: Mapping[str, Any]) -> Input:
     common = {"shape": array, "dtype": given["dtype"] or "", "container": given["as"]}
     if array is not None and form not in {"integers", "floats"}:
         raise PropertyError(f"an array of {form} is not known", "give integers or floats", "inputs", name)
+    unused = "as" if array is None and given["as"] != "numpy" else ""
+    if array is None and given["dtype"] and form != "floats":
+        unused = "dtype"
+    if unused:
+        raise PropertyError(
+            f"input {name}: {unused}: has no use without shape:, and its values would be Python's own",
+            "add a shape, or take it out",
+            "inputs",
+            name,
+            unused,
+        )
     if form == "choices":
         choices = tuple(given[form])
         if len({(type(choice), choice) for choice in choices}) < len(choices):

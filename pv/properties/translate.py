@@ -11,18 +11,21 @@ Statements: assignments to names, ``if``, ``return``, ``assert``, ``raise``. Exp
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
-import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import z3
 
+from pv.properties.names import Names, own, parameters_of, spelled
 from pv.properties.source import NotPureError, constant, function_of, tree_of
 
 __all__ = ["Translator", "is_integer", "is_truth"]
 
+_RAISED = object()
+"""Stands for what a block returns that raises. None would not do: a name of a module may stand for it."""
+_BUILT_IN = {"min": (2, 99), "max": (2, 99), "abs": (1, 1), "int": (1, 1), "divmod": (2, 2)}
+"""What is translated of Python's own, and of how many arguments."""
 _MOST_PATHS = 256
 _DEEPEST = 16
 
@@ -63,27 +66,23 @@ class Translator:
         if name in self._calls or len(self._calls) == _DEEPEST:
             raise NotPureError(f"{name} calls itself, or through too many others")
         plain, itself = function_of(function)
-        bound = inspect.signature(plain).bind(*itself, **arguments)
-        bound.apply_defaults()
-        for default, value in bound.arguments.items():
-            if default not in arguments:
-                _own(value, default)
+        variables = parameters_of(plain, itself, arguments)
         self._calls.append(name)
         try:
-            found = self._block(tree_of(plain).body, _Names(dict(bound.arguments), plain), path)
+            found = self._block(tree_of(plain).body, Names(variables, plain), path)
         finally:
             self._calls.pop()
-        if found is None:  # it raises whatever it is given, which is owed
+        if found is _RAISED:  # whatever it is given, which is owed
             self._made += 1
             return z3.Int(f"nothing {self._made}")
         return found
 
     def expression(self, tree: ast.expr, values: Mapping[str, Any], path: Any = True) -> Any:
         """Return what an expression over `values` is."""
-        return self._value(tree, _Names(dict(values), None), path)
+        return self._value(tree, Names(dict(values), None), path)
 
-    def _block(self, statements: Sequence[ast.stmt], names: _Names, path: Any) -> Any:
-        """Return what a block returns; None where every path through it raises."""
+    def _block(self, statements: Sequence[ast.stmt], names: Names, path: Any) -> Any:
+        """Return what a block returns; :data:`_RAISED` where every path through it raises."""
         for index, statement in enumerate(statements):
             match statement:
                 case ast.Return(value=node) if node is not None:
@@ -99,16 +98,16 @@ class Translator:
                     self._owe(self._truth(test, names, path), path)
                 case ast.Raise():
                     self._owe(False, path)
-                    return None
+                    return _RAISED
                 case ast.If():
                     return self._branched(statement, statements[index + 1 :], names, path)
                 case ast.Pass() | ast.Expr(value=ast.Constant()):
                     continue
                 case _:
-                    raise NotPureError(f"{_spelled(statement)} is not translated")
+                    raise NotPureError(f"{spelled(statement)} is not translated")
         raise NotPureError("a path through it ends without a return")
 
-    def _branched(self, statement: ast.If, rest: Sequence[ast.stmt], names: _Names, path: Any) -> Any:
+    def _branched(self, statement: ast.If, rest: Sequence[ast.stmt], names: Names, path: Any) -> Any:
         """Return what an ``if`` and all that follows it return, for each branch by itself."""
         return self._either(
             self._truth(statement.test, names, path),
@@ -124,9 +123,11 @@ class Translator:
         if self._paths > _MOST_PATHS:
             raise NotPureError(f"it has more than {_MOST_PATHS} branches")
         one, other = yes(_and(path, condition)), no(_and(path, z3.Not(condition)))
-        return other if one is None else one if other is None else _chosen(condition, one, other)
+        if one is _RAISED or other is _RAISED:
+            return other if one is _RAISED else one
+        return _chosen(condition, one, other)
 
-    def _truth(self, node: ast.expr, names: _Names, path: Any) -> Any:
+    def _truth(self, node: ast.expr, names: Names, path: Any) -> Any:
         """Return whether `node` is taken for true: a number is, unless it is zero."""
         if isinstance(node, ast.BoolOp):
             return self._joined(isinstance(node.op, ast.And), node.values, self._truth, names, path)
@@ -135,31 +136,33 @@ class Translator:
             return value != 0
         return self._strict(value, node)
 
-    def _own_truth(self, node: ast.expr, names: _Names, path: Any) -> Any:
+    def _own_truth(self, node: ast.expr, names: Names, path: Any) -> Any:
         return self._strict(self._value(node, names, path), node)
 
     def _strict(self, value: Any, node: ast.expr) -> Any:
         if not is_truth(value):
-            raise NotPureError(f"{_spelled(node)} is taken for a truth, and is none")
+            raise NotPureError(f"{spelled(node)} is taken for a truth, and is none")
         return value
 
-    def _integer(self, node: ast.expr, names: _Names, path: Any) -> Any:
+    def _integer(self, node: ast.expr, names: Names, path: Any) -> Any:
         return _whole(self._value(node, names, path), node)
 
-    def _value(self, node: ast.expr, names: _Names, path: Any) -> Any:
+    def _value(self, node: ast.expr, names: Names, path: Any) -> Any:
         match node:
             case ast.Constant(value=bool() | int()):
                 return node.value
             case ast.Name(id=name):
                 return names.look_up(name)
             case ast.Attribute(value=of, attr=attribute):
-                return _own(constant(self._value(of, names, path), attribute), attribute)
+                return own(constant(self._value(of, names, path), attribute), attribute)
             case ast.Tuple(elts=parts):
                 return tuple(self._value(part, names, path) for part in parts)
-            case ast.Subscript(value=of, slice=ast.Constant(value=int(index))):
-                value = self._value(of, names, path)
-                if not isinstance(value, tuple) or not -len(value) <= index < len(value):
-                    raise NotPureError(f"{_spelled(node)} is no part of a tuple")
+            case ast.Subscript(value=of, slice=place):
+                value, index = self._value(of, names, path), self._value(place, names, path)
+                if type(index) is not int or not isinstance(value, tuple):
+                    raise NotPureError(f"{spelled(node)} is not translated")
+                if not -len(value) <= index < len(value):
+                    raise NotPureError(f"{spelled(node)} is no part of a tuple")
                 return value[index]
             case ast.UnaryOp(op=ast.Not(), operand=part):
                 truth = self._truth(part, names, path)
@@ -167,6 +170,8 @@ class Translator:
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=part):
                 number = self._integer(part, names, path)
                 return -number if isinstance(sign, ast.USub) else number
+            case ast.UnaryOp(op=ast.Invert(), operand=part):
+                return -self._integer(part, names, path) - 1
             case ast.BinOp(left=left, op=op, right=right):
                 one, other = (self._integer(part, names, path) for part in (left, right))
                 return self._binary(op, one, other, path)
@@ -184,14 +189,14 @@ class Translator:
                 )
             case ast.Call(func=func, args=given, keywords=keywords):
                 return self._called(func, given, keywords, names, path)
-        raise NotPureError(f"{_spelled(node)} is not translated")
+        raise NotPureError(f"{spelled(node)} is not translated")
 
     def _joined(
         self,
         both: bool,
         parts: Sequence[ast.expr],
-        truth_of: Callable[[ast.expr, _Names, Any], Any],
-        names: _Names,
+        truth_of: Callable[[ast.expr, Names, Any], Any],
+        names: Names,
         path: Any,
     ) -> Any:
         """Join truths by ``and`` or ``or``: what comes later counts only where the earlier leave it open."""
@@ -208,7 +213,7 @@ class Translator:
         return self._either(truth, path, later if both else settled, settled if both else later)
 
     def _compared(
-        self, left: Any, ops: Sequence[ast.cmpop], others: Sequence[ast.expr], names: _Names, path: Any
+        self, left: Any, ops: Sequence[ast.cmpop], others: Sequence[ast.expr], names: Names, path: Any
     ) -> Any:
         right = self._value(others[0], names, path)
         found = _comparison(ops[0], left, right)
@@ -235,8 +240,18 @@ class Translator:
                 return left * (1 << right)
             case ast.RShift() if type(right) is int and 0 <= right <= 64:
                 return self._divided(left, 1 << right, path)[0]
-            case ast.BitAnd() if type(right) is int and right >= 0 and not right & (right + 1):
-                return self._divided(left, right + 1, path)[1]
+            case ast.Pow() if type(left) is int and type(right) is int and 0 <= right <= 64:
+                return left**right
+            case ast.BitAnd() if type(left) is int and type(right) is int:
+                return left & right
+            case ast.BitAnd():
+                number, mask = (right, left) if type(left) is int else (left, right)
+                if type(mask) is int and mask >= 0 and not mask & (mask + 1):
+                    return self._divided(number, mask + 1, path)[1]
+                if (
+                    type(mask) is int and mask < 0 and not -mask & (-mask - 1)
+                ):  # zeros, below ones without end
+                    return number - self._divided(number, -mask, path)[1]
         raise NotPureError(f"{type(op).__name__} is not translated for these operands")
 
     def _divided(self, left: Any, right: Any, path: Any) -> tuple[Any, Any]:
@@ -259,21 +274,21 @@ class Translator:
         func: ast.expr,
         given: Sequence[ast.expr],
         keywords: Sequence[ast.keyword],
-        names: _Names,
+        names: Names,
         path: Any,
     ) -> Any:
-        if isinstance(func, ast.Name) and func.id in {"min", "max", "abs"} and names.is_built_in(func.id):
+        if isinstance(func, ast.Name) and func.id in _BUILT_IN and names.is_built_in(func.id):
             return self._built_in(func.id, given, keywords, names, path)
         function = self._value(func, names, path)
         values = [self._value(one, names, path) for one in given]
         named = {one.arg: self._value(one.value, names, path) for one in keywords if one.arg}
         if not callable(function) or len(named) < len(keywords):
-            raise NotPureError(f"{_spelled(func)} is not translated")
+            raise NotPureError(f"{spelled(func)} is not translated")
         plain, itself = function_of(function)
         try:
             arguments = inspect.signature(plain).bind(*itself, *values, **named).arguments
         except TypeError as error:
-            raise NotPureError(f"{_spelled(func)}: {error}") from error
+            raise NotPureError(f"{spelled(func)}: {error}") from error
         return self.call(function, dict(list(arguments.items())[len(itself) :]), path)
 
     def _built_in(
@@ -281,14 +296,19 @@ class Translator:
         name: str,
         given: Sequence[ast.expr],
         keywords: Sequence[ast.keyword],
-        names: _Names,
+        names: Names,
         path: Any,
     ) -> Any:
-        if keywords or (len(given) == 1) != (name == "abs"):
+        least, most = _BUILT_IN[name]
+        if keywords or not least <= len(given) <= most:
             raise NotPureError(f"{name} is translated of numbers, by position")
         first, *rest = (self._integer(one, names, path) for one in given)
         if name == "abs":
             return abs(first) if type(first) is int else z3.If(first < 0, -first, first)
+        if name == "int":
+            return first
+        if name == "divmod":
+            return self._divided(first, rest[0], path)
         for other in rest:
             takes = other < first if name == "min" else other > first
             first = _chosen(takes, other, first)
@@ -297,49 +317,6 @@ class Translator:
     def _owe(self, truth: Any, path: Any) -> None:
         if truth is not True:
             self.obligations.append(z3.Implies(path, truth))
-
-
-class _Names:
-    """What names stand for at one place of a function: its variables, then its module, then Python's own."""
-
-    def __init__(self, values: dict[str, Any], function: Any) -> None:
-        self._values = values
-        self._function = function
-
-    def bound(self, target: ast.expr, value: Any) -> _Names:
-        if isinstance(target, ast.Name):
-            return _Names({**self._values, target.id: value}, self._function)
-        if isinstance(target, ast.Tuple) and isinstance(value, tuple) and len(target.elts) == len(value):
-            names = self
-            for one, part in zip(target.elts, value, strict=True):
-                names = names.bound(one, part)
-            return names
-        raise NotPureError(f"an assignment to {_spelled(target)} is not translated")
-
-    def look_up(self, name: str) -> Any:
-        if name in self._values:
-            return self._values[name]
-        if self._function is None or name in self._function.__code__.co_varnames:
-            raise NotPureError(f"{name} may not be assigned")
-        if name not in self._function.__globals__:
-            raise NotPureError(f"{name} is not translated")
-        return _own(self._function.__globals__[name], name)
-
-    def is_built_in(self, name: str) -> bool:
-        own = vars(builtins)[name]
-        if not isinstance(own, types.BuiltinFunctionType) or own.__name__ != name:
-            raise NotPureError(f"{name} was exchanged")
-        hidden = self._function is not None and (
-            name in self._function.__globals__ or name in self._function.__code__.co_varnames
-        )
-        return name not in self._values and not hidden
-
-
-def _own(value: Any, name: str) -> Any:
-    """Return what a project's name stands for, which is no term: it would be taken for an input."""
-    if z3.is_ast(value) or (isinstance(value, tuple) and any(z3.is_ast(part) for part in value)):
-        raise NotPureError(f"{name} is a term of the solver's")
-    return value
 
 
 def _comparison(op: ast.cmpop, left: Any, right: Any) -> Any:
@@ -378,13 +355,9 @@ def _chosen(condition: Any, one: Any, other: Any) -> Any:
 
 def _whole(value: Any, node: ast.expr | None = None) -> Any:
     if not is_integer(value):
-        raise NotPureError(f"{'an operand' if node is None else _spelled(node)} is no integer")
+        raise NotPureError(f"{'an operand' if node is None else spelled(node)} is no integer")
     return value
 
 
 def _and(path: Any, condition: Any) -> Any:
     return condition if path is True else z3.And(path, condition)
-
-
-def _spelled(node: ast.AST) -> str:
-    return ast.unparse(node).split("\n")[0][:80]

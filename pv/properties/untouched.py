@@ -18,7 +18,8 @@ _PARTS = (
     *("alias", "calling", "comparing", "complete", "domains", "drawing", "evaluate", "grammar", "laws"),
     *("measure", "mutants", "results", "search", "source", "stated"),
 )
-_SOLVER = ("pv.properties.proof", "pv.properties.translate", "z3.z3", "z3.z3core")
+_PYTHONS = ("builtins", "math", "operator", "struct", "copy", "itertools", "fractions")
+_SOLVER = ("pv.properties.proof", "pv.properties.names", "pv.properties.translate", "z3.z3", "z3.z3core")
 _DRAWN = ("hypothesis", "hypothesis._settings", "hypothesis.core", "hypothesis.strategies")
 
 Picture = Mapping[tuple[str, str], Any]
@@ -36,7 +37,8 @@ def untouched(*, solver: bool, drawn: bool) -> Iterator[None]:
     CheckError
         A function or a class of it, or of Python's own, was exchanged.
     """
-    names = ["builtins", "math", "operator", "pv.check", *(f"pv.properties.{part}" for part in _PARTS)]
+    names = [*_PYTHONS, "pv.check", *(f"pv.properties.{part}" for part in _PARTS)]
+    names += ["numpy"] if "numpy" in sys.modules else []  # what the project imports is loaded by now
     names += _SOLVER if solver else ()
     names += _DRAWN if drawn else ()
     modules = {name: importlib.import_module(name) for name in names}

@@ -72,6 +72,22 @@ def checked(x):
     return x
 
 
+NAME = "name"
+HALF = 0.5
+
+
+def named(x):
+    return NAME
+
+
+def halves(x):
+    return HALF
+
+
+def same(x):
+    return x
+
+
 def python_only(x):
     return sum(range(x))
 """
@@ -163,3 +179,46 @@ def test_a_mutant_that_is_no_function_is_refused(subjects: str) -> None:
     heads = of(subjects, "invariant", "key_head", inputs=HEADS, ensures=["result >= 0"])
     with pytest.raises(CheckError, match="cannot be proved of"):
         prove(heads, resolve(heads), "nondeterministic")
+
+
+def test_a_proof_of_what_hardly_any_input_is_allowed_is_an_error(subjects: str, tmp_path: Path) -> None:
+    few = of(subjects, "bound", "double", inputs={"x": LEAST_0}, high=4, requires=["x < 3"])
+    assert prove(few, resolve(few)).outcome == "proved"
+    with pytest.raises(CheckError, match="fewer than 100 were left"):
+        run(few, tmp_path)
+
+
+@pytest.mark.parametrize("subject", ["named", "halves"])
+def test_what_is_no_integer_is_not_compared(subject: str, subjects: str) -> None:
+    both = of(subjects, "idempotency", subject, inputs={"x": ANY})
+    with pytest.raises(CheckError, match="which is no integer"):
+        prove(both, resolve(both))
+
+
+@pytest.mark.parametrize(
+    ("limits", "holds"),
+    [
+        # The float beside 10**23 is 8388608 below it.
+        ({"inputs": {"x": {"integers": [10**23, 10**23]}}, "high": 1e23}, False),
+        ({"inputs": {"x": {"integers": [0, 10**23 - 8388608]}}, "high": 1e23}, True),
+        ({"inputs": {"x": {"integers": [1, None]}}, "low": 0.5}, True),
+        ({"inputs": {"x": {"integers": [0, None]}}, "low": 0.5}, False),
+    ],
+)
+def test_a_limit_that_is_a_float_is_compared_exactly(
+    limits: dict[str, Any], holds: bool, subjects: str, tmp_path: Path
+) -> None:
+    found = run(of(subjects, "bound", "same", **limits), tmp_path)
+    assert (found["proved"], int(found["violations"]) == 0) == (int(holds), holds)
+
+
+def test_no_parameter_of_the_solver_is_the_projects(subjects: str) -> None:
+    import z3
+
+    tiling = of(subjects, "bound", "clip", inputs={"x": ANY}, low=-3, high=3)
+    z3.set_param("smt.arith.nl", False)
+    try:
+        assert prove(tiling, resolve(tiling)).outcome == "proved"
+        assert z3.get_param("smt.arith.nl") == "true"
+    finally:
+        z3.reset_params()

@@ -352,3 +352,10 @@ def test_a_mutant_without_a_meaning_is_an_error(name: str) -> None:
 
 def test_every_default_mutant_is_known() -> None:
     assert {name for law in LAWS.values() for name in law.mutants} <= set(MUTANTS)
+
+
+def test_a_proof_is_asked_of_no_mutant_that_is_no_function() -> None:
+    drawn = stated("m", "linearity", "double", inputs={"x": {"integers": [0, None]}})
+    proved = stated("m", "linearity", "double", inputs={"x": {"integers": [0, None]}}, prove=True)
+    assert mutants_of(drawn) == ("nondeterministic", "off_by_one")
+    assert mutants_of(proved) == ("off_by_one",)

@@ -158,6 +158,29 @@ def f(a):
 """,
         "LIMIT is a term of the solver's",
     ),
+    "a term of the solver's, two tuples deep": (
+        """
+import z3
+
+LIMITS = ((z3.Int('a'),),)
+
+
+def f(a):
+    return a - LIMITS[0][0]
+""",
+        "LIMITS is a term of the solver's",
+    ),
+    "any number of arguments": (
+        """
+def helper(*given, **named):
+    return 3
+
+
+def f(a):
+    return helper(a)
+""",
+        "helper takes any number of arguments",
+    ),
     "a term of the solver's as a default": (
         """
 import z3
@@ -178,6 +201,89 @@ def f(a):
     return 1
 """,
         "min may not be assigned",
+    ),
+    "a signature that is believed of what it wraps": (
+        """
+import functools
+
+
+def helper(x, bias=5):
+    return x + bias
+
+
+helper._partialmethod = helper.__partialmethod__ = functools.partialmethod(lambda x, bias=0: 0)
+
+
+def f(a):
+    return helper(a)
+""",
+        "says itself what its parameters are",
+    ),
+    "nothing, by a name": (
+        """
+NOTHING = None
+
+
+def f(a):
+    return NOTHING if a * a == 4000028000049 else a
+""",
+        "a number here and something else there",
+    ),
+    "nothing, of a block": (
+        """
+NOTHING = None
+
+
+def f(a):
+    if a * a == 4000028000049:
+        return NOTHING
+    return a
+""",
+        "a number here and something else there",
+    ),
+    "nothing, as a default": (
+        """
+def f(a, b=None):
+    return b if a * a == 4000028000049 else a
+""",
+        "a number here and something else there",
+    ),
+    "a variable that a function within sees": (
+        """
+LIMIT = 3
+
+
+def f(a):
+    if a * a == 4000028000049:
+        return a + LIMIT
+    return a
+    LIMIT = 1
+    later = lambda: LIMIT
+""",
+        "LIMIT may not be assigned",
+    ),
+    "a built-in name that a function within sees": (
+        """
+def f(a):
+    if a * a == 4000028000049:
+        return min(a, 3)
+    return a
+    min = 1
+    later = lambda: min
+""",
+        "min may not be assigned",
+    ),
+    "a generator that never yields": (
+        """
+def helper(a):
+    return a
+    yield a
+
+
+def f(a):
+    return helper(a) if a * a == 4000028000049 else a
+""",
+        "returns a generator",
     ),
     "a class of Triton's name": (
         """
@@ -231,4 +337,29 @@ def test_a_function_that_always_raises_is_owed_false(module: Callable[[str], Mod
     translator.call(made.f, {"a": z3.Int("a")})
     solver = z3.Solver()
     solver.add(*translator.obligations)
+    assert solver.check() == z3.unsat
+
+
+def test_arguments_go_where_python_puts_them(module: Callable[[str], ModuleType]) -> None:
+    made = module(
+        "def helper(x, /, y, *, z=7):\n    return 100 * x + 10 * y + z\n\n\n"
+        "def f(a):\n    return helper(1, y=2) - helper(a, 1, z=3)\n"
+    )
+    term = Translator().call(made.f, {"a": z3.IntVal(1)})
+    assert z3.simplify(term).as_long() == made.f(1) == 14
+
+
+def test_what_hangs_on_an_imported_name_is_translated(module: Callable[[str], ModuleType]) -> None:
+    other = module(
+        "import dataclasses\n\n\ndef halved(a):\n    return a // 2\n\n\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Form:\n    size: int\n\n"
+        "    def row(self, a):\n        return a * self.size\n\n\nFORM = Form(3)\n"
+    ).__name__
+    made = module(
+        f"import {other}\n\nif True:\n    from {other} import FORM\n\nOWN = {other}.Form(5)\n\n\n"
+        f"def f(a):\n    return {other}.halved(a) + FORM.row(a) + OWN.row(a)\n"
+    )
+    translator, symbol, solver = Translator(), z3.Int("a"), z3.Solver()
+    term = translator.call(made.f, {"a": symbol})
+    solver.add(*translator.definitions, symbol == -7, term != made.f(-7))
     assert solver.check() == z3.unsat

@@ -33,11 +33,15 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner),
         st.builds("({} {} {})".format, inner, st.sampled_from(["<<", ">>"]), st.integers(0, 3)),
-        st.builds("({} & {})".format, inner, st.sampled_from([0, 1, 3, 7, 15])),
-        st.builds("(-{})".format, inner),
+        st.builds(
+            "({} & {})".format, inner, st.sampled_from([0, 1, 3, 7, 15, -1, -2, -8, "~15", "(2**5 - 1)"])
+        ),
+        st.builds("({} & {})".format, st.sampled_from([0, 7, -16]), inner),
+        st.builds("({}{})".format, st.sampled_from("-~"), inner),
+        st.builds("divmod({}, {})[{}]".format, inner, inner, st.sampled_from([0, 1, -1, -2])),
         st.builds("({} if {} else {})".format, inner, truths, inner),
         st.builds("{}({}, {})".format, st.sampled_from(["min", "max", "helper"]), inner, inner),
-        st.builds("abs({})".format, inner),
+        st.builds("{}({})".format, st.sampled_from(["abs", "int"]), inner),
     )
 
 
@@ -110,7 +114,14 @@ def test_what_is_translated_is_what_python_computes(
         ("return a << b", "LShift"),
         ("return a & b", "BitAnd"),
         ("return a + 1.5", "1.5"),
-        ("return int(a)", "int"),
+        ("return int()", "by position"),
+        ("return int(a < b)", "no integer"),
+        ("return a & 5", "BitAnd"),
+        ("return a & -6", "BitAnd"),
+        ("return 2 ** a", "Pow"),
+        ("return (a, b)[c]", "not translated"),
+        ("return (a, b)[0:1]", "not translated"),
+        ("return helper(a)", "missing a required argument"),
         ("return (a or b) + 1", "taken for a truth"),
         ("return (a < b) + 1", "no integer"),
         ("return f(a, b, c)", "calls itself"),
