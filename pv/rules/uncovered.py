@@ -15,8 +15,12 @@ from pv.rules.rule import rule
     remedy="Give it an id, and name that under `covers:` of the falsifier that would refute it.",
 )
 def uncovered(contract: Contract) -> Iterator[tuple[Location, str]]:
-    """Find obligations that nothing could refute; what is proved, or not applicable, needs no falsifier."""
-    covered = {name for falsifier in contract.falsifiers for name in falsifier.covers}
+    """Find obligations that nothing could refute; what is proved, or not applicable, needs no falsifier.
+
+    A falsifier that is excluded refutes nothing: nobody measures it.
+    """
+    measured = [falsifier for falsifier in contract.falsifiers if not falsifier.excluded]
+    covered = {name for falsifier in measured for name in falsifier.covers}
     for index, obligation in enumerate(contract.obligations):
         if obligation.proved or obligation.not_applicable:
             continue
@@ -26,4 +30,8 @@ def uncovered(contract: Contract) -> Iterator[tuple[Location, str]]:
                 f"proof obligation {index + 1} has no id, so that no falsifier can cover it",
             )
         elif obligation.id not in covered:
-            yield obligation.value_where("id"), f"no falsifier covers {obligation.id}"
+            excluded = [
+                falsifier.id for falsifier in contract.falsifiers if obligation.id in falsifier.covers
+            ]
+            but = f" but {', '.join(excluded)}, of which nothing is measured" if excluded else ""
+            yield obligation.value_where("id"), f"no falsifier covers {obligation.id}{but}"
