@@ -12,6 +12,7 @@ from pv.errors import Location
 from pv.meaning.change import REVERSED, Change, Effect, Relation, claims, paired, single
 from pv.meaning.rule_lines import line_changes, relation
 from pv.normal_form import normal_clause
+from pv.planning import levels_of
 
 __all__ = ["added_falsifier", "falsifier_changes", "falsifier_pairs", "removed_falsifier"]
 
@@ -118,7 +119,7 @@ def _effect(key: str, was: Any, now: Any, before: Falsifier, after: Falsifier) -
 
 def _expect(part: str, before: Falsifier, after: Falsifier) -> Iterator[Change]:
     stated = {*before.expect, *after.expect} - {"*"}
-    judged = stated | {*before.subjects, *after.subjects}
+    judged = stated.union(*((*each.subjects, *levels_of(each)) for each in (before, after)))
     for level in [level for level in LEVELS if level in judged] if stated else ("*",):
         old, new = before.expectations(level), after.expectations(level)
         lines = line_changes(old, new)
