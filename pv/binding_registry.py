@@ -93,7 +93,8 @@ def load_registry(path: str) -> Registry:
         function = "::".join(filter(None, (stated["module_path"], stated["function"])))
         where = document.where("bindings", index, "equation")
         entry = Entry(stated["equation"], function, stated["status"], stated["notes"] or "", where)
-        stem = PurePosixPath(stated["contract"]).stem
+        # Not all behind the last point: a name may have one of its own.
+        stem = PurePosixPath(stated["contract"]).name.removesuffix(".yaml").removesuffix(".yml")
         entries[stem] = (*entries.get(stem, ()), entry)
     return Registry(path, entries)
 
