@@ -111,15 +111,15 @@ def reaches(contract: Contract, links: Sequence[Link]) -> Iterator[Reach]:
     }
     checks = {link.start: link.strength for link in links if link.kind == "falsifier → check"}
     evidence = {link.start: link for link in links if link.kind == "check → evidence"}
+    covers: dict[str, list[str]] = {}
+    for falsifier in contract.falsifiers:
+        for name in () if falsifier.excluded else falsifier.covers:
+            covers.setdefault(name, []).append(falsifier.id)
     listed = list(dict.fromkeys(equation.name for equation in contract.equations))
     for index, obligation in enumerate(contract.obligations):
         if obligation.not_applicable:
             continue
-        covering = tuple(
-            falsifier.id
-            for falsifier in contract.falsifiers
-            if obligation.id and obligation.id in falsifier.covers and not falsifier.excluded
-        )
+        covering = tuple(dict.fromkeys(covers.get(obligation.id or "", ())))
         to = applies_to(obligation)
         equations = tuple(name for name in listed if to in {None, name})
         strength = _best(_of(name, checks, evidence) for name in covering)

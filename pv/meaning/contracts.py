@@ -129,7 +129,7 @@ def _equations(before: Contract, after: Contract) -> Iterator[Change]:
 
 
 def _harnesses(before: Contract, after: Contract) -> Iterator[Change]:
-    same, gone, come = paired(before.kani, after.kani, lambda one, other: one.id == other.id)
+    same, gone, come = paired(before.kani, after.kani, lambda *_: True, lambda one: one.id)
     for one, other in same:
         yield from harness_changes(one, other)
     yield from (_whole(f"harness {each.id}", "removed", each.where) for each in gone)

@@ -33,7 +33,7 @@ def falsifier_pairs(
     before: tuple[Falsifier, ...], after: tuple[Falsifier, ...]
 ) -> Iterator[tuple[Falsifier | None, Falsifier | None]]:
     """Yield old and new by id, or by an alias that the other goes by; None where there is no counterpart."""
-    same, old, new = paired(before, after, lambda one, other: one.id == other.id)
+    same, old, new = paired(before, after, lambda *_: True, lambda one: one.id)
     known, gone, come = paired(
         old, new, lambda one, other: one.id in other.aliases or other.id in one.aliases
     )

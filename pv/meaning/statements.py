@@ -80,13 +80,9 @@ def obligation_pairs(
     before: Sequence[Obligation], after: Sequence[Obligation]
 ) -> Iterator[tuple[Obligation | None, Obligation | None]]:
     """Yield old and new by id; those that are left by what they state, in their order."""
-    same, old, new = paired(before, after, lambda one, other: bool(one.id) and one.id == other.id)
+    same, old, new = paired(before, after, lambda one, _: bool(one.id), lambda one: one.id or id(one))
     # Two that have ids, and not the same, are two.
-    alike, gone, come = paired(
-        old,
-        new,
-        lambda one, other: not (one.id and other.id) and _property(one) == _property(other),
-    )
+    alike, gone, come = paired(old, new, lambda one, other: not (one.id and other.id), _property)
     yield from (*same, *alike)
     yield from ((one, None) for one in gone)
     yield from ((None, other) for other in come)

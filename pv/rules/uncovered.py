@@ -19,8 +19,14 @@ def uncovered(contract: Contract) -> Iterator[tuple[Location, str]]:
 
     A falsifier that is excluded refutes nothing: nobody measures it.
     """
-    measured = [falsifier for falsifier in contract.falsifiers if not falsifier.excluded]
-    covered = {name for falsifier in measured for name in falsifier.covers}
+    covered: set[str] = set()
+    excluded: dict[str, list[str]] = {}
+    for falsifier in contract.falsifiers:
+        for name in falsifier.covers:
+            if falsifier.excluded:
+                excluded.setdefault(name, []).append(falsifier.id)
+            else:
+                covered.add(name)
     for index, obligation in enumerate(contract.obligations):
         if obligation.proved or obligation.not_applicable:
             continue
@@ -30,8 +36,6 @@ def uncovered(contract: Contract) -> Iterator[tuple[Location, str]]:
                 f"proof obligation {index + 1} has no id, so that no falsifier can cover it",
             )
         elif obligation.id not in covered:
-            excluded = [
-                falsifier.id for falsifier in contract.falsifiers if obligation.id in falsifier.covers
-            ]
-            but = f" but {', '.join(excluded)}, of which nothing is measured" if excluded else ""
+            names = excluded.get(obligation.id)
+            but = f" but {', '.join(names)}, of which nothing is measured" if names else ""
             yield obligation.value_where("id"), f"no falsifier covers {obligation.id}{but}"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pv.contract import SPELLINGS, Contract, ShapeError
 from pv.document import parse
 from pv.gate_weakened import weakened
-from pv.meaning.change import REVERSED, Bump, Change, bump_of
+from pv.meaning.change import REVERSED, Bump, Change, bump_of, paired
 from pv.meaning.contracts import compare_contracts
 from pv.meaning.rule_lines import line_changes, relation
 from pv.shape import build
@@ -377,6 +377,18 @@ def test_changes_of_different_parts_ask_together_for_what_the_greatest_asks(
     assert {*told(changes(*(EDITS[name][0] for name in one)))} <= {
         *told(changes(*(EDITS[name][0] for name in one | two)))
     }
+
+
+def test_only_what_may_be_the_same_is_compared() -> None:
+    asked = []
+
+    def same(one: str, other: str) -> bool:
+        asked.append((one, other))
+        return one[1] == other[1]
+
+    found = paired(["a1", "b2", "b3", "c4"], ["b3", "d4", "b2", "b2"], same, lambda word: word[0])
+    assert found == ([("b2", "b2"), ("b3", "b3")], ["a1", "c4"], ["d4", "b2"])
+    assert {one[0] for one, _ in asked} == {"b"}
 
 
 def test_lines_are_paired_with_what_took_their_place() -> None:
