@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pv.contract import Contract, NotAContractError, load_contract
@@ -23,7 +24,8 @@ _ENDINGS = (".yaml", ".yml")
 def pairs(old: str, new: str) -> list[Pair]:
     """Return the contracts of `old` and `new` in pairs; None where one side has no counterpart.
 
-    Two files are a pair, whatever their names. Of two folders, contracts of the same path below them are.
+    Two files are a pair, whatever their names. Of two folders, contracts of the same path below them are; of
+    what is left, those of the same stem, where each folder has one of it: it was moved.
     Each side is a path, or ``REV:path`` as git has it: from the top of the repository, or from here
     with ``REV:./path``.
 
@@ -44,7 +46,23 @@ def pairs(old: str, new: str) -> list[Pair]:
         raise SelectionError(f"no contracts in {old} and {new}", remedy="Name folders with contracts.")
     if is_file:
         return [(next(iter(before.values())), next(iter(after.values())))]
-    return [(before.get(name), after.get(name)) for name in sorted({*before, *after})]
+    moved = _moved(before, after)
+    names = sorted({*before, *after} - {*moved.values()})
+    return [(before.get(name), after.get(moved.get(name, name))) for name in names]
+
+
+def _moved(before: Mapping[str, Contract], after: Mapping[str, Contract]) -> dict[str, str]:
+    """Return old path → new path of the contracts that one side has elsewhere."""
+    old, new = (
+        [name for name in one if name not in other] for one, other in ((before, after), (after, before))
+    )
+    stems = [Counter(contract.stem for contract in side.values()) for side in (before, after)]
+    there = {after[name].stem: name for name in new}
+    return {
+        name: there[stem]
+        for name in old
+        if (stem := before[name].stem) in there and all(side[stem] == 1 for side in stems)
+    }
 
 
 def at_revision(revision: str, path: Path) -> Contract | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from pv.exits import Exit
 
@@ -17,7 +18,15 @@ __all__ = [
     "PvError",
     "SelectionError",
     "SubjectError",
+    "one_line",
 ]
+
+_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    """Return `text` with its line breaks as escapes: what somebody wrote must look like no line of ours."""
+    return _BREAK.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -59,8 +68,8 @@ class PvError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         code = f"[{self.code}]" if self.code else ""
-        remedy = f"\n    {self.remedy}" if self.remedy else ""
-        return f"{place}error{code}: {self.what}{remedy}"
+        remedy = f"\n    {one_line(self.remedy)}" if self.remedy else ""
+        return one_line(f"{place}error{code}: {self.what}") + remedy
 
 
 class DocumentError(PvError):

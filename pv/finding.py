@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from pv.errors import Location, PvError
+from pv.errors import Location, PvError, one_line
 
 __all__ = ["Finding", "FindingsError", "Severity"]
 
@@ -23,7 +23,8 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.severity}[{self.code}]: {self.message}\n    {self.remedy}"
+        said = one_line(f"{self.where}: {self.severity}[{self.code}]: {self.message}")
+        return f"{said}\n    {one_line(self.remedy)}"
 
     def to_json(self) -> dict[str, str | int]:
         """Return the plain form that reports hold."""

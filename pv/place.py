@@ -52,12 +52,14 @@ class Marks:
     `ends` is, of each mapping and list, the number of its own mark → that of the first mark behind it.
     """
 
-    __slots__ = ("ends", "indices", "text")
+    __slots__ = ("_items", "ends", "indices", "text")
 
     def __init__(self, text: str, indices: array[int], ends: dict[int, int]) -> None:
         self.text = text
         self.indices = indices
         self.ends = ends
+        self._items: dict[int, array[int]] = {}
+        """Of each list that was asked of, the number of its own mark → those of its items' marks."""
 
     def find(self, value: Any, path: Sequence[str | int], *, key: bool) -> Spot:
         """Return what :meth:`Place.find` does; `value` is the document's whole."""
@@ -72,14 +74,22 @@ class Marks:
                         break
                     name_at = self._behind(at, child)
             elif isinstance(step, int) and isinstance(value, list) and 0 <= step < len(value):
-                at += 1
-                for child in value[:step]:
-                    at = self._behind(at, child)
-                name_at = at
+                name_at = at = self._marks_of(at, value)[step]
                 value = value[step]
             else:
                 break
         return self._spot(name_at if key else at)
+
+    def _marks_of(self, at: int, items: list[Any]) -> array[int]:
+        """Return the numbers of the marks of `items`, worked out once: all of thousands may be asked of."""
+        if at not in self._items:
+            found = array("I")
+            mark = at + 1
+            for item in items:
+                found.append(mark)
+                mark = self._behind(mark, item)
+            self._items[at] = found
+        return self._items[at]
 
     def _behind(self, at: int, value: Any) -> int:
         return self.ends[at] if isinstance(value, dict | list) else at + 1

@@ -110,7 +110,8 @@ def edits_of(drafts: Sequence[Draft]) -> dict[str, list[Edit]]:
 
 
 def _uncovered(contract: Contract) -> Iterator[Obligation]:
-    covered = {name for falsifier in contract.falsifiers for name in falsifier.covers}
+    measured = (falsifier for falsifier in contract.falsifiers if not falsifier.excluded)
+    covered = {name for falsifier in measured for name in falsifier.covers}
     for obligation in contract.obligations:
         if not (obligation.proved or obligation.not_applicable or obligation.id in covered):
             yield obligation

@@ -71,11 +71,12 @@ def _needs_by_level(value: Any) -> Any:
 
 
 def _form(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "list"
+    """Return which of two forms a value has, in brackets: it stands in places of errors, among keys."""
+    return "[mapping]" if isinstance(value, dict) else "[list]"
 
 
 def _change_form(value: Any) -> str:
-    return _form(value) if isinstance(value, (dict, list)) else "text"
+    return _form(value) if isinstance(value, (dict, list)) else "[text]"
 
 
 def _named(value: Any) -> Any:
@@ -97,11 +98,11 @@ TIME = matching(seconds, _NUMBER + "(s|min|h)$")
 GPU = matching(gpu_requirement, "^(any|(>=|==) ?[0-9]{1,2}[.][0-9])$")
 MODULE = matching(module_name, "^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 CHANGE = core.tagged_union_schema(
-    {"text": TEXT, "list": core.list_schema(ANYTHING), "mapping": core.dict_schema(TEXT, ANYTHING)},
+    {"[text]": TEXT, "[list]": core.list_schema(ANYTHING), "[mapping]": core.dict_schema(TEXT, ANYTHING)},
     discriminator=_change_form,
 )
 CHANGELOG = core.tagged_union_schema(
-    {"list": core.list_schema(CHANGE), "mapping": core.dict_schema(TEXT, CHANGE)}, discriminator=_form
+    {"[list]": core.list_schema(CHANGE), "[mapping]": core.dict_schema(TEXT, CHANGE)}, discriminator=_form
 )
 LINES = core.list_schema(TEXT, min_length=1)
 COMMAND = core.no_info_plain_validator_function(command, metadata={"written": (OPTIONAL_TEXT, LINES)})
@@ -242,7 +243,7 @@ FALSIFIER = mapping(
         "metrics": default([], core.list_schema(core.dict_schema(TEXT))),
         "counter_examples": optional(
             core.tagged_union_schema(
-                {"list": TEXTS, "mapping": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
+                {"[list]": TEXTS, "[mapping]": core.dict_schema(TEXT, REPLACEMENT)}, discriminator=_form
             )
         ),
         "must_detect": default({}, core.dict_schema(TEXT, AMOUNT)),

@@ -34,7 +34,7 @@ int8 int16 int32 int64 uint8 uint16 uint32 float16 float32 float64
 
 
 def _form(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "text"
+    return "[mapping]" if isinstance(value, dict) else "[text]"
 
 
 def _tolerance(value: Any) -> Any:
@@ -90,6 +90,6 @@ PROPERTY = mapping(
     closed=True,
 )
 PROPERTY_OR_NOTE = core.nullable_schema(
-    core.tagged_union_schema({"text": TEXT, "mapping": PROPERTY}, discriminator=_form)
+    core.tagged_union_schema({"[text]": TEXT, "[mapping]": PROPERTY}, discriminator=_form)
 )
 """As a text, a note that contracts of the Rust tool may have."""

@@ -57,7 +57,7 @@ def translate(error: ValidationError, document: Document) -> Iterator[Finding]:
         value = detail["input"]
         if kind == "missing":
             within = f"{name}: " if name else ""
-            key = tail[0] if tail else "a key"
+            key = detail["loc"][-1]
             yield problem(document.where(*path), f"{within}{key} is missing", f"Add `{key}:` here.")
         elif "[key]" in tail:
             what = f"{name}: this key is not one of {', '.join(LEVELS)}"

@@ -16,7 +16,18 @@ from pv.contract import Contract, Equation, Obligation
 from pv.errors import Location
 from pv.finding import Finding
 
-__all__ = ["KINDS", "STRENGTHS", "Chain", "Kind", "Link", "Reach", "Strength", "reaches", "sources_of"]
+__all__ = [
+    "KINDS",
+    "STRENGTHS",
+    "Chain",
+    "Kind",
+    "Link",
+    "Reach",
+    "Strength",
+    "applies_to",
+    "reaches",
+    "sources_of",
+]
 
 Strength = Literal["broken", "declared", "resolves", "executed", "verified"]
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
@@ -35,6 +46,8 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """In the order of the chain; what stands beside it comes last."""
 
+_EVERYTHING = frozenset({"all", "scalar", "simd", "converter"})
+"""What an obligation may apply to besides an equation: every one, on one path of the code or on all."""
 _CITING = ("references", "reference", "sources", "source", "citations", "citation", "cites")
 
 
@@ -81,26 +94,37 @@ def sources_of(equation: Equation) -> Iterator[tuple[str, Location]]:
                     yield item, equation.value_where(key, index)
 
 
+def applies_to(obligation: Obligation) -> str | None:
+    """Return the equation that `obligation` names, which its contract need not have; None: all of them."""
+    to = obligation.applies_to
+    return None if to is None or to.strip() in _EVERYTHING else to.strip()
+
+
 def reaches(contract: Contract, links: Sequence[Link]) -> Iterator[Reach]:
     """Say of each obligation that applies how far its chain holds.
 
-    One that no falsifier covers is broken, or ``declared`` where it is said to be proved: pv proves nothing.
+    One that no falsifier covers is broken, or ``declared`` where it is said to be proved, and nothing is
+    missing of what it names: pv proves nothing.
     """
+    unproved = {
+        link.start for link in links if link.kind == "obligation → proof" and link.strength == "broken"
+    }
     checks = {link.start: link.strength for link in links if link.kind == "falsifier → check"}
     evidence = {link.start: link for link in links if link.kind == "check → evidence"}
+    covers: dict[str, list[str]] = {}
+    for falsifier in contract.falsifiers:
+        for name in () if falsifier.excluded else falsifier.covers:
+            covers.setdefault(name, []).append(falsifier.id)
     listed = list(dict.fromkeys(equation.name for equation in contract.equations))
-    for obligation in contract.obligations:
+    for index, obligation in enumerate(contract.obligations):
         if obligation.not_applicable:
             continue
-        covering = tuple(
-            falsifier.id
-            for falsifier in contract.falsifiers
-            if obligation.id and obligation.id in falsifier.covers and not falsifier.excluded
-        )
-        to = obligation.applies_to
-        equations = (to,) if to in listed else tuple(listed)
+        covering = tuple(dict.fromkeys(covers.get(obligation.id or "", ())))
+        to = applies_to(obligation)
+        equations = tuple(name for name in listed if to in {None, name})
         strength = _best(_of(name, checks, evidence) for name in covering)
-        if not covering and obligation.proved:
+        start = obligation.id or f"proof obligation {index + 1}"
+        if not covering and obligation.proved and start not in unproved:
             strength = "declared"
         yield Reach(obligation, strength, equations, covering)
 

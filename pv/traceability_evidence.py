@@ -18,7 +18,14 @@ from pv.traceability_codes import found
 
 __all__ = ["executed_links", "unbound_links"]
 
-_KEYS = ("check", "pytest", "command", "basis")
+_KEYS = {
+    "check": "check",
+    "property": "stated_property",
+    "pytest": "pytest",
+    "command": "command",
+    "basis": "basis",
+}
+"""Key of a contract by which a falsifier is bound → the attribute that has it."""
 _BORNE_OUT = frozenset({"DISCHARGED", "FUNCTIONAL", "PARTIAL_ALGORITHM_LEVEL", "REFUTED"})
 
 
@@ -41,7 +48,7 @@ def executed_links(contract: Contract, project: Project) -> Iterator[Link | Find
     for falsifier in contract.falsifiers:
         if falsifier.excluded or not falsifier.bound:
             continue
-        key = next(key for key in _KEYS if getattr(falsifier, key))
+        key = next(key for key, attribute in _KEYS.items() if getattr(falsifier, attribute))
         where, named = falsifier.value_where(key), _named(falsifier)
         if falsifier.id in broken:
             yield Link("falsifier → check", falsifier.id, named, "broken", where)
@@ -59,6 +66,8 @@ def executed_links(contract: Contract, project: Project) -> Iterator[Link | Find
 def _named(falsifier: Falsifier) -> str:
     if falsifier.basis:
         return ", ".join(sorted({cited.falsifier for cited in falsifier.basis.values()}))
+    if falsifier.stated_property is not None:
+        return f"{falsifier.stated_property['type']} of {falsifier.stated_property['subject']}"
     return falsifier.check or falsifier.pytest or " ".join(falsifier.command or ())
 
 

@@ -19,13 +19,10 @@ from pv.rules.harness_target import harness_target
 from pv.rules.references import references
 from pv.rules.rule import Rule, uses_our_fields
 from pv.rules.uncovered import uncovered
-from pv.traceability import Chain, Link, Strength, reaches, sources_of
+from pv.traceability import Chain, Link, Strength, applies_to, reaches, sources_of
 from pv.traceability_codes import found
 
 __all__ = ["trace"]
-
-_EVERYTHING = frozenset({"all", "scalar", "simd", "converter"})
-"""What an obligation may apply to besides an equation: every one, on one path of the code or on all."""
 
 
 def trace(contract: Contract, project: Project, registry: Registry | None = None) -> Chain:
@@ -104,11 +101,13 @@ def _from_equations(contract: Contract, *, ours: bool) -> Iterator[Link | Findin
     applying: dict[str, list[str]] = {}
     to_all = 0
     for index, obligation in enumerate(contract.obligations):
-        to = obligation.applies_to
-        if to is None or to.strip() in _EVERYTHING:
+        to = applies_to(obligation)
+        if to == "not_applicable":
+            continue  # it is set aside, and says so in the place of an equation
+        if to is None:
             to_all += 1
-        elif to.strip() in names:
-            applying.setdefault(to.strip(), []).append(obligation.id or f"proof obligation {index + 1}")
+        elif to in names:
+            applying.setdefault(to, []).append(obligation.id or f"proof obligation {index + 1}")
         else:
             where = obligation.value_where("applies_to")
             message = f"the contract has no equation {to}, to which an obligation applies"
@@ -140,7 +139,8 @@ def _from_obligations(contract: Contract, *, ours: bool) -> Iterator[Link | Find
     covered: dict[str, list[str]] = {}
     for falsifier in contract.falsifiers:
         for index, name in enumerate(falsifier.covers):
-            covered.setdefault(name, []).append(falsifier.id)
+            if not falsifier.excluded:  # else nothing is measured of it
+                covered.setdefault(name, []).append(falsifier.id)
             if name not in known:
                 where = falsifier.value_where("covers", index)
                 yield Link("obligation → falsifier", "", falsifier.id, "broken", where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from pv.differences import shorten
@@ -116,18 +116,31 @@ Part = TypeVar("Part")
 
 
 def paired(
-    before: Iterable[Part], after: Iterable[Part], same: Callable[[Part, Part], bool]
+    before: Iterable[Part],
+    after: Iterable[Part],
+    same: Callable[[Part, Part], bool],
+    by: Callable[[Part], Hashable] = lambda _: None,
 ) -> tuple[list[tuple[Part, Part]], list[Part], list[Part]]:
-    """Pair each old part with the first new one left that is the `same`; return also what has no partner."""
+    """Pair each old part with the first new one left that is the `same`; return also what has no partner.
+
+    Only parts that are equal `by` something are compared: there may be thousands.
+    """
+    new = [*after]
+    alike: dict[Hashable, list[int]] = {}
+    for index, one in enumerate(new):
+        alike.setdefault(by(one), []).append(index)
     pairs: list[tuple[Part, Part]] = []
-    old, new = [], list(after)
+    old, taken = [], set()
     for one in before:
-        place = next((index for index, other in enumerate(new) if same(one, other)), None)
+        left = alike.get(by(one), [])
+        place = next((index for index in left if same(one, new[index])), None)
         if place is None:
             old.append(one)
         else:
-            pairs.append((one, new.pop(place)))
-    return pairs, old, new
+            left.remove(place)
+            taken.add(place)
+            pairs.append((one, new[place]))
+    return pairs, old, [one for index, one in enumerate(new) if index not in taken]
 
 
 def prose(value: Any) -> Any:

@@ -14,6 +14,7 @@ from pv.errors import Location
 from pv.meaning.change import Change, Effect, claims, paired, prose, single
 from pv.meaning.falsifiers import added_falsifier, falsifier_changes, falsifier_pairs, removed_falsifier
 from pv.meaning.statements import (
+    WORDS,
     equation_changes,
     harness_changes,
     named,
@@ -55,10 +56,12 @@ _WORDS = frozenset(
     ]
 )
 """Blocks that claim nothing which is not stated elsewhere."""
-_METADATA = frozenset(
-    {"version", "kind", "registry", "depends_on", "enforcement_level", "references", "changelog"}
-)
-_ENFORCEMENT = ("basic", "standard", "strict", "proven")
+_LEVELS = {
+    "enforcement_level": ("basic", "standard", "strict", "proven"),
+    "locked_level": ("L1", "L2", "L3", "L4", "L5"),
+}
+"""Key of the metadata → what may not be fallen below, lowest first."""
+_METADATA = frozenset({"version", "kind", "registry", "depends_on", "references", "changelog", *_LEVELS})
 
 
 def compare_contracts(before: Contract, after: Contract) -> tuple[Change, ...]:
@@ -95,11 +98,14 @@ def _metadata(before: Contract, after: Contract) -> Iterator[Change]:
     part, where = "metadata", after.document.where("metadata")
     yield from single(part, "kind", before.kind, after.kind, where)
     yield from claims(part, "depends_on", before.depends_on, after.depends_on, where)
-    old, new = (side.metadata.get("enforcement_level") for side in (before, after))
-    if old != new:
-        places = [_ENFORCEMENT.index(level) if level in _ENFORCEMENT else -1 for level in (old, new)]
-        effect: Effect = "strengthened" if places[1] > places[0] else "weakened"
-        yield from single(part, "enforcement_level", old, new, where, effect)
+    for key, levels in _LEVELS.items():
+        old, new = (side.metadata.get(key) for side in (before, after))
+        if old != new:
+            known = (None, *levels)
+            effect: Effect = "changed"
+            if old in known and new in known:
+                effect = "strengthened" if known.index(new) > known.index(old) else "weakened"
+            yield from single(part, key, old, new, where, effect)
     lost, gained = ([*map(prose, side.references)] for side in (before, after))
     for reference in sorted({*lost} ^ {*gained}):
         word = "also cites" if reference in gained else "cites no more"
@@ -123,7 +129,7 @@ def _equations(before: Contract, after: Contract) -> Iterator[Change]:
 
 
 def _harnesses(before: Contract, after: Contract) -> Iterator[Change]:
-    same, gone, come = paired(before.kani, after.kani, lambda one, other: one.id == other.id)
+    same, gone, come = paired(before.kani, after.kani, lambda *_: True, lambda one: one.id)
     for one, other in same:
         yield from harness_changes(one, other)
     yield from (_whole(f"harness {each.id}", "removed", each.where) for each in gone)
@@ -151,7 +157,9 @@ def _qa_gate(before: Contract, after: Contract) -> Iterator[Change]:
     for key in ("pass_criteria", "falsification"):
         yield from single("qa_gate", key, old.raw.get(key), new.raw.get(key), new.where)
     for key in sorted({*old.raw, *new.raw} - {"checks", "pass_criteria", "falsification"}):
-        yield from single("qa_gate", key, old.raw.get(key), new.raw.get(key), new.where, "reworded")
+        # Whoever has thresholds there, such as min_coverage, promises them.
+        effect: Effect = "reworded" if key == "id" or key in WORDS else "changed"
+        yield from single("qa_gate", key, old.raw.get(key), new.raw.get(key), new.where, effect)
 
 
 def _blocks(before: Contract, after: Contract) -> Iterator[Change]:

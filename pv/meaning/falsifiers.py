@@ -12,6 +12,7 @@ from pv.errors import Location
 from pv.meaning.change import REVERSED, Change, Effect, Relation, claims, paired, single
 from pv.meaning.rule_lines import line_changes, relation
 from pv.normal_form import normal_clause
+from pv.planning import levels_of
 
 __all__ = ["added_falsifier", "falsifier_changes", "falsifier_pairs", "removed_falsifier"]
 
@@ -32,7 +33,7 @@ def falsifier_pairs(
     before: tuple[Falsifier, ...], after: tuple[Falsifier, ...]
 ) -> Iterator[tuple[Falsifier | None, Falsifier | None]]:
     """Yield old and new by id, or by an alias that the other goes by; None where there is no counterpart."""
-    same, old, new = paired(before, after, lambda one, other: one.id == other.id)
+    same, old, new = paired(before, after, lambda *_: True, lambda one: one.id)
     known, gone, come = paired(
         old, new, lambda one, other: one.id in other.aliases or other.id in one.aliases
     )
@@ -118,7 +119,7 @@ def _effect(key: str, was: Any, now: Any, before: Falsifier, after: Falsifier) -
 
 def _expect(part: str, before: Falsifier, after: Falsifier) -> Iterator[Change]:
     stated = {*before.expect, *after.expect} - {"*"}
-    judged = stated | {*before.subjects, *after.subjects}
+    judged = stated.union(*((*each.subjects, *levels_of(each)) for each in (before, after)))
     for level in [level for level in LEVELS if level in judged] if stated else ("*",):
         old, new = before.expectations(level), after.expectations(level)
         lines = line_changes(old, new)

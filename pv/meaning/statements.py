@@ -8,7 +8,7 @@ from typing import Any
 from pv.contract import SPELLINGS, Equation, Harness, Obligation
 from pv.meaning.change import REVERSED, Change, Effect, claims, paired, prose, single
 
-__all__ = ["equation_changes", "harness_changes", "named", "obligation_changes", "obligation_pairs"]
+__all__ = ["WORDS", "equation_changes", "harness_changes", "named", "obligation_changes", "obligation_pairs"]
 
 _EQUATION_KEYS = frozenset(
     [
@@ -33,7 +33,7 @@ _OBLIGATION_KEYS = frozenset(
     }
 )
 _HARNESS_KEYS = frozenset({"id", "obligation", "property", "bound", "strategy", "solver", "harness"})
-_WORDS = frozenset(
+WORDS = frozenset(
     [
         "name",
         "title",
@@ -80,13 +80,9 @@ def obligation_pairs(
     before: Sequence[Obligation], after: Sequence[Obligation]
 ) -> Iterator[tuple[Obligation | None, Obligation | None]]:
     """Yield old and new by id; those that are left by what they state, in their order."""
-    same, old, new = paired(before, after, lambda one, other: bool(one.id) and one.id == other.id)
+    same, old, new = paired(before, after, lambda one, _: bool(one.id), lambda one: one.id or id(one))
     # Two that have ids, and not the same, are two.
-    alike, gone, come = paired(
-        old,
-        new,
-        lambda one, other: not (one.id and other.id) and _property(one) == _property(other),
-    )
+    alike, gone, come = paired(old, new, lambda one, other: not (one.id and other.id), _property)
     yield from (*same, *alike)
     yield from ((one, None) for one in gone)
     yield from ((None, other) for other in come)
@@ -121,7 +117,10 @@ def obligation_changes(before: Obligation, after: Obligation) -> Iterator[Change
             yield from single(part, key, getattr(before, key), getattr(after, key), where, effect)
     for key in ("na_reason", "na_owner"):
         yield from single(part, key, getattr(before, key), getattr(after, key), where, "reworded")
-    yield from single(part, "lean", before.raw.get("lean"), after.raw.get("lean"), where, "reworded")
+    # Where nothing measures it, that it is proved is all that bears it.
+    proof: Effect = "reworded" if before.proved == after.proved else "strengthened"
+    proof = REVERSED[proof] if before.proved else proof
+    yield from single(part, "lean", before.raw.get("lean"), after.raw.get("lean"), where, proof)
     yield from _others(part, before.raw, after.raw, _OBLIGATION_KEYS, after)
 
 
@@ -166,5 +165,5 @@ def _others(
 ) -> Iterator[Change]:
     """Yield the keys that the engine does not know: people may state a part of the claim there."""
     for key in sorted({*before, *after} - known):
-        effect: Effect = "reworded" if key in _WORDS else "changed"
+        effect: Effect = "reworded" if key in WORDS else "changed"
         yield from single(part, key, before.get(key), after.get(key), of.value_where(key), effect)

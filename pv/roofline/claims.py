@@ -10,6 +10,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Literal
 
 from pv.check import Metric
@@ -18,8 +19,9 @@ from pv.defects import parts_of, read_rule
 from pv.errors import ExpressionError
 from pv.evidence import Record
 from pv.expression import measurements_from_json
-from pv.expression.syntax import MIRRORED, Aggregate, Comparison, Name, Negative, Node, Number, render
+from pv.expression.syntax import render
 from pv.planning import levels_of
+from pv.roofline.demanded import demanded
 from pv.roofline.units import RATES, Kind
 from pv.verify import metrics_from_json
 
@@ -27,10 +29,8 @@ __all__ = ["Claim", "Phase", "demands", "measured", "phase_of", "rate_of"]
 
 Phase = Literal["decode", "prefill", "training", "unknown"]
 
-_ATTAINED = frozenset({"min", "max", "mean", "median", "p95", "first", "last", "any", "all"})
-"""Aggregates of which some sample is at least as high."""
 _PHASES: tuple[tuple[Phase, re.Pattern[str]], ...] = (
-    ("training", re.compile(r"train|fine.?tun", re.IGNORECASE)),
+    ("training", re.compile(r"train(?!ed)|fine.?tun(?!ed)", re.IGNORECASE)),  # not of what was trained
     ("prefill", re.compile(r"prefill|prompt.process", re.IGNORECASE)),
     ("decode", re.compile(r"decod|generat", re.IGNORECASE)),
 )
@@ -74,12 +74,11 @@ def demands(contract: Contract, falsifier: Falsifier, metrics: Mapping[str, Metr
             except ExpressionError:
                 continue
             for part in parts:
-                for name, least in _least(part):
+                for name, least in demanded(part).items():
                     rate = rate_of(metrics[name]) if name in metrics else None
                     if rate and least > 0:
-                        yield Claim(
-                            contract, falsifier, level, name, rate[0], least * rate[1], render(part), index
-                        )
+                        value = _real(least) * rate[1]
+                        yield Claim(contract, falsifier, level, name, rate[0], value, render(part), index)
 
 
 def measured(contract: Contract, falsifier: Falsifier, record: Record) -> Iterator[Claim]:
@@ -111,28 +110,8 @@ def phase_of(claim: Claim) -> Phase:
     return "unknown"
 
 
-def _least(node: Node) -> Iterator[tuple[str, float]]:
-    """Yield metric and bound where `node` says that a sample is at least so high."""
-    if isinstance(node, Aggregate) and node.function in {"any", "all"}:
-        yield from _least(node.argument)
-        return
-    if not isinstance(node, Comparison):
-        return
-    for left, operator, right in node.links():
-        for side, sign, other in ((left, operator, right), (right, MIRRORED.get(operator, ""), left)):
-            name, bound = _metric(side), _number(other)
-            if name is not None and bound is not None and sign in {">", ">=", "=="}:
-                yield name, bound
-
-
-def _metric(node: Node) -> str | None:
-    if isinstance(node, Aggregate) and node.function in _ATTAINED:
-        node = node.argument
-    return node.name if isinstance(node, Name) else None
-
-
-def _number(node: Node) -> float | None:
-    if isinstance(node, Negative):
-        inner = _number(node.operand)
-        return None if inner is None else -inner
-    return float(node.value) if isinstance(node, Number) else None
+def _real(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # higher than any ceiling
+        return math.inf

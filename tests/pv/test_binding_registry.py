@@ -67,6 +67,12 @@ def test_what_is_implemented_is_declared_and_never_more(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["llama3.2-v1", "llama3.2-v1.yaml", "contracts/llama3.2-v1.yml"])
+def test_a_contract_is_named_with_its_ending_or_without(tmp_path: Path, name: str) -> None:
+    listed = load_registry(registry(tmp_path, entry("softmax", "implemented") | {"contract": name}))
+    assert [*listed.entries] == ["llama3.2-v1"]
+
+
 def test_each_of_the_codes_stands_where_it_can_be_mended(tmp_path: Path) -> None:
     links, findings = followed(
         tmp_path,

@@ -304,6 +304,29 @@ def test_a_slip_in_a_closed_mapping_is_told_what_was_meant(
 
 
 @pytest.mark.parametrize(
+    ("written", "column", "message"),
+    [
+        ("property: {type: bound, inputs: {}}", 13, "property: subject is missing"),
+        ("counter_examples: {list: {subjects: [a]}, mapping: {}}", 39,
+         "counter_examples.list.subjects: expected a mapping, found a list"),
+        ("counter_examples: {mapping: {subjects: [a]}}", 42,
+         "counter_examples.mapping.subjects: expected a mapping, found a list"),
+        ("counter_examples: {mapping: {}, a: {subjects: [a]}}", 49,
+         "counter_examples.a.subjects: expected a mapping, found a list"),
+    ],
+)  # fmt: skip
+def test_a_value_of_two_forms_is_told_at_its_place_by_its_own_names(
+    tmp_path: Path, written: str, column: int, message: str
+) -> None:
+    head = 'metadata: {version: "1", description: x}\nfalsification_tests:\n- id: A\n  '
+    with pytest.raises(ShapeError) as caught:
+        load_contract(write(tmp_path, f"{head}{written}\n"))
+    finding = caught.value.findings[0]
+    assert (finding.where.line, finding.where.column) == (4, column)
+    assert finding.message == f"falsification_tests[0].{message}"
+
+
+@pytest.mark.parametrize(
     ("block", "problem"),
     [
         ("type_invariants: [{name: n, type: T, predicate: p, description: d, other: 1}]", None),

@@ -56,6 +56,21 @@ def test_of_two_folders_what_is_on_one_side_only_is_shown_alone(repository: Proj
     assert versions(repository, "contracts", "HEAD:contracts") == [("1.0.0", None), ("1.1.0", "1.0.0")]
 
 
+def test_a_contract_that_was_moved_is_still_the_one_of_its_name(repository: Project) -> None:
+    contracts = repository.root / "contracts"
+    (contracts / "moved").mkdir()
+    (contracts / "small-v1.yaml").rename(contracts / "moved/small-v1.yml")
+    assert versions(repository, "HEAD:contracts", "contracts") == [("1.0.0", "1.1.0")]
+    assert versions(repository, "contracts", "HEAD:contracts") == [("1.1.0", "1.0.0")]
+    # Of two of one name, nobody can tell which was moved.
+    (contracts / "small-v1.yml").write_bytes((contracts / "moved/small-v1.yml").read_bytes())
+    assert versions(repository, "HEAD:contracts", "contracts") == [
+        (None, "1.1.0"),
+        ("1.0.0", None),
+        (None, "1.1.0"),
+    ]
+
+
 def test_a_file_with_a_colon_in_its_name_is_a_file(repository: Project) -> None:
     (repository.root / "HEAD:contracts").mkdir()
     (repository.root / "HEAD:contracts" / "small-v1.yaml").write_bytes(

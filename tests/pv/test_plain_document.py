@@ -138,6 +138,25 @@ def test_a_document_is_read_fast_where_that_is_possible() -> None:
     assert isinstance(parse("a: &b 1", "x").marks, Place)
 
 
+def test_where_the_items_of_a_long_list_stand_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a:\n" + "- {b: [c], d: e}\n" * 500
+    found = read_plain(text)
+    assert found is not None
+    value, marks = found
+    steps = 0
+    behind = Marks._behind
+
+    def counted(self: Marks, at: int, inner: Any) -> int:
+        nonlocal steps
+        steps += 1
+        return behind(self, at, inner)
+
+    monkeypatch.setattr(Marks, "_behind", counted)
+    for index in range(500):
+        assert marks.find(value, ("a", index, "d"), key=True) == (index + 2, 12)
+    assert steps < 5 * 500
+
+
 PIECES = (
     *(
         "\n",

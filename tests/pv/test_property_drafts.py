@@ -133,6 +133,16 @@ def test_only_what_nothing_covers_and_has_a_law_is_drafted(project: Project) -> 
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == document
 
 
+def test_what_an_excluded_falsifier_alone_covers_is_drafted(project: Project) -> None:
+    path = contract(project, "idempotency")
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    idle = {"rule": "r", "prediction": "p", "if_fails": "f", "covers": ["GRID-0"], "excluded": "nobody can"}
+    document["falsification_tests"] = [{"id": "FALSIFY-GRID-07", **idle}]
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    ended = project.pv("scaffold", "contracts/grid-v1.yaml", "--properties", "--json")
+    assert [one["obligation"] for one in ended.json["properties"]] == ["GRID-0"]
+
+
 @pytest.mark.parametrize("there", [{}, {"falsification_tests": []}])
 def test_a_contract_without_falsifiers_gets_its_first_ones(project: Project, there: dict[str, Any]) -> None:
     path = contract(project, "bound", "involution", **there)

@@ -115,6 +115,27 @@ def test_what_has_no_obligation_or_no_falsifier_is_said_by_upstreams_codes(proje
     assert [link[2] for link in strength(project, "harness → obligation")] == ["broken", "broken"]
 
 
+@pytest.mark.parametrize("idle", [{"applies_to": "not_applicable"}, {"not_applicable": True}])
+def test_an_obligation_that_is_set_aside_refers_to_no_equation(copied: Project, idle: dict[str, Any]) -> None:
+    aside = {"id": "B", "type": "bound", "property": "q", "na_reason": "r", "na_owner": "o", **idle}
+    written(copied, proof_obligations=[{"id": "A", "type": "bound", "property": "near"}, aside])
+    assert codes(copied) == []
+    assert reached(copied) == ["verified"]
+
+
+def test_an_obligation_is_from_the_equation_that_it_names(copied: Project) -> None:
+    two = {"near": {"formula": "f"}, "far": {"formula": "g"}}
+    for to, equations in (
+        (" near ", ("near",)),
+        ("nearly", ()),
+        ("simd", ("near", "far")),
+        (" all", ("near", "far")),
+    ):
+        obligation = {"id": "A", "type": "bound", "property": "near", "applies_to": to}
+        written(copied, equations=two, proof_obligations=[obligation])
+        assert [reach.equations for reach in traced(copied).reaches] == [equations]
+
+
 def test_an_obligation_without_a_falsifier_and_a_falsifier_without_an_obligation(copied: Project) -> None:
     written(copied, dict(CLAUSE))
     assert codes(copied) == ["PV-CHAIN-003", "PV-COVER-001"]
@@ -134,9 +155,11 @@ def test_what_is_proved_is_declared_and_what_does_not_apply_is_left_out(project:
     proved["lean"]["module"] = "Claims"  # type: ignore[index]
     written(project, dict(CLAUSE), proof_obligations=[proved])
     assert strength(project, "obligation → proof") == [("A", "", "broken")]
+    assert reached(project) == ["broken"]
     assert "PV-CHAIN-004" in codes(project)
     (project.root / "Claims.lean").write_text("theorem T : True := trivial\n")
     assert strength(project, "obligation → proof") == [("A", "T", "resolves")]
+    assert reached(project) == ["declared"]
     assert "PV-CHAIN-004" not in codes(project)
 
 
@@ -201,6 +224,32 @@ def test_a_falsifier_that_is_excluded_is_no_link_and_no_gap(project: Project) ->
     assert strength(project, "falsifier → check") == []
     assert "PV-CHAIN-003" not in codes(project)
     assert reached(project) == ["broken"]
+
+
+def test_what_one_alone_covers_that_is_excluded_is_covered_by_nothing(copied: Project) -> None:
+    idle = {"id": "FALSIFY-SMALL-002", "rule": "r", "prediction": "p", "if_fails": "f", "excluded": "nobody"}
+    written(copied, dict(CLAUSE), idle | {"covers": ["A"]})
+    (finding,) = [one for one in traced(copied).findings if one.code == "PV-COVER-001"]
+    assert finding.message == "no falsifier covers A but FALSIFY-SMALL-002, of which nothing is measured"
+    assert strength(copied, "obligation → falsifier") == [("A", "", "broken")]
+    assert reached(copied) == ["broken"]
+    written(copied, dict(CLAUSE) | {"covers": ["A"]}, idle | {"covers": ["A"]})
+    assert strength(copied, "obligation → falsifier") == [("A", ID, "resolves")]
+    assert (codes(copied), reached(copied)) == ([], ["verified"])
+
+
+def test_a_property_is_a_link_as_a_check_is(project: Project) -> None:
+    (project.root / "doubled.py").write_text("def twice(x: int) -> int:\n    return 2 * x\n")
+    stated = {"type": "linearity", "subject": "doubled:twice", "inputs": {"x": {"integers": [-9, 9]}}}
+    clause = {"id": ID, "rule": "r", "prediction": "p", "if_fails": "f", "covers": ["A"], "property": stated}
+    clause |= {"expect": ["violations == 0"]}
+    written(project, clause)
+    assert codes(project) == ["PV-CHAIN-006"]
+    assert strength(project, "falsifier → check") == [(ID, "linearity of doubled:twice", "resolves")]
+    assert strength(project, "check → evidence") == [(ID, "", "broken")]
+    written(project, clause | {"property": stated | {"subject": "doubled:thrice"}})
+    assert codes(project) == ["PV-CHECK-001"]
+    assert reached(project) == ["declared"]
 
 
 def test_evidence_is_not_looked_at_where_nothing_is_bound(

@@ -50,6 +50,15 @@ def test_a_dangling_edge_of_ours_is_rejected_at_its_place(project: Project) -> N
     assert "small-v2: not here" in ended.out
 
 
+def test_what_a_contract_says_is_no_line_of_its_own(project: Project) -> None:
+    depend(project, '"small-v2\\nother.yaml:1:1: error[SCHEMA-001]: forged"')
+    ended = project.pv("graph", "contracts")
+    assert [line.split(" ")[0] for line in ended.err.splitlines()] == ["contracts/small-v1.yaml:3:5:", ""]
+    ended = project.pv("graph", "gone\nother.yaml:1:1: error: forged")
+    assert ended.code == Exit.USAGE
+    assert [line[:1] for line in ended.err.splitlines()] == ["e", " "]
+
+
 def test_one_contract_finds_its_neighbours(project: Project) -> None:
     project.contract(stem="other-v1", id="FALSIFY-OTHER-001", blocks=["small-v1#FALSIFY-SMALL-001"])
     depend(project, "other-v1")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pv.contract import SPELLINGS, Contract, ShapeError
 from pv.document import parse
 from pv.gate_weakened import weakened
-from pv.meaning.change import REVERSED, Bump, Change, bump_of
+from pv.meaning.change import REVERSED, Bump, Change, bump_of, paired
 from pv.meaning.contracts import compare_contracts
 from pv.meaning.rule_lines import line_changes, relation
 from pv.shape import build
@@ -35,6 +35,7 @@ BASE: dict[str, Any] = {
         "references": ["a book"],
         "kind": "kernel",
         "depends_on": ["other-v1"],
+        "locked_level": "L3",
     },
     "equations": {
         "rope": {
@@ -74,7 +75,7 @@ BASE: dict[str, Any] = {
         },
     ],
     "kani_harnesses": [{"id": "KANI-1", "obligation": "A-1", "bound": 8}],
-    "qa_gate": {"id": "QA", "name": "gate", "checks": ["one"]},
+    "qa_gate": {"id": "QA", "name": "gate", "checks": ["one"], "min_coverage": 0.9},
     "kernel_structure": {"phases": [{"name": "load", "description": "loads"}]},
 }
 
@@ -189,6 +190,14 @@ EDITS: dict[str, tuple[Edit, str, str]] = {
     "claimed": (put(*ONE, "discharge_status", value="FUNCTIONAL"), "falsifier FALSIFY-A-001", "noted"),
     "harness": (put("kani_harnesses", 0, "bound", value=4), "harness KANI-1", "weakened"),
     "gate": (put("qa_gate", "checks", value=["one", "two"]), "qa_gate", "added"),
+    "gate's threshold": (put("qa_gate", "min_coverage", value=0.1), "qa_gate", "changed"),
+    "gate's words": (put("qa_gate", "description", value="words"), "qa_gate", "reworded"),
+    "unlocked": (put("metadata", "locked_level", value="L2"), "metadata", "weakened"),
+    "proved": (
+        put("proof_obligations", 0, "lean", value={"theorem": "T", "status": "proved"}),
+        "obligation A-1",
+        "strengthened",
+    ),
     "block": (drop("kernel_structure"), "kernel_structure", "changed"),
     "summary": (put("summary", value="words"), "summary", "reworded"),
 }
@@ -201,6 +210,46 @@ def test_one_change_is_one_difference_in_its_part_with_its_effect(name: str) -> 
     found = changes(edit)
     assert {(change.part, change.effect) for change in found} == {(part, effect)}, found
     assert all(change.what and change.where.path == "a-v1.yaml" for change in found)
+
+
+def test_a_rule_is_compared_at_each_level_at_which_the_claim_is_judged() -> None:
+    without = [
+        contract(edited(drop(*ONE, "subjects"), put(*ONE, "expect", value=expect)))
+        for expect in (["a <= 1"], {"live": ["a <= 1"]}, {"live": ["a <= 1"], "algorithm": ["a <= 1"]})
+    ]
+    said = [
+        [(change.effect, change.what) for change in compare_contracts(without[0], other)] for other in without
+    ]
+    assert said == [
+        [],
+        [("weakened", "expect.algorithm: weakened")],
+        [("reworded", "expect: levels are told apart otherwise")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "effect"),
+    [
+        ("locked_level", "L3", None, "weakened"),
+        ("locked_level", "L3", "L4", "strengthened"),
+        ("locked_level", "L3", "other", "changed"),
+        ("enforcement_level", "basic", None, "weakened"),
+        ("enforcement_level", "proven", "strict", "weakened"),
+    ],
+)
+def test_a_level_that_may_not_be_fallen_below(key: str, old: str, new: str | None, effect: str) -> None:
+    before, after = (contract(edited(put("metadata", key, value=value))) for value in (old, new))
+    assert [change.effect for change in compare_contracts(before, after)] == [effect]
+
+
+def test_a_proof_that_is_no_longer_said_to_be_one_is_a_weaker_claim() -> None:
+    proved = {"theorem": "T", "status": "proved"}
+    before, other, lost = (
+        contract(edited(put("proof_obligations", 0, "lean", value=block)))
+        for block in (proved, proved | {"theorem": "U"}, proved | {"status": "sorry"})
+    )
+    assert [change.effect for change in compare_contracts(before, other)] == ["reworded"]
+    assert [change.effect for change in compare_contracts(before, lost)] == ["weakened"]
 
 
 def test_what_the_gate_calls_weakened_is_weaker_here() -> None:
@@ -328,6 +377,18 @@ def test_changes_of_different_parts_ask_together_for_what_the_greatest_asks(
     assert {*told(changes(*(EDITS[name][0] for name in one)))} <= {
         *told(changes(*(EDITS[name][0] for name in one | two)))
     }
+
+
+def test_only_what_may_be_the_same_is_compared() -> None:
+    asked = []
+
+    def same(one: str, other: str) -> bool:
+        asked.append((one, other))
+        return one[1] == other[1]
+
+    found = paired(["a1", "b2", "b3", "c4"], ["b3", "d4", "b2", "b2"], same, lambda word: word[0])
+    assert found == ([("b2", "b2"), ("b3", "b3")], ["a1", "c4"], ["d4", "b2"])
+    assert {one[0] for one, _ in asked} == {"b"}
 
 
 def test_lines_are_paired_with_what_took_their_place() -> None:

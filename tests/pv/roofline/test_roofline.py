@@ -78,7 +78,10 @@ def test_bytes_and_operations_a_second_have_the_machines_own_ceilings(bench: Pro
         ("all(decoded > 2000)", [2000]),
         ("1 < decoded < 2000", [1]),
         ("max(decoded) <= 2000", []),
-        ("min(decoded) >= 2000 or min(decoded) >= 3", []),
+        ("min(decoded) >= 2000 or min(decoded) >= 3", [3]),
+        ("min(decoded) >= 2000 or count(decoded) == 1", []),
+        ("min(decoded) / 2 >= 10 * 100", [2000]),
+        ("not min(decoded) < 2000", [2000]),
         ("not min(decoded) >= 2000", []),
     ],
 )
@@ -120,6 +123,21 @@ def test_training_and_prompts_are_bounded_by_arithmetic(bench: Project) -> None:
         (one,) = outcomes(bench, "--hardware", "bench.toml")
         wanted = 1e11 / (factor * parameters) if factor else 1e9 / (2 * parameters)
         assert one[2] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("rule", "factor"),
+    [
+        ("The fine-tuned model decodes quickly", 0),
+        ("A pre-trained model is quick", 2),
+        ("Fine-tuning is quick", 6),
+    ],
+)
+def test_what_was_trained_does_not_train(bench: Project, rule: str, factor: int) -> None:
+    parameters = (WEIGHTS - 128_000) / 2
+    bench.contract(claim("2", metric="rate", rule=rule, expect=["min(rate) >= 1"]))
+    (one,) = outcomes(bench, "--hardware", "bench.toml")
+    assert one[2] == pytest.approx(1e11 / (factor * parameters) if factor else 1e9 / (2 * parameters))
 
 
 def test_no_claim_of_speed_is_a_usage_error(project: Project) -> None:

@@ -260,3 +260,19 @@ def test_what_stands_in_the_place_of_a_kani_harness(
     messages = [f.message for f in judge(load_contract(path)) if f.code == "PROVABILITY-001"]
     assert (messages == []) is shown
     assert all("kani_harnesses" in message for message in messages)
+
+
+def test_of_many_names_that_are_wrong_some_are_told_what_was_meant(tmp_path: Path) -> None:
+    count = 500
+    path = tmp_path / "many-v1.yaml"
+    path.write_text(
+        "metadata: {version: '1', description: d, references: [a], kind: pattern}\nproof_obligations:\n"
+        + "".join(f"- {{id: OBL-{number:05}, property: p}}\n" for number in range(count))
+        + "falsification_tests:\n- id: A\n  rule: r\n  prediction: p\n  if_fails: f\n  covers:\n"
+        + "".join(f"  - ABL-{number:05}\n" for number in range(count)),
+        encoding="utf-8",
+    )
+    found = [one.message for one in judge(load_contract(path)) if one.code == "PV-COVER-002"]
+    assert len(found) == count
+    assert found[0].endswith("; did you mean OBL-00000?")
+    assert found[-1] == f"A: the contract has no obligation ABL-{count - 1:05}"
