@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from pv.contract import SPELLINGS, Contract, ShapeError
 from pv.document import parse
 from pv.gate_weakened import weakened
-from pv.meaning.change import REVERSED, Bump, Change, bump_of, paired
+from pv.meaning.change import REVERSED, Bump, Change, bump_of
 from pv.meaning.contracts import compare_contracts
-from pv.meaning.rule_lines import line_changes, relation
 from pv.shape import build
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpus"
@@ -377,43 +376,6 @@ def test_changes_of_different_parts_ask_together_for_what_the_greatest_asks(
     assert {*told(changes(*(EDITS[name][0] for name in one)))} <= {
         *told(changes(*(EDITS[name][0] for name in one | two)))
     }
-
-
-def test_only_what_may_be_the_same_is_compared() -> None:
-    asked = []
-
-    def same(one: str, other: str) -> bool:
-        asked.append((one, other))
-        return one[1] == other[1]
-
-    found = paired(["a1", "b2", "b3", "c4"], ["b3", "d4", "b2", "b2"], same, lambda word: word[0])
-    assert found == ([("b2", "b2"), ("b3", "b3")], ["a1", "c4"], ["d4", "b2"])
-    assert {one[0] for one, _ in asked} == {"b"}
-
-
-def test_lines_are_paired_with_what_took_their_place() -> None:
-    before = ["min(a) >= 0.9", "count(a) == n", "max(b) < 1", "sum(c) == 0"]
-    after = ["sum(c) == 1", "max(b) <= 0.5", "count(a) == n", "min(a) >= 0.8", "mean(d) < 1"]
-    found = {(line.before, line.after): line.relation for line in line_changes(before, after)}
-    assert found == {
-        ("min(a) >= 0.9", "min(a) >= 0.8"): "weaker",
-        ("max(b) < 1", "max(b) <= 0.5"): "stronger",
-        ("sum(c) == 0", "sum(c) == 1"): "incomparable",
-        (None, "mean(d) < 1"): "stronger",
-    }
-    assert relation(before, after) == "incomparable"
-
-
-def test_a_line_that_says_nothing_new_leaves_the_rule_as_it_was() -> None:
-    (line,) = line_changes(["min(a) >= 0.9"], ["min(a) >= 0.9", "min(a) >= 0.5"])
-    assert line.relation == "equal"
-    assert relation(["min(a) >= 0.9"], ["min(a) >= 0.9", "min(a) >= 0.5"]) == "equal"
-
-
-def test_what_is_no_expression_is_equal_to_itself_alone() -> None:
-    assert relation(["as good as  ever"], ["as good as ever"]) == "equal"
-    assert relation(["as good as ever"], ["nearly as good"]) == "incomparable"
-    assert line_changes(["as good as ever"], ["min(a) > 1"])[0].relation == "weaker"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the contracts written by others are not here")
