@@ -57,7 +57,7 @@ def enumerable(inputs: Mapping[str, Input]) -> bool:
 
     What cannot be told, because a bound divides by zero, say, is not enumerable.
     """
-    # Every rule over a contract asks for each property again, and counting takes the longer the more there is.
+    # Every rule over a contract asks for each property again, and to count many choices takes long.
     # Spelled, since 1, 1.0 and true are equal, and compute otherwise.
     key = repr(sorted(inputs.items()))
     if key not in _KNOWN:
