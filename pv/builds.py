@@ -73,7 +73,10 @@ def make_build(spec: SubjectSpec, config: Config, source: str, before: Build | N
         A module of the builder is not there, or is not Python.
     """
     builder = spec.builder or ""
-    closure = find_closure([builder.split(":")[0]], config.sources)
+    modules = frozenset({builder.split(":")[0]})
+    if modules not in config.closures:  # for every falsifier of what it builds
+        config.closures[modules] = find_closure(modules, config.sources)
+    closure = config.closures[modules]
     of = spec.derived_from[0]
     return Build(spec.name, of, source, builder, closure.digests, spec.arguments, spec.path, before)
 

@@ -10,6 +10,7 @@ any other, it then counts by its bytes.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -169,6 +170,7 @@ def _follow(starts: _Starts, folders: Sequence[Path], config: Config) -> tuple[s
     files: set[Path] = set()
     outside: set[str] = set()
     waiting = [*starts.files]
+    module_files = functools.cache(_module_files)  # a file is imported by many
     while waiting:
         file = waiting.pop()
         if file in files:
@@ -187,22 +189,21 @@ def _follow(starts: _Starts, folders: Sequence[Path], config: Config) -> tuple[s
         for level, module, imported in imports:
             if level:
                 base = file.parents[level - 1] if level <= len(file.parents) else file.parent
-                where: Sequence[Path] = (base,)
+                where: tuple[Path, ...] = (base,)
             else:
                 where = (own, *folders)
             if module.split(".")[0] == _ENGINE and not level:
                 continue
-            found = _module_files(module, where) if module else []
+            found = list(module_files(module, where)) if module else []
             if imported:
-                found += _module_files(f"{module}.{imported}".lstrip("."), where, whole=True)
-            found = [path for path in found if path.is_file()]
+                found += module_files(f"{module}.{imported}".lstrip("."), where, whole=True)
             if not found and not level:
                 outside.add(module)
             waiting += found
     return files, outside
 
 
-def _module_files(name: str, folders: Sequence[Path], *, whole: bool = False) -> list[Path]:
+def _module_files(name: str, folders: Sequence[Path], *, whole: bool = False) -> Sequence[Path]:
     """Return the files that importing `name` runs, from the first folder that has it: packages, then it."""
     parts = name.split(".")
     for folder in folders:

@@ -20,15 +20,12 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pv.network import cut_off
 from pv.processes import adopt_orphans, die_with
-from pv.worker import run_build, run_check
-from pv.worker_command import run_command
-from pv.worker_property import run_property
-from pv.worker_pytest import run_pytest
 
 __all__ = ["main"]
 
@@ -36,12 +33,13 @@ _MESSAGE_BYTES = 1 << 22
 _CUT_OFF = b"1"
 _OPEN_FILES = 8192
 _RUNS = {
-    "build": run_build,
-    "check": run_check,
-    "command": run_command,
-    "pytest": run_pytest,
-    "property": run_property,
+    "build": ("pv.worker", "run_build"),
+    "check": ("pv.worker", "run_check"),
+    "command": ("pv.worker_command", "run_command"),
+    "pytest": ("pv.worker_pytest", "run_pytest"),
+    "property": ("pv.worker_property", "run_property"),
 }
+"""Kind of job → module and function; most engines have jobs of one kind, and wait for the import."""
 
 
 def main(descriptor: int, engine: int) -> NoReturn:
@@ -65,6 +63,8 @@ def main(descriptor: int, engine: int) -> NoReturn:
 
 
 def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int) -> None:
+    module, function = _RUNS[job["kind"]]
+    run: Callable[[dict[str, Any], int], None] = getattr(importlib.import_module(module), function)
     for name in job["preload"]:
         try:
             importlib.import_module(name)
@@ -77,7 +77,7 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
     if child == 0:
         control.close()
         os.close(ready_read)
-        _child(job, result, output, base, zygote, ready_write)
+        _child(job, run, result, output, base, zygote, ready_write)
     os.close(result)
     os.close(output)
     os.close(ready_write)
@@ -107,7 +107,13 @@ def _serve(job: dict[str, Any], control: socket.socket, result: int, output: int
 
 
 def _child(
-    job: dict[str, Any], result: int, output: int, base: int, zygote: int, ready_write: int
+    job: dict[str, Any],
+    run: Callable[[dict[str, Any], int], None],
+    result: int,
+    output: int,
+    base: int,
+    zygote: int,
+    ready_write: int,
 ) -> NoReturn:
     try:
         os.setsid()
@@ -135,7 +141,7 @@ def _child(
             # Counts private writable memory, not mapped models; a CUDA context maps far more than it uses.
             bound = base + job["memory_bytes"]
             resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-        _RUNS[job["kind"]](job, result)
+        run(job, result)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

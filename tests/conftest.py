@@ -5,6 +5,7 @@ Of a pull request `pv` runs less, and the projects of tests are none.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -24,6 +25,16 @@ for name in ("GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"):
 
 os.environ["PV_NO_CACHE"] = "1"
 """No test writes into the user's folder of caches; those of the cache take it away again."""
+
+
+gc.disable()
+"""Until all tests are collected, which leaves nothing to be collected."""
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage look no more at modules and tests, which stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

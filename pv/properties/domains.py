@@ -15,6 +15,8 @@ __all__ = ["MOST", "bound", "enumerable", "every", "in_order"]
 
 MOST = 100_000
 """So many choices are tried one by one; of more, examples are drawn."""
+_KNOWN: dict[str, bool] = {}
+"""Inputs, spelled → whether they are enumerable: a function of nothing else."""
 
 
 def in_order(inputs: Mapping[str, Input]) -> list[str]:
@@ -55,6 +57,15 @@ def enumerable(inputs: Mapping[str, Input]) -> bool:
 
     What cannot be told, because a bound divides by zero, say, is not enumerable.
     """
+    # Every rule over a contract asks for each property again, and to count many choices takes long.
+    # Spelled, since 1, 1.0 and true are equal, and compute otherwise.
+    key = repr(sorted(inputs.items()))
+    if key not in _KNOWN:
+        _KNOWN[key] = _enumerable(inputs)
+    return _KNOWN[key]
+
+
+def _enumerable(inputs: Mapping[str, Input]) -> bool:
     if not all(_finite(given) for given in inputs.values()):
         return False
     if not any(given.expressions for given in inputs.values()):

@@ -80,6 +80,8 @@ def own_copy(value: Any) -> Any:
 
 def has_nan(value: Any) -> bool:
     """Tell whether a plain `value` is NaN, or holds one."""
+    if type(value) is int or type(value) is bool:  # most are
+        return False
     if isinstance(value, float):
         return math.isnan(value)
     if isinstance(value, complex):

@@ -113,6 +113,22 @@ def written(path: Path, base: Any, part: str) -> Path:
     return path
 
 
+RECORDS: dict[bytes, dict[str, bytes]] = {}
+"""Contract → what is recorded of it: most examples are of the same, and evidence goes by what is in it."""
+
+
+def discharge(project: Project, path: Path) -> None:
+    """Discharge the contract, or take over what was recorded when the same was discharged before."""
+    text = path.read_bytes()
+    if text not in RECORDS:
+        assert project.pv("discharge", path).code == 0
+        RECORDS[text] = project.evidence()
+    for name, record in RECORDS[text].items():
+        file = project.root / "evidence" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(record)
+
+
 def found_in_yaml(tmp_path: Path, part: str) -> set[str]:
     path = tmp_path / "a.yaml"
     path.write_text(
@@ -135,7 +151,7 @@ def found_in_contract(project: Project, code: Code, part: str) -> set[str]:
         base = KERNEL if code.code.startswith(("SCHEMA", "PROV")) else WHOLE
         path = written(folder / "base-v1.yaml", base, "")
         if code.code in RECORDED:
-            assert project.pv("discharge", path).code == 0
+            discharge(project, path)
         path = written(path, base, part)
     try:
         contract = load_contract(path)
@@ -205,7 +221,7 @@ def found_in_baseline(project: Project, _: Code, part: str) -> set[str]:
 
 def found_in_investigation(project: Project, code: Code, part: str) -> set[str]:
     base = written(project.root / "contracts" / "base-v1.yaml", WHOLE, "")
-    assert project.pv("discharge", base).code == 0
+    discharge(project, base)
     folder = project.root / "findings"
     folder.mkdir(exist_ok=True)
     if "since" in part and code.code == "PV-FINDING-005":
@@ -232,7 +248,7 @@ def found_in_audit(project: Project, code: Code, part: str) -> set[str]:
     registry = written(project.root / "binding.yaml", REGISTRY | {"bindings": []}, "")
     stated = yaml.safe_load(part)
     if "nobody ran" not in part and code.code != "PV-CHAIN-009":
-        assert project.pv("discharge", path).code == 0
+        discharge(project, path)
     if "edited" in part:
         record = next((project.root / "evidence" / "base-v1").rglob("live-*.json"))
         record.write_text(record.read_text(encoding="utf-8").replace('"Pass"', '"Fail"'), encoding="utf-8")

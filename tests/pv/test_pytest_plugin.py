@@ -1,15 +1,16 @@
-"""Falsifiers as items of a real pytest, in processes of their own."""
+"""Falsifiers as items of a real pytest, each session in a process of its own."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,24 +57,66 @@ class Session:
         return found
 
 
-def run(root: Path, *arguments: str, autoload: bool = False, **environment: str) -> Session:
-    """Run pytest in `root`, with pv's plugin, xdist where it is asked for, and no other."""
-    report = root / "junit.xml"
-    report.unlink(missing_ok=True)
-    shared = ("-p", "xdist") if "-n" in arguments else ()
-    plugins = () if autoload else ("-p", "pv.pytest_plugin", *shared)
+def variables(**environment: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
-    kept |= {} if autoload else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *plugins, "-W", "error", f"--junitxml={report}", *arguments],
-        cwd=root,
-        env={**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    junit = ET.parse(report).getroot() if report.exists() else None  # noqa: S314  our own file
-    return Session(done.returncode, done.stdout + done.stderr, junit)
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment}
+
+
+def reported(report: Path) -> ET.Element | None:
+    return ET.parse(report).getroot() if report.exists() else None  # noqa: S314  our own file
+
+
+class Sessions:
+    """Sessions of pytest, each in a fork of one process; the first asks for it."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._printed = scratch
+        self._forking: subprocess.Popen[str] | None = None
+
+    def __call__(self, root: Path, *arguments: str) -> Session:
+        """Run pytest in `root`, with pv's plugin, xdist where it is asked for, and no other."""
+        report = root / "junit.xml"
+        report.unlink(missing_ok=True)
+        shared = ("-p", "xdist") if "-n" in arguments else ()
+        plugins = ("-p", "pv.pytest_plugin", *shared)
+        out, err = (self._printed / name for name in ("out", "err"))
+        asked = {
+            "folder": str(root),
+            "words": [*plugins, "-W", "error", f"--junitxml={report}", *arguments],
+            "variables": variables(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
+            "out": str(out),
+            "err": str(err),
+        }
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        code = int(process.stdout.readline())
+        return Session(code, out.read_text("utf-8") + err.read_text("utf-8"), reported(report))
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._forking is None:
+            self._forking = subprocess.Popen(
+                [sys.executable, Path(__file__).with_name("forking_pytest.py")],
+                env=variables(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return self._forking
+
+    def close(self) -> None:
+        """End the process that forks."""
+        if self._forking is not None:
+            self._forking.communicate()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
+    sessions = Sessions(tmp_path_factory.mktemp("printed"))
+    yield sessions
+    sessions.close()
 
 
 def texts(case: ET.Element, tag: str) -> tuple[str, str]:
@@ -87,7 +130,9 @@ def every_end(project: Project) -> Project:
     return project
 
 
-def test_every_outcome_ends_as_what_it_is_and_shows_the_words_of_pv(every_end: Project) -> None:
+def test_every_outcome_ends_as_what_it_is_and_shows_the_words_of_pv(
+    every_end: Project, run: Sessions
+) -> None:
     ended = run(every_end.root, "contracts", "--strict-markers")
     assert ended.code == 1, ended.said
     assert not list(ended.case(GOOD).iter("failure"))
@@ -119,7 +164,7 @@ def test_every_outcome_ends_as_what_it_is_and_shows_the_words_of_pv(every_end: P
     assert all((every_end.root / path).is_file() for path in carried["pv_records"].split())
 
 
-def test_fresh_evidence_answers_and_says_so_unless_it_is_forced(copied: Project) -> None:
+def test_fresh_evidence_answers_and_says_so_unless_it_is_forced(copied: Project, run: Sessions) -> None:
     before = copied.evidence()
     ended = run(copied.root, "contracts", "-v")
     assert ended.code == 0, ended.said
@@ -136,7 +181,7 @@ def test_fresh_evidence_answers_and_says_so_unless_it_is_forced(copied: Project)
     assert '"pytest"' in copied.record().read_text(encoding="utf-8")
 
 
-def test_zero_is_not_green(project: Project) -> None:
+def test_zero_is_not_green(project: Project, run: Sessions) -> None:
     project.contract(DECLINED)
     ended = run(project.root, "contracts")
     assert ended.code == 5
@@ -146,14 +191,16 @@ def test_zero_is_not_green(project: Project) -> None:
     assert run(project.root, "contracts", "test_other.py").code == 0
 
 
-def test_a_device_that_is_asked_for_and_not_there_is_no_pass(project: Project) -> None:
+def test_a_device_that_is_asked_for_and_not_there_is_no_pass(project: Project, run: Sessions) -> None:
     ended = run(project.root, "contracts", "--pv-device", "cuda:7")
     assert ended.code == 5
     assert "--device cuda:7" in ended.said
     assert run(project.root, "contracts", "--pv-device", "gpu").code == 4
 
 
-def test_a_waived_failure_is_shown_with_its_waiver_while_that_is_in_force(project: Project) -> None:
+def test_a_waived_failure_is_shown_with_its_waiver_while_that_is_in_force(
+    project: Project, run: Sessions
+) -> None:
     project.contract(CLAUSE, FALSIFIED)
     (project.root / "waivers.yaml").write_text(WAIVER.format(expires="2999-01-01"))
     ended = run(project.root, "contracts", "-rx")
@@ -180,7 +227,7 @@ def pytest_collection_modifyitems(items):
 """
 
 
-def test_markers_and_names_select_and_none_of_them_acts(project: Project) -> None:
+def test_markers_and_names_select_and_none_of_them_acts(project: Project, run: Sessions) -> None:
     project.contract(
         clause(1, tags=["nightly", "xfail", "usefixtures", "a b", "at_home"], aliases=["F-ALIAS"]),
         clause(2, needs={"gpu": "any", "modules": ["torch"], "memory": "1 GiB"}, ship_blocking=None),
@@ -205,7 +252,7 @@ def test_a_tag_is_a_word(tag: str, name: str) -> None:
     assert marker_name(tag) == name
 
 
-def test_only_contracts_that_were_asked_for_are_collected(project: Project) -> None:
+def test_only_contracts_that_were_asked_for_are_collected(project: Project, run: Sessions) -> None:
     (project.root / "tests").mkdir()
     (project.root / "tests" / "test_it.py").write_text("def test_it():\n    pass\n")
     (project.root / "tests" / "data.yaml").write_text("a: 1\n")
@@ -228,7 +275,7 @@ def test_only_contracts_that_were_asked_for_are_collected(project: Project) -> N
     assert "FALSIFY" not in run(project.root.parent, "--collect-only", "-q", "project").said
 
 
-def test_a_broken_contract_is_an_error_of_collection_with_its_place(project: Project) -> None:
+def test_a_broken_contract_is_an_error_of_collection_with_its_place(project: Project, run: Sessions) -> None:
     path = project.contract()
     path.write_text(path.read_text().replace("  rule:", "  rule: [1]\n  more:"))
     ended = run(project.root, "contracts")
@@ -247,7 +294,7 @@ def test_a_broken_contract_is_an_error_of_collection_with_its_place(project: Pro
     assert "pv.toml:1:1: error" in run(project.root, "contracts").said
 
 
-def test_it_works_with_xdist_lf_and_x(project: Project) -> None:
+def test_it_works_with_xdist_lf_and_x(project: Project, run: Sessions) -> None:
     project.contract(CLAUSE, FALSIFIED, DECLINED, BROKEN)
     shared = run(project.root, "contracts", "-n", "2")
     assert shared.code == 1, shared.said
@@ -286,7 +333,7 @@ def test_an_interrupt_ends_what_runs(project: Project) -> None:
     assert project.evidence() == {}
 
 
-def test_gates_come_last_and_read_what_the_others_record(project: Project) -> None:
+def test_gates_come_last_and_read_what_the_others_record(project: Project, run: Sessions) -> None:
     cited = {"furthest": {"falsifier": GOOD, "metric": "distance"}}
     gate = {"id": "FALSIFY-GATE-001", "rule": "r", "prediction": "p", "if_fails": "i", "basis": cited}
     project.contract({**gate, "expect": ["max(furthest) <= 0.25", "count(furthest) == 4"]}, CLAUSE)
@@ -318,9 +365,11 @@ def test_an_installed_plugin_is_found_and_costs_a_session_without_contracts_noth
         "    assert not loaded & {'yaml', 'pydantic', 'pydantic_core', 'rich'}\n"
     )
     options = ("-p", "no:hypothesispytest", "-p", "no:anyio", "-q")
-    ended = run(tmp_path, *options, autoload=True, PYTHONPATH=str(site))
-    assert ended.code == 0, ended.said
-    assert "pv:" not in ended.said
+    command = [sys.executable, "-m", "pytest", "-W", "error", *options]
+    found = variables(PYTHONPATH=str(site))
+    ended = subprocess.run(command, cwd=tmp_path, env=found, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "pv:" not in ended.stdout + ended.stderr
 
 
 def environment_of(project: Project, site: Path) -> Mapping[str, Any]:
