@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pv.pytest_markers import marker_name
 from tests.pv.conftest import CLAUSE, ROOT
 
 if TYPE_CHECKING:
@@ -245,11 +244,6 @@ def test_markers_and_names_select_and_none_of_them_acts(project: Project, run: S
     assert "1 passed, 1 deselected" in ended.said
     ended = run(project.root, "contracts/small-v1.yaml::FALSIFY-SMALL-001", "-k", "F-ALIAS", "--collect-only")
     assert "1 test collected" in ended.said
-
-
-@pytest.mark.parametrize(("tag", "name"), [("a b", "a_b"), ("-x-", "x"), ("__", ""), ("größe", "größe")])
-def test_a_tag_is_a_word(tag: str, name: str) -> None:
-    assert marker_name(tag) == name
 
 
 def test_only_contracts_that_were_asked_for_are_collected(project: Project, run: Sessions) -> None:
