@@ -143,7 +143,7 @@ TESTED_THROUGH = {
     ],
     "tests/pv/test_property_drafts.py": ["pv/reports/property_drafts.py"],
     "tests/pv/test_scaffold.py": ["pv/python_module.py", "pv/skeletons.py"],
-    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_markers.py", "pv/pytest_tally.py"],
+    "tests/pv/test_pytest_plugin.py": ["pv/pytest_items.py", "pv/pytest_tally.py"],
     "tests/pv/commands/test_discharge.py": ["pv/progress.py"],
     "tests/pv/commands/test_sweep.py": [
         "pv/command_line.py",
