@@ -246,7 +246,7 @@ def edits(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_after_edits_both_say_the_same(rust: Judge, data: st.DataObject) -> None:
     corpus()

@@ -112,7 +112,7 @@ def places(value: Any, path: Path_ = ()) -> Iterator[Path_]:
         yield from places(item, (*path, key))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_resealing_over_nonsense_never_ends_but_in_an_evidence_error(
     discharged: Project, data: st.DataObject

@@ -235,7 +235,7 @@ def test_the_good_one_is_good() -> None:
     assert accepts(GOOD)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(PLACES), VALUES, st.booleans(), st.none() | st.sampled_from([*KEYS_OF_GOOD, "unheard_of"])
 )

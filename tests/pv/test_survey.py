@@ -285,7 +285,7 @@ def _admissible(generator: random.Random) -> dict[str, Series]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_lines, min_size=1, max_size=3), st.integers(0, 2**32))
 def test_interval_reasoning_never_claims_what_a_measurement_refutes(lines: list[str], seed: int) -> None:
     generator = random.Random(seed)
@@ -302,7 +302,7 @@ def test_interval_reasoning_never_claims_what_a_measurement_refutes(lines: list[
         assert not (impossible and all(judgement.truth for judgement in judgements))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["min", "max", "mean", "median", "p95", "sum", "first", "last"]),
     st.sampled_from(["<", "<=", ">", ">=", "==", "!="]),

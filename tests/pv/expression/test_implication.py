@@ -120,7 +120,7 @@ def rules(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return before, after
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rules(), st.lists(st.tuples(SAMPLES, SAMPLES, st.sampled_from(TEXTS)), min_size=4, max_size=12))
 def test_whatever_satisfies_the_premises_satisfies_what_follows_from_them(
     rule: tuple[list[str], list[str]], measured: list[tuple[list[float], list[float], str]]

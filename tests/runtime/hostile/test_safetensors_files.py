@@ -163,7 +163,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(item)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_mutated_headers_open_or_end_in_our_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
