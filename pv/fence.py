@@ -14,9 +14,10 @@ import ipaddress
 import os
 import stat
 import sys
-import sysconfig
 from types import FrameType
 from typing import Any
+
+from pv.module_places import LIBRARIES, STANDARD
 
 __all__ = ["Fence"]
 
@@ -54,10 +55,8 @@ class Fence:
         self._network = network
         caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
         self._allowed = (os.path.realpath(scratch), os.path.realpath(caches))
-        libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-        self._libraries = tuple(os.path.realpath(place) + os.sep for place in libraries)
-        standard = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
-        self._standard = tuple(os.path.realpath(place) + os.sep for place in standard)
+        self._libraries = tuple(place + os.sep for place in LIBRARIES)
+        self._standard = tuple(place + os.sep for place in STANDARD)
         self._engine = os.path.dirname(os.path.realpath(__file__)) + os.sep  # noqa: PTH120  as all here
         if project:
             sys.addaudithook(self._hear)

@@ -13,7 +13,6 @@ import os
 import random
 import resource
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -26,10 +25,11 @@ from pv.bytecode import distrust_bytecode
 from pv.channel import Channel
 from pv.check import Check, CheckError, CounterExample, Dose, Metric, Value
 from pv.closure import find_module
-from pv.expression.values import plain
 from pv.fence import Fence
 from pv.given import Given
+from pv.module_places import RealPaths, environment_of
 from pv.reads import Reads
+from pv.sample_value import plain
 
 __all__ = [
     "Recorder",
@@ -146,7 +146,7 @@ def report(
     try:
         seed_generators(job["seed"])
         # The project itself may lie in an environment.
-        outside = [e for e in _environment(job["project"]) if not job["project"].startswith(e + os.sep)]
+        outside = [e for e in environment_of(job["project"]) if not job["project"].startswith(e + os.sep)]
         distrust_bytecode(job["scratch"], outside)
         planted = run(job, channel)
     except BaseException as error:
@@ -332,12 +332,13 @@ def hidden_modules(job: Mapping[str, Any], files: Collection[str]) -> Iterator[t
     interpreter itself.
     """
     places = [os.path.realpath(place) + os.sep for place in (job["project"], *job["sources"]) if place]
-    inside = [place + os.sep for place in _environment(job["project"])]
+    inside = [place + os.sep for place in environment_of(job["project"])]
+    real_path = RealPaths()
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
         if not path:
             continue
-        real = os.path.realpath(path)
+        real = real_path(path)
         place = next((place for place in places if real.startswith(place)), None)
         if place is None or real in files or any(real.startswith(own) for own in inside):
             continue
@@ -357,7 +358,7 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
         With the first of them.
     """
     files = files | {os.path.realpath(file) for role in job["roles"].values() for file in role["files"]}
-    allowed = [os.path.realpath(job["scratch"]), *_environment(job["project"])]
+    allowed = [os.path.realpath(job["scratch"]), *environment_of(job["project"])]
     for role in job["roles"].values():
         # A folder may be narrowed to some of its files: the others have no part in its digest.
         files.add(os.path.realpath(role["path"]))
@@ -381,14 +382,3 @@ def refuse_hidden_files(job: Mapping[str, Any], read: set[str], files: set[str])
             f" {os.path.relpath(path, inside)} to the `files` of [subjects.{subject}] in pv.toml, or name a"
             " subject that has it"
         )
-
-
-def _environment(project: str) -> list[str]:
-    """Return the folders of the interpreter and of the engine, in which nothing is of `project`."""
-    places: list[str | Path] = [
-        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    ]
-    # Only one that lies in the project: that of the system, such as /usr, may hold the project itself.
-    if Path(project) in Path(sys.prefix).parents:
-        places.append(sys.prefix)
-    return [os.path.realpath(os.fspath(place)) for place in (*places, Path(__file__).parent)]

@@ -20,10 +20,10 @@ from typing import Any
 
 from pv.channel import Channel
 from pv.check import CheckError, Metric, Value
-from pv.expression.values import plain
 from pv.mutants import Mutants
 from pv.placeholders import fill
 from pv.reads import Reads
+from pv.sample_value import plain
 from pv.worker import Recorder, Unavailable, hidden_modules, refuse_hidden_files, report
 from pv.worker_command import holes_of
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from pv.check import CheckError, Metric, Value
 from pv.errors import EvidenceError
 from pv.expression.exact import MAXIMUM_BITS, shown
+from pv.sample_value import plain
 
 __all__ = [
     "Measurements",
@@ -58,22 +59,6 @@ class Series:
 
 
 Measurements: TypeAlias = Mapping[str, Series]
-
-
-def plain(value: Any) -> Value:
-    """Return `value` as a plain ``bool``, ``int``, ``float`` or ``str``, out of numpy or torch scalars.
-
-    Raises
-    ------
-    CheckError
-        It is something else.
-    """
-    if not isinstance(value, bool | int | float | str) and callable(getattr(value, "item", None)):
-        value = value.item()
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    raise CheckError(f"a sample must be a number or a text, not {type(value).__name__}")
 
 
 def series_of(samples: Iterable[tuple[Any, str | None]]) -> Series:

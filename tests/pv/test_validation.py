@@ -22,7 +22,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("many")
     examples = [path.read_bytes() for path in sorted(RESOURCES.glob("*.yaml"))]
     examples += [b"a: [", b"schema: ont-sigma-1\n", b"metadata: {version: &v '1', description: *v}"]
-    for number in range(2 * FEW):
+    for number in range(FEW + 40):
         path = top / f"f{number % 7}" / f"c{number % 150}-v1.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(examples[number % len(examples)])
