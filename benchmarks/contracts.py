@@ -1,4 +1,4 @@
-"""How long `pv validate`, `graph` and `coverage` take over many contracts, beside merely parsing them.
+"""How long `pv validate`, `graph`, `coverage` and `audit` take over many contracts, beside parsing them.
 
 The peer parses the same files with PyYAML's C loader and does nothing else. Files are copies of contracts of
 others in folders of their own, once under their own names, so that each has twins and every twin is a
@@ -98,13 +98,17 @@ def commands(files: list[Path], top: Path) -> tuple[dict[str, list[str]], list[T
     return made, targets
 
 
-def run(arguments: list[str], variables: dict[str, str]) -> Taken:
-    """Run the interpreter once and return what that took, with what the processes that it starts take."""
+def run(arguments: list[str], variables: dict[str, str], folder: Path) -> Taken:
+    """Run the interpreter once and return what that took, with what the processes that it starts take.
+
+    It runs in `folder`, which is no project: `graph` looks up in that around it what contracts depend on.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
         env=variables,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
@@ -125,10 +129,12 @@ def main() -> None:
         kept = {name: value for name, value in os.environ.items() if name not in unset}
         # A place of its own for whatever is kept between runs, so that nothing is, unless it is to be known.
         variables = kept | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
+        outside = Path(folder, "outside")
+        outside.mkdir()
         for number in range(ROUNDS + 1):
             for name, arguments in made.items():
                 own = f"{folder}/cache" if name.endswith(KNOWN) else f"{folder}/cache-{number}-{name}"
-                measured = run(arguments, variables | {"HOME": folder, "XDG_CACHE_HOME": own})
+                measured = run(arguments, variables | {"HOME": folder, "XDG_CACHE_HOME": own}, outside)
                 if number:  # the first round compiles, and fills the system's cache of files
                     taken.setdefault(name, []).append(measured)
     wall = {name: statistics.median(one.wall for one in runs) for name, runs in taken.items()}
