@@ -74,7 +74,7 @@ discharge: $(VENV)/.runtime ## run every bound check, record evidence, compare w
 	$(BIN)/pv validate contracts
 
 # Tests start hundreds of programs, and pytest rewrites plugins: kept, what is compiled saves a third of the time.
-test: $(VENV)/.dev ## the default tests (12 minutes on two slow cores, more where others work beside)
+test: $(VENV)/.dev ## the default tests (some nine minutes on two cores, more where others work beside)
 	$(SHARED) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 check: $(VENV)/.transformers ## ruff and mypy --strict over everything
