@@ -102,9 +102,10 @@ def git(root: Path, *words: str) -> None:
 
 
 def environment(bytecode: str | None) -> dict[str, str]:
-    """Return variables under which the engine of this tree is found, compiled once."""
+    """Return variables under which this tree is found, compiled once, and no run remembered."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPATH": str(ROOT)} | ({"PYTHONPYCACHEPREFIX": bytecode} if bytecode else {})
+    kept |= {"PYTHONPATH": str(ROOT), "PV_NO_CACHE": "1"}
+    return kept | ({"PYTHONPYCACHEPREFIX": bytecode} if bytecode else {})
 
 
 def seconds(root: Path, words: list[str], variables: dict[str, str]) -> float:

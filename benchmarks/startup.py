@@ -42,10 +42,14 @@ def commands() -> dict[str, list[str]]:
 
 
 def environment(bytecode: str) -> dict[str, str]:
-    """Return an environment in which modules are compiled once, as they are for an installed package."""
+    """Return an environment in which modules are compiled once, as they are for an installed package.
+
+    No run is remembered: what a remembered one takes, `benchmarks/contracts.py` measures.
+    """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     paths = [str(ROOT), str(ROOT / "runtime"), str(ROOT / "kernels")]
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": bytecode}
+    kept |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": bytecode}
+    return kept | {"PV_NO_CACHE": "1"}
 
 
 def seconds(arguments: list[str], variables: dict[str, str]) -> float:
