@@ -30,3 +30,13 @@ def test_another_status_or_reason_is_seen_and_another_margin_is_not() -> None:
     assert list(compared(other_margin)) == list(compared(text))
     for old, new in (("| DISCHARGED |", "| FUNCTIONAL |"), ("judged live", "judged on a stand-in")):
         assert list(compared(text.replace(row, row.replace(old, new)))) != list(compared(text))
+
+
+def test_a_claim_over_days_may_be_judged_on_one_more() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    days = next(line for line in text.splitlines() if ", over day-" in line)
+    later = text.replace(days, f"{days.removesuffix(' |')}, day-2099-01-01 |")
+    assert later != text
+    assert list(compared(later)) == list(compared(text))
+    fewer = text.replace(days, days.replace(", over day-", ", 1 of 2 runs by day: day-"))
+    assert list(compared(fewer)) != list(compared(text))
