@@ -27,7 +27,7 @@ command that `pv status` prints.
 """
 MEASURED = slice(3, 5)
 """Columns whose numbers depend on the host: margin and limit of detection."""
-_DAYS = re.compile(r", over day-[0-9-]+(?:, day-[0-9-]+)*")
+_DAYS = re.compile(r"^judged .*, over day-|\bruns by day\b")
 
 
 def page() -> str:
@@ -45,14 +45,16 @@ def page() -> str:
 
 
 def compared(text: str) -> Iterator[str]:
-    """Yield the lines of `text` without what depends on the host, and on how many days it has been asked.
+    """Yield the lines of `text` without what depends on the host, and on the day.
 
-    A claim over several days gets a record more on each day on which it is judged, and stays what it is.
+    How a claim over several days stands depends on how many there were, and each sweep may add one.
     """
     for line in text.splitlines():
-        cells = _DAYS.sub(", over its days", line).split(" | ")
+        cells = line.split(" | ")
         if line.startswith("| ") and len(cells) == 6:
             del cells[MEASURED]
+            if _DAYS.search(cells[-1]):
+                cells[1:] = ["by the days on which it is asked"]
         yield " | ".join(cells)
 
 

@@ -33,10 +33,13 @@ def test_another_status_or_reason_is_seen_and_another_margin_is_not() -> None:
 
 
 def test_a_claim_over_days_may_be_judged_on_one_more() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    days = next(line for line in text.splitlines() if ", over day-" in line)
-    later = text.replace(days, f"{days.removesuffix(' |')}, day-2099-01-01 |")
-    assert later != text
-    assert list(compared(later)) == list(compared(text))
-    fewer = text.replace(days, days.replace(", over day-", ", 1 of 2 runs by day: day-"))
-    assert list(compared(fewer)) != list(compared(text))
+    head = "| FALSIFY-SHIP-023 |"
+    row = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(head))
+    first = (
+        f"{head} PARTIAL_ALGORITHM_LEVEL |  |  |  | 1 of 2 runs by day; discharge it again on another day |"
+    )
+    third = f"{head} FUNCTIONAL |  | +1.23% |  | judged live, over day-2099-01-01, day-2099-01-02 |"
+    assert list(compared(first)) == list(compared(third)) == list(compared(row))
+    assert list(compared(first)) != list(compared(first.replace("023", "024")))
+    failed = f"{head} FALSIFIED |  | +1.23% |  | fails at functional level over day-2099-01-01: x |"
+    assert list(compared(failed)) != list(compared(first))
