@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ from pv.errors import SelectionError
 from pv.repository import resolved_contracts
 from pv.shared_work import FEW
 from pv.validation import validate
+from tests.pv.test_loading import program
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = ROOT / "tests" / "pv" / "rules" / "resources"
@@ -29,25 +27,10 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def program(many: Path, *words: str, processors: int) -> tuple[int, str, str]:
-    """Run ``pv validate`` on some of the processors that this test may use."""
-    allowed = sorted(os.sched_getaffinity(0))[:processors]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pv", "validate", *words, str(many)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.mark.parametrize("words", [[], ["--json"], ["--strict"]])
 def test_several_processes_say_what_one_says(many: Path, words: list[str]) -> None:
-    alone = program(many, *words, processors=1)
-    assert program(many, *words, processors=2) == alone
+    alone = program("validate", *words, str(many), processors=1)
+    assert program("validate", *words, str(many), processors=2) == alone
     assert alone[0] == 1
     assert "PV-ID-002" in alone[1]
     assert "it was not checked" in alone[2]
